@@ -1,0 +1,151 @@
+"""Files that appear whole or not at all, content digests, JSONL, and names that are safe on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote
+
+from yue.errors import YueError
+
+_SAFE_NAME_BYTES = 180
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+    """Open a temporary neighbour of ``path`` and rename it into place on success.
+
+    The rename follows an fsync, so a reader (and a machine that lost power) sees the old file or
+    the complete new one. On an exception the temporary file is removed and ``path`` is untouched.
+    A new inode is always made: writing in place would corrupt files hard-linked into a cache.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:60]}.", suffix=".tmp", dir=path.parent)
+    temporary = Path(name)
+    encoding = None if "b" in mode else "utf-8"
+    try:
+        with os.fdopen(handle, mode, encoding=encoding) as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.chmod(0o644)  # mkstemp makes 0600, which breaks shared caches
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path``; swap it in for ``path`` on success.
+
+    An existing ``path`` is replaced as a whole; on an exception it is left as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    temporary.chmod(0o755)
+    try:
+        yield temporary
+        if path.exists():
+            old = path.with_name(f".{path.name}.old.{os.getpid()}")
+            path.rename(old)
+            temporary.rename(path)
+            shutil.rmtree(old)
+        else:
+            temporary.rename(path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text, whole or not at all."""
+    with atomic_file(path, "w") as stream:
+        stream.write(text)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write indented JSON with a final newline, whole or not at all. NaN is refused."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write one compact JSON object a line, whole or not at all. NaN is refused."""
+    with atomic_file(path, "w") as stream:
+        for row in rows:
+            stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; a missing or malformed one is a :class:`YueError` that names it."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise YueError(f"{path}: no such file") from error
+    except (ValueError, UnicodeDecodeError) as error:
+        raise YueError(f"{path}: not valid JSON ({error})") from error
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    """Read a JSONL file that this project wrote; any bad line is a :class:`YueError`."""
+    rows = []
+    try:
+        with path.open(encoding="utf-8") as stream:
+            for number, line in enumerate(stream, 1):
+                try:
+                    rows.append(json.loads(line))
+                except ValueError as error:
+                    raise YueError(f"{path}:{number}: not valid JSON ({error})") from error
+    except FileNotFoundError as error:
+        raise YueError(f"{path}: no such file") from error
+    return rows
+
+
+def file_digest(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def bytes_digest(*parts: bytes | str) -> str:
+    """Hexadecimal SHA-256 of length-prefixed parts (so that ("ab","c") and ("a","bc") differ)."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def value_digest(value: Any) -> str:
+    """Hexadecimal SHA-256 of a JSON-able value, independent of key order."""
+    return bytes_digest(json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False))
+
+
+def folder_digest(path: Path) -> str:
+    """Hexadecimal SHA-256 over the relative names and contents of a folder's regular files."""
+    files = sorted(p for p in path.rglob("*") if p.is_file())
+    return bytes_digest(
+        *(part for p in files for part in (p.relative_to(path).as_posix(), file_digest(p)))
+    )
+
+
+def safe_name(song_id: str) -> str:
+    """A song id as one file-name component: unique, portable, and never a path.
+
+    Letters, digits and ``-_. `` stay readable; every other byte is percent-encoded, so ``a/b`` and
+    ``a_b`` never collide. Names longer than a file system takes end in a digest of the id.
+    """
+    name = quote(song_id, safe="-_. ")
+    if name.startswith("."):
+        name = "%2E" + name[1:]
+    if len(name) > _SAFE_NAME_BYTES:
+        name = f"{name[: _SAFE_NAME_BYTES - 33]}-{bytes_digest(song_id)[:32]}"
+    return name

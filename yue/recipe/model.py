@@ -1,0 +1,178 @@
+"""A recipe as typed values: one frozen dataclass for each section of params.yaml.
+
+``schemas/recipe.schema.json`` is the single source of truth for types, ranges, defaults and
+descriptions; a test holds these classes to it, key by key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which songs."""
+
+    songs_dir: str
+    max_rejected_share: float
+
+
+@dataclass(frozen=True)
+class Convert:
+    """Audio files to mono arrays."""
+
+    sample_rate: int
+    normalize: str  # peak | loudness | none
+    max_amplitude: float
+    loudness: float  # LUFS, read when normalize is loudness
+    trim_silence: bool
+    segment_length: float | None  # seconds
+    min_segment_length: float  # seconds
+    resampler: str  # sinc_hann | soxr
+
+
+@dataclass(frozen=True)
+class Separate:
+    """Songs without stems, and vocal activity."""
+
+    missing: str  # reject | instrumental: what a song without stems becomes
+    vocal_threshold_db: float  # a vocal stem is active above this level relative to the mixture
+
+
+@dataclass(frozen=True)
+class Codec:
+    """Audio to integer codes."""
+
+    name: str
+    path: str
+    codebooks: int
+
+
+@dataclass(frozen=True)
+class Songs:
+    """Training rows and the split."""
+
+    untimed: str  # proportional | whole | skip: sections whose times are not given
+    valid_share: float
+    test_share: float
+    split_seed: int
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Rows to token documents."""
+
+    layout: str
+    tokenizer: str
+    compat: str  # strict | upstream
+
+
+@dataclass(frozen=True)
+class Model:
+    """The base model."""
+
+    path: str
+    dtype: str  # float32 | bfloat16
+
+
+@dataclass(frozen=True)
+class Lora:
+    """The adapter."""
+
+    r: int
+    alpha: int
+    dropout: float
+    rslora: bool
+    target_modules: str | tuple[str, ...]  # all-linear, or names
+
+
+@dataclass(frozen=True)
+class Train:
+    """Optimisation."""
+
+    context_length: int  # tokens
+    batch_size: int  # packed rows of context_length tokens an optimizer step, over all processes
+    micro_batch_size: int  # packed rows a forward pass
+    epochs: float
+    max_steps: int | None  # optimizer steps; overrides epochs
+    lr: float
+    lr_scheduler: str  # cosine | linear | constant
+    warmup_ratio: float
+    weight_decay: float
+    max_grad_norm: float
+    loss_on: tuple[str, ...]  # token roles: text, special, vocal, instrumental
+    gradient_checkpointing: bool
+    eval_steps: int
+    save_steps: int
+    logging_steps: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Held-out evaluation."""
+
+    split: str  # valid | test
+    max_songs: int | None
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Songs to generate after training."""
+
+    prompts: int  # how many held-out songs give their genres and lyrics
+    seconds: float  # longest section, in seconds
+    max_sections: int | None
+    temperature: float
+    top_p: float
+    top_k: int  # 0: off
+    repetition_penalty: float
+    guidance_scale: float
+    compare_base: bool
+    seed: int
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How to run the data stages. Never part of a cache key."""
+
+    workers: int  # 0: one for each core
+    device: str  # auto | cpu | cuda
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to launch training. Never part of a cache key."""
+
+    processes: int  # 0: one for each GPU, or one on the CPU
+    zero_stage: int
+
+
+@dataclass(frozen=True)
+class Logging:
+    """Where to log. Never part of a cache key."""
+
+    wandb: bool
+    wandb_project: str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A complete, valid recipe."""
+
+    name: str
+    description: str
+    data: Data
+    convert: Convert
+    separate: Separate
+    codec: Codec
+    songs: Songs
+    tokens: Tokens
+    model: Model
+    lora: Lora
+    train: Train
+    evaluate: Evaluate
+    generate: Generate
+    runtime: Runtime
+    launch: Launch
+    logging: Logging
