@@ -1,0 +1,15 @@
+"""``python -m yue``: the form dvc.yaml uses, so that a copied tree runs its own code."""
+
+import sys
+
+if __name__ == "__main__":
+    try:
+        from yue.cli import main
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "yue":
+            raise
+        sys.exit(
+            f"yue: this Python ({sys.executable}) has no package '{error.name}'.\n"
+            "  fix: activate the project's environment (`. .venv/bin/activate`), or `make .venv`"
+        )
+    sys.exit(main())

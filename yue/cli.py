@@ -1,0 +1,103 @@
+"""The ``yue`` command: one verb for each pipeline stage, and a few tools."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from yue import __version__
+from yue.errors import YueError
+
+STAGES = {
+    "validate": "check a recipe: every fault at once, with line, rule and nearest key",
+    "convert": "decode a folder of songs to mono arrays at one sample rate",
+    "separate": "pair every song's vocal, instrumental and mixture; find where there is singing",
+    "tokenize": "encode tracks into codec codes",
+    "songs": "join codes, lyrics and genres into training rows, and split them",
+    "mmap": "write rows as token documents (.bin/.idx)",
+    "train": "train a LoRA adapter with DeepSpeed",
+    "evaluate": "measure held-out loss per track, tuned against base",
+    "generate": "generate songs as WAV files",
+    "report": "write the report page",
+}
+TOOLS = {
+    "use": "make a recipe the active one (writes params.yaml)",
+    "recipes": "list the recipes of this project",
+    "schema": "explain a recipe key",
+    "count": "count documents, sequences and tokens of token files",
+    "inspect": "show what the model sees in a token document",
+    "fetch": "fetch a model repository from the hub into a folder",
+}
+
+
+def _command_module(verb: str) -> ModuleType:
+    return importlib.import_module(f"yue.commands.{verb}")
+
+
+def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
+    """The command-line parser; only ``verb``'s own arguments are filled in.
+
+    Args:
+        verb: The verb about to be parsed, or None when there is none (then every verb is listed
+            with its one-line help, which needs no imports).
+    """
+    parser = argparse.ArgumentParser(
+        prog="yue",
+        description="Fine-tune the YuE music language model on your own songs.",
+        epilog="A project runs as a whole with `dvc repro`; each stage is also a verb of its own. "
+        "`yue VERB --help` shows an example.",
+    )
+    parser.add_argument("--version", action="version", version=f"yue {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show a traceback on errors")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, summary in {**STAGES, **TOOLS}.items():
+        sub = verbs.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if name == verb:
+            module = _command_module(name)
+            module.add_arguments(sub)
+            sub.epilog = f"example:\n  {module.EXAMPLE}"
+    return parser
+
+
+def _selected_verb(argv: Sequence[str]) -> str | None:
+    return next((word for word in argv if word in STAGES or word in TOOLS), None)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Returns:
+        0 done, 1 the work failed, 2 wrong usage or invalid recipe.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = build_parser(_selected_verb(words))
+    args = parser.parse_args(words)
+    try:
+        _command_module(args.verb).run(args)
+    except YueError as error:
+        if args.debug:
+            raise
+        sys.stdout.flush()
+        print(f"yue {args.verb}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"\nyue {args.verb}: interrupted; finished work is kept", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader (`| head`) has gone: leave quietly, and keep Python from flushing into it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

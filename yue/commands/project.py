@@ -1,0 +1,43 @@
+"""Running a stage inside a project: params.yaml in, three lines of summary out."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from yue.errors import UsageError
+from yue.paths import Paths
+from yue.recipe.read import read_recipe
+from yue.stages import StageSummary
+
+
+def project_paths() -> Paths:
+    """The project in the current folder.
+
+    Raises:
+        UsageError: There is no params.yaml here.
+    """
+    paths = Paths(Path.cwd())
+    if not paths.params.is_file():
+        raise UsageError(
+            f"no params.yaml in {paths.root}",
+            why="without flags, a stage reads the active recipe of the project it is run in",
+            fix="go to the project's folder, make a recipe active with `yue use recipes/demo.yaml`,"
+            " or give the stage's flags (see --help)",
+        )
+    return paths
+
+
+def run_stage(stage: str) -> None:
+    """Run one stage of the project in the current folder and print its summary."""
+    paths = project_paths()
+    recipe = read_recipe(paths.params)
+    module = importlib.import_module(f"yue.stages.{stage}")
+    print_summary(stage, module.main(recipe, paths))
+
+
+def print_summary(stage: str, summary: StageSummary) -> None:
+    """Print the three lines with which every stage ends."""
+    print(f"{stage}: {summary.made}")
+    print(f"  rejected: {summary.rejected}")
+    print(f"  next: {summary.next}", flush=True)
