@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, content digests, JSONL, and names that are safe on disk."""
+"""Whole-or-not-at-all files, content digests, JSONL, and names that are safe on disk."""
 
 from __future__ import annotations
 
