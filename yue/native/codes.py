@@ -1,0 +1,166 @@
+"""Codec codes to token ids, in C.
+
+Every wrapper takes any NumPy array of integers, makes it contiguous and of the C type where it is
+not, and holds it for as long as C reads it. The GIL is free during the call.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from yue.errors import NativeError
+from yue.native.library import library
+
+_INT16_MAX = 32767
+
+
+def interleave(
+    first: npt.NDArray[Any], second: npt.NDArray[Any], *, offset: int, size: int
+) -> npt.NDArray[np.int32]:
+    """Interleave two lanes of codes as ids: first[0], second[0], first[1], second[1], ...
+
+    Args:
+        first: Codes of the lane at even positions, integers, shape (T,).
+        second: Codes of the lane at odd positions, integers, shape (T,).
+        offset: Id of code 0.
+        size: Codes must lie in [0, size).
+
+    Returns:
+        Ids ``offset + code``, int32, shape (2T,).
+
+    Raises:
+        NativeError: A code is out of range (the message has its frame and lane), the lanes differ
+            in length, or an array is not of integers.
+    """
+    native = library()
+    lanes = [_codes(first, 1, size), _codes(second, 1, size)]
+    frames = len(lanes[0])
+    if len(lanes[1]) != frames:
+        raise NativeError(f"two lanes of different length: {frames} and {len(lanes[1])} frames")
+    out = np.empty(2 * frames, dtype=np.int32)
+    bad = native.ffi.new("int64_t *")
+    status = native.lib.yue_interleave(
+        *(_in(native.ffi, "int16_t[]", lane) for lane in lanes),
+        frames,
+        offset,
+        size,
+        _out(native.ffi, out),
+        out.size,
+        bad,
+    )
+    if status == native.lib.YUE_RANGE:
+        frame, lane = divmod(int(bad[0]), 2)
+        raise _code_error(int(lanes[lane][frame]), size, f"frame {frame} of lane {lane}")
+    _check(status, "yue_interleave")
+    return out
+
+
+def flatten(
+    codes: npt.NDArray[Any], *, offsets: tuple[int, ...], sizes: tuple[int, ...]
+) -> npt.NDArray[np.int32]:
+    """Flatten codes of K codebooks frame by frame: all codebooks of frame 0, then of frame 1, ...
+
+    Args:
+        codes: Integers, shape (K, T).
+        offsets: Id of code 0 of each codebook, K values.
+        sizes: Codes of codebook k must lie in [0, sizes[k]).
+
+    Returns:
+        Ids ``offsets[k] + code``, int32, shape (T * K,).
+
+    Raises:
+        NativeError: A code is out of range (the message has its frame and codebook), K differs
+            from the number of offsets or sizes, or the array is not of integers.
+    """
+    native = library()
+    array = _codes(codes, 2, max(sizes, default=0))
+    books, frames = array.shape
+    if not len(offsets) == len(sizes) == books:
+        raise NativeError(f"{books} codebooks, but {len(offsets)} offsets and {len(sizes)} sizes")
+    out = np.empty(array.size, dtype=np.int32)
+    bad = native.ffi.new("int64_t *")
+    status = native.lib.yue_flatten(
+        _in(native.ffi, "int16_t[]", array),
+        books,
+        frames,
+        native.ffi.new("int32_t[]", offsets),
+        native.ffi.new("int32_t[]", sizes),
+        _out(native.ffi, out),
+        out.size,
+        bad,
+    )
+    if status == native.lib.YUE_RANGE:
+        book, frame = divmod(int(bad[0]), frames)
+        raise _code_error(int(array[book, frame]), sizes[book], f"frame {frame}, codebook {book}")
+    _check(status, "yue_flatten")
+    return out
+
+
+def narrow(ids: npt.NDArray[Any], *, limit: int) -> npt.NDArray[np.int32]:
+    """Copy token ids to int32.
+
+    Args:
+        ids: Integers, shape (N,); unsigned 64-bit is refused.
+        limit: Ids must lie in [0, limit).
+
+    Returns:
+        The same ids, int32, shape (N,).
+
+    Raises:
+        NativeError: An id is out of range, or the array is not of integers.
+    """
+    native = library()
+    if ids.ndim != 1 or ids.dtype.kind not in "iu" or ids.dtype == np.uint64:
+        raise NativeError(f"ids must be integers of one dimension, not {ids.dtype} {ids.shape}")
+    array = np.ascontiguousarray(ids, dtype=np.int64)
+    out = np.empty(array.size, dtype=np.int32)
+    bad = native.ffi.new("int64_t *")
+    status = native.lib.yue_narrow(
+        _in(native.ffi, "int64_t[]", array),
+        array.size,
+        limit,
+        _out(native.ffi, out),
+        out.size,
+        bad,
+    )
+    if status == native.lib.YUE_RANGE:
+        position = int(bad[0])
+        raise NativeError(f"id {array[position]} at position {position} is outside 0..{limit - 1}")
+    _check(status, "yue_narrow")
+    return out
+
+
+def _codes(codes: npt.NDArray[Any], dimensions: int, size: int) -> npt.NDArray[np.int16]:
+    """The codes as contiguous int16; a wider value is refused before it could wrap around."""
+    if codes.ndim != dimensions or codes.dtype.kind not in "iu":
+        raise NativeError(
+            f"codes must be integers of {dimensions} dimension(s), not {codes.dtype} {codes.shape}"
+        )
+    if not 0 <= size <= _INT16_MAX + 1:
+        raise NativeError(f"a codebook of {size} codes: codes are held in 16 bits")
+    fits = np.can_cast(codes.dtype, np.int16)
+    if not fits and codes.size and not (codes.min() >= 0 and codes.max() <= _INT16_MAX):
+        worst = int(codes.min() if codes.min() < 0 else codes.max())
+        raise NativeError(f"code {worst} is outside 0..{size - 1}")
+    return np.ascontiguousarray(codes, dtype=np.int16)
+
+
+def _in(ffi: Any, kind: str, array: npt.NDArray[Any]) -> Any:
+    # from_buffer keeps the array alive as long as the pointer; an empty array has no buffer to give
+    return ffi.from_buffer(kind, array) if array.size else ffi.NULL
+
+
+def _out(ffi: Any, array: npt.NDArray[np.int32]) -> Any:
+    return ffi.from_buffer("int32_t[]", array, require_writable=True) if array.size else ffi.NULL
+
+
+def _code_error(code: int, size: int, place: str) -> NativeError:
+    return NativeError(f"code {code} at {place} is outside 0..{size - 1}")
+
+
+def _check(status: int, function: str) -> None:
+    if status:
+        raise NativeError(f"{function} refused its arguments (status {status})")

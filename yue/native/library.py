@@ -1,0 +1,162 @@
+"""Finds the native library, and builds it where the installed one is missing or out of date.
+
+A queued DVC experiment runs from a copied tree, in which the git-ignored build is absent and the C
+sources may differ from the installed ones. So a build counts only if it was made from exactly the
+sources beside this file (it carries their hash); any other is made anew, once for each hash, in
+the side store that all experiments of a project share.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+from typing import Any
+
+from yue.errors import NativeError
+from yue.native.build import source_hash
+
+HERE = Path(__file__).resolve().parent
+_NAME = "_yue_native"
+_BUILD_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Library:
+    """The loaded library.
+
+    Attributes:
+        ffi: cffi's memory helper.
+        lib: The C functions and constants of ``yue_native.h``.
+    """
+
+    ffi: Any
+    lib: Any
+
+
+@functools.cache
+def library() -> Library:
+    """The native library, built if need be; later calls cost nothing.
+
+    Raises:
+        NativeError: It must be built, and there is no compiler or the build fails.
+    """
+    wanted = source_hash()
+    for folder in (HERE, build_folder(wanted)):
+        found = _load(folder, wanted)
+        if found is not None:
+            return found
+    folder = _build(wanted)
+    built = _load(folder, wanted)
+    if built is None:
+        raise NativeError(
+            f"the native library built in {folder} cannot be loaded",
+            why="its sources changed during the build, or it was built for another Python",
+            fix=f"delete {folder} and try again",
+        )
+    return built
+
+
+def build_folder(wanted: str) -> Path:
+    """Where a build of the sources with this hash lies when it is not inside the package.
+
+    That is the side store of DVC's root (``DVC_ROOT``), else of the project in the current
+    folder, else of this checkout, else the user's cache folder.
+    """
+    machine = f"{sys.implementation.cache_tag}-{sys.platform}-{platform.machine()}"
+    return _builds() / f"{wanted[:32]}-{machine}"
+
+
+def _builds() -> Path:
+    dvc_root = os.environ.get("DVC_ROOT")
+    checkout = HERE.parent.parent
+    for root in [Path(dvc_root)] if dvc_root else [Path.cwd(), checkout]:
+        is_project = any((root / name).is_file() for name in ("params.yaml", "dvc.yaml"))
+        if (dvc_root or is_project) and os.access(root, os.W_OK):
+            return root / ".yue" / "native"
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "yue" / "native"
+
+
+def _load(folder: Path, wanted: str) -> Library | None:
+    """The build in a folder, or None where there is none of these sources."""
+    for suffix in EXTENSION_SUFFIXES:
+        file = folder / f"{_NAME}{suffix}"
+        if not file.is_file():
+            continue
+        spec = importlib.util.spec_from_file_location(_NAME, file)
+        if spec is None or spec.loader is None:
+            continue
+        try:
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            found = bytes(module.ffi.string(module.lib.yue_source_hash())).decode()
+        except (ImportError, AttributeError):  # another Python's, or a damaged file
+            continue
+        if found == wanted:
+            return Library(module.ffi, module.lib)
+    return None
+
+
+def _build(wanted: str) -> Path:
+    """Build into the side store; of several processes one builds, the others wait for it."""
+    target = build_folder(wanted)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _lock(target.with_name(f"{target.name}.lock")):
+            if _load(target, wanted) is None:
+                _build_anew(target)
+    except OSError as error:
+        raise NativeError(
+            f"cannot write the native library to {target}: {error.strerror or error}",
+            fix="make the folder writable, or install the package again: pip install -e .",
+        ) from error
+    return target
+
+
+def _build_anew(target: Path) -> None:
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
+    try:
+        _compile(temporary)
+        shutil.rmtree(target, ignore_errors=True)
+        temporary.rename(target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _compile(folder: Path) -> None:
+    """Run build.py in a process of its own: a compiler's output must not mix with ours."""
+    command = [sys.executable, str(HERE / "build.py"), str(folder)]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=_BUILD_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise NativeError(f"building the native library took over {_BUILD_SECONDS} s") from error
+    if done.returncode:
+        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise NativeError(
+            f"the native library cannot be built: {lines[-1] if lines else 'no message'}",
+            why=f"{HERE} has C sources of which there is no build, and compiling them failed",
+            fix="install a C compiler (Debian, Ubuntu: apt install build-essential; macOS: "
+            f"xcode-select --install) and try again; to see all messages: {' '.join(command)}",
+        )
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    with path.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

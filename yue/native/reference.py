@@ -1,0 +1,82 @@
+"""What each C function does, in plain NumPy: the other side of the differential tests.
+
+Production code never calls these: a host without the native library gets an error, not a slower
+result from a second implementation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from yue.errors import NativeError
+
+_CASTAGNOLI = 0x82F63B78  # reflected, RFC 3720 B.4
+
+
+def _check(codes: npt.NDArray[np.int16], size: int) -> None:
+    if codes.size and not (int(codes.min()) >= 0 and int(codes.max()) < size):
+        raise NativeError(f"a code is outside 0..{size - 1}")
+
+
+def interleave(
+    first: npt.NDArray[np.int16], second: npt.NDArray[np.int16], *, offset: int, size: int
+) -> npt.NDArray[np.int32]:
+    """Twin of :func:`yue.native.codes.interleave`."""
+    lanes = np.stack([first, second], axis=1)
+    _check(lanes, size)
+    return (lanes.reshape(-1).astype(np.int64) + offset).astype(np.int32)
+
+
+def flatten(
+    codes: npt.NDArray[np.int16], *, offsets: tuple[int, ...], sizes: tuple[int, ...]
+) -> npt.NDArray[np.int32]:
+    """Twin of :func:`yue.native.codes.flatten`."""
+    for row, size in zip(codes, sizes, strict=True):
+        _check(row, size)
+    ids = codes.astype(np.int64) + np.asarray(offsets, dtype=np.int64)[:, None]
+    return ids.T.reshape(-1).astype(np.int32)
+
+
+def narrow(ids: npt.NDArray[np.int64], *, limit: int) -> npt.NDArray[np.int32]:
+    """Twin of :func:`yue.native.codes.narrow`."""
+    if ids.size and not (int(ids.min()) >= 0 and int(ids.max()) < limit):
+        raise NativeError(f"an id is outside 0..{limit - 1}")
+    return ids.astype(np.int32)
+
+
+def crc32c(data: bytes, crc: int = 0) -> int:
+    """Twin of :func:`yue.native.checksum.crc32c`, bit by bit."""
+    crc ^= 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (_CASTAGNOLI if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def index_pointers(
+    lengths: npt.NDArray[np.int32], *, item_size: int
+) -> tuple[npt.NDArray[np.int64], int]:
+    """Twin of :func:`yue.native.index.index_pointers`."""
+    if lengths.size and int(lengths.min()) < 0:
+        raise NativeError("a length is negative")
+    ends = np.cumsum(lengths.astype(np.int64) * item_size)
+    starts = np.concatenate([np.zeros(1, np.int64), ends])
+    return starts[:-1], int(starts[-1])
+
+
+def index_fault(
+    lengths: npt.NDArray[np.int32],
+    pointers: npt.NDArray[np.int64],
+    documents: npt.NDArray[np.int64],
+    *,
+    item_size: int,
+) -> str | None:
+    """Twin of :func:`yue.native.index.check_index`: the first array with a fault, or None."""
+    if lengths.size and int(lengths.min()) < 0:
+        return "lengths"
+    if not np.array_equal(pointers, index_pointers(lengths, item_size=item_size)[0]):
+        return "pointers"
+    closed = documents[0] == 0 and documents[-1] == len(lengths)
+    return None if closed and bool(np.all(np.diff(documents) >= 0)) else "documents"

@@ -1,0 +1,114 @@
+"""A buffered writer of .bin files, in C."""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from yue.errors import NativeError
+from yue.native.checksum import BLOCK_BYTES
+from yue.native.codes import narrow
+from yue.native.library import library
+
+
+class BinWriter:
+    """Appends token ids to an open file as little-endian int32, with a checksum for every block.
+
+    Use it as a context manager. Leaving it without an exception writes what is buffered; the file
+    stays open and is the caller's to sync and close.
+
+    Args:
+        descriptor: An open, writable file descriptor; its Python file object must have nothing
+            buffered.
+        limit: Ids must lie in [0, limit).
+        block_bytes: How many bytes a checksum covers.
+
+    Raises:
+        NativeError: No memory.
+    """
+
+    def __init__(self, descriptor: int, *, limit: int, block_bytes: int = BLOCK_BYTES) -> None:
+        self._native = library()
+        self._limit = limit
+        pointer = self._native.ffi.new("yue_writer **")
+        status = self._native.lib.yue_writer_open(descriptor, block_bytes, pointer)
+        if status:
+            raise NativeError(f"yue_writer_open failed (status {status})")
+        # gc frees the C memory even if the context manager is never left
+        self._writer: Any = self._native.ffi.gc(pointer[0], self._native.lib.yue_writer_close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.flush()
+
+    def append(self, ids: npt.NDArray[Any]) -> None:
+        """Append one sequence.
+
+        Args:
+            ids: Token ids, integers, shape (N,).
+
+        Raises:
+            NativeError: An id is out of range; nothing of this sequence is appended then.
+            OSError: The file system refused the write.
+        """
+        array = ids if ids.dtype == np.int32 else narrow(ids, limit=self._limit)
+        if array.ndim != 1:
+            raise NativeError(f"a sequence has one dimension, not shape {array.shape}")
+        if not array.size:
+            return
+        array = np.ascontiguousarray(array)
+        bad = self._native.ffi.new("int64_t *")
+        status = self._native.lib.yue_writer_append(
+            self._writer,
+            self._native.ffi.from_buffer("int32_t[]", array),
+            array.size,
+            self._limit,
+            bad,
+        )
+        if status == self._native.lib.YUE_RANGE:
+            place = int(bad[0])
+            raise NativeError(
+                f"id {array[place]} at position {place} is outside 0..{self._limit - 1}"
+            )
+        self._check(status)
+
+    def flush(self) -> None:
+        """Write what is buffered.
+
+        Raises:
+            OSError: The file system refused the write.
+        """
+        self._check(self._native.lib.yue_writer_flush(self._writer))
+
+    @property
+    def bytes_appended(self) -> int:
+        """Bytes appended, the buffered ones included."""
+        return int(self._native.lib.yue_writer_bytes(self._writer))
+
+    def checksums(self) -> list[int]:
+        """CRC-32C of each block; flushes first."""
+        self.flush()
+        out = np.zeros(int(self._native.lib.yue_writer_blocks(self._writer)), dtype=np.uint32)
+        if out.size:
+            buffer = self._native.ffi.from_buffer("uint32_t[]", out, require_writable=True)
+            self._check(self._native.lib.yue_writer_checksums(self._writer, buffer, out.size))
+        return [int(crc) for crc in out]
+
+    def _check(self, status: int) -> None:
+        if status == self._native.lib.YUE_IO:
+            number = int(self._native.lib.yue_writer_errno(self._writer))
+            raise OSError(number, os.strerror(number))
+        if status:
+            raise NativeError(f"the .bin writer failed (status {status})")

@@ -1,0 +1,100 @@
+/* The native part of yue: token assembly, checksums, and .bin/.idx files.
+ *
+ * Rules of this library:
+ *  - every function returns a status; none asserts, exits or prints;
+ *  - every size, count and offset is int64_t, and every length is passed in;
+ *  - input that may be misaligned comes as void* and is loaded with memcpy;
+ *  - what is written to a file is little-endian on every host;
+ *  - no function keeps a pointer to its arguments after it returns.
+ *
+ * build.py hands the text between the two "cdef" marks to cffi, so it holds plain declarations only.
+ */
+#ifndef YUE_NATIVE_H
+#define YUE_NATIVE_H
+
+#include <stdint.h>
+
+/* cdef begin */
+
+/* What a function answers. */
+#define YUE_OK 0        /* done */
+#define YUE_ARGUMENT 1  /* a negative size, a null pointer, an output that is too small */
+#define YUE_RANGE 2     /* a value outside its range; *bad is its position */
+#define YUE_MEMORY 3    /* no memory */
+#define YUE_IO 4        /* write() failed; yue_writer_errno() says why */
+#define YUE_OVERFLOW 5  /* a sum does not fit 64 bits */
+
+/* SHA-256 of the sources this library was built from, in hexadecimal. */
+const char *yue_source_hash(void);
+
+/* --- codes.c: codec codes and token ids ------------------------------------------------------ */
+
+/* Two lanes of codes become one lane of ids: out[2t] = offset + first[t], out[2t+1] = offset +
+ * second[t]. Codes must lie in [0, size). out holds capacity >= 2 * frames ids.
+ * YUE_RANGE: *bad is the position in the interleaved order (2t or 2t+1). */
+int yue_interleave(const int16_t *first, const int16_t *second, int64_t frames, int32_t offset,
+                   int32_t size, int32_t *out, int64_t capacity, int64_t *bad);
+
+/* Codes of several codebooks, row by row (codebooks x frames), become ids frame by frame:
+ * out[t*codebooks + k] = offsets[k] + codes[k*frames + t]. Codes of row k must lie in
+ * [0, sizes[k]). out holds capacity >= codebooks * frames ids.
+ * YUE_RANGE: *bad is the position in codes (k*frames + t). */
+int yue_flatten(const int16_t *codes, int64_t codebooks, int64_t frames, const int32_t *offsets,
+                const int32_t *sizes, int32_t *out, int64_t capacity, int64_t *bad);
+
+/* Copies ids from int64 to int32. Ids must lie in [0, limit). YUE_RANGE: *bad is the position. */
+int yue_narrow(const int64_t *ids, int64_t count, int32_t limit, int32_t *out, int64_t capacity,
+               int64_t *bad);
+
+/* --- crc32c.c -------------------------------------------------------------------------------- */
+
+/* CRC-32C (Castagnoli, reflected polynomial 0x82F63B78, as in iSCSI, RFC 3720 B.4). crc is 0, or
+ * the checksum of the bytes before these, so that a checksum can be taken in pieces. */
+uint32_t yue_crc32c(uint32_t crc, const void *data, int64_t size);
+
+/* --- writer.c: a .bin file ------------------------------------------------------------------- */
+
+typedef struct yue_writer yue_writer;
+
+/* Starts a .bin file on an open descriptor, which the caller keeps and closes. A checksum is taken
+ * of every block_size bytes. */
+int yue_writer_open(int descriptor, int64_t block_size, yue_writer **out);
+
+/* Appends ids, each in [0, limit), as little-endian int32. Nothing is appended when one is out of
+ * range: *bad is its position. */
+int yue_writer_append(yue_writer *writer, const int32_t *ids, int64_t count, int32_t limit,
+                      int64_t *bad);
+
+/* Writes what is still in the buffer. */
+int yue_writer_flush(yue_writer *writer);
+
+int64_t yue_writer_bytes(const yue_writer *writer);
+int64_t yue_writer_blocks(const yue_writer *writer);
+
+/* Copies the checksums of the blocks, the last (shorter) one included. Call after a flush. */
+int yue_writer_checksums(const yue_writer *writer, uint32_t *out, int64_t capacity);
+
+/* errno of the write that failed. */
+int yue_writer_errno(const yue_writer *writer);
+
+/* Frees the writer; null is allowed. Never writes. */
+void yue_writer_close(yue_writer *writer);
+
+/* --- index.c: the arrays of a .idx file ------------------------------------------------------ */
+
+/* out[i] = item_size * (lengths[0] + ... + lengths[i-1]), the byte offset of sequence i; *end is
+ * the size of the .bin. YUE_RANGE: lengths[*bad] is negative. */
+int yue_index_pointers(const int32_t *lengths, int64_t sequences, int64_t item_size, int64_t *out,
+                       int64_t capacity, int64_t *end, int64_t *bad);
+
+/* Checks the arrays of a .idx file as they lie in the file (little-endian, any alignment): lengths
+ * int32[sequences] not negative, pointers int64[sequences] their running sum in bytes, documents
+ * int64[marks] starting at 0, never falling, ending at sequences. *end is the size the .bin must
+ * have. YUE_RANGE: *what says which array (0, 1, 2) and *bad which element is wrong. */
+int yue_index_check(const void *lengths, const void *pointers, const void *documents,
+                    int64_t sequences, int64_t marks, int64_t item_size, int64_t *end, int *what,
+                    int64_t *bad);
+
+/* cdef end */
+
+#endif
