@@ -1,0 +1,97 @@
+"""A causal model fed token by token: a key/value cache for a batch of rows of unequal length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from transformers import DynamicCache
+
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM
+
+
+class SlicedHead:
+    """The output layer restricted to the ids that may be drawn.
+
+    A step of generation needs about a thousand logits out of 92,288; the rows of the others are
+    never multiplied. An output layer that is more than a matrix (an adapter on it, say) is applied
+    whole and its logits are picked.
+
+    Args:
+        layer: The model's output layer.
+        ids: (n,) int64 ids, in the order in which logits are returned.
+    """
+
+    def __init__(self, layer: nn.Module, ids: Tensor) -> None:
+        self._layer, self._ids = layer, ids
+        self._rows: Tensor | None = None
+        if type(layer) is nn.Linear and layer.bias is None:
+            self._rows = layer.weight[ids].detach()
+
+    def __call__(self, hidden: Tensor) -> Tensor:
+        """Logits of the ids: (rows, hidden size) to (rows, n)."""
+        if self._rows is None:
+            picked: Tensor = self._layer(hidden)[..., self._ids]
+            return picked
+        return hidden @ self._rows.T
+
+
+class Stream:
+    """Rows of tokens that grow together, with the keys and values of what they have read.
+
+    Rows are padded on the left of each chunk; padding is masked and takes no position, so a row's
+    logits are those it has alone (up to rounding).
+
+    Args:
+        model: The causal language model (base, or with adapter layers inside).
+        head: Its output layer for the ids of interest.
+        rows: How many rows.
+    """
+
+    def __init__(self, model: LlamaForCausalLM, head: SlicedHead, rows: int) -> None:
+        self._decoder: Any = model.model
+        self._device = model.device
+        self._head = head
+        self._cache = DynamicCache(config=model.config)
+        self._visible = torch.zeros((rows, 0), dtype=torch.bool)
+        self._lengths = torch.zeros(rows, dtype=torch.int64)
+        self._ragged = False
+
+    @property
+    def lengths(self) -> list[int]:
+        """How many tokens each row has read."""
+        return [int(length) for length in self._lengths]
+
+    def read(self, chunks: Sequence[NDArray[np.int32]]) -> Tensor:
+        """Append one chunk of ids to each row (empty: the row rests) and predict what follows.
+
+        Returns:
+            (rows, n) float64 logits on the CPU after the last token of each chunk; meaningless
+            for a row that rests.
+        """
+        width = max(len(chunk) for chunk in chunks)
+        ids = torch.zeros((len(chunks), width), dtype=torch.int64)
+        fresh = torch.zeros((len(chunks), width), dtype=torch.bool)
+        for row, chunk in enumerate(chunks):
+            if len(chunk):
+                ids[row, -len(chunk) :] = torch.from_numpy(np.asarray(chunk, dtype=np.int64))
+                fresh[row, -len(chunk) :] = True
+        positions = (self._lengths[:, None] + fresh.cumsum(-1) - 1).clamp_min(0)
+        self._lengths += fresh.sum(-1)
+        self._visible = torch.cat([self._visible, fresh], dim=-1)
+        self._ragged = self._ragged or not bool(fresh.all())
+        with torch.inference_mode():
+            output = self._decoder(
+                input_ids=ids.to(self._device),
+                position_ids=positions.to(self._device),
+                attention_mask=self._visible.to(self._device) if self._ragged else None,
+                past_key_values=self._cache,
+                use_cache=True,
+            )
+            logits: Tensor = self._head(output.last_hidden_state[:, -1])
+        return logits.to("cpu", torch.float64)

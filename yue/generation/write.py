@@ -1,0 +1,126 @@
+"""The files of one sample: WAV tracks, codes, and the record that describes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from yue.files import atomic_file, safe_name
+from yue.generation.decode import Codes, Tracks, decode_lanes, mix_tracks, write_wav
+from yue.generation.prompt import SongPrompt
+from yue.generation.records import Sample, SampleSection
+from yue.generation.song import SectionCodes, SectionLimits
+from yue.generation.source import SongSource, recorded_audio, recorded_codes
+from yue.generation.statistics import track_statistics
+
+if TYPE_CHECKING:
+    from yue.codecs.base import Codec
+
+
+class SampleWriter:
+    """Turns codes and recordings into WAV files and their records.
+
+    Args:
+        folder: Where the files go; it exists.
+        codec: Decodes the codes.
+    """
+
+    def __init__(self, folder: Path, codec: Codec) -> None:
+        self._folder, self._codec = folder, codec
+
+    def generated(
+        self, source: SongSource, model: str, sections: list[SectionCodes], prompt: SongPrompt
+    ) -> Sample:
+        """Decode and write a generated song."""
+        rate = self._codec.frame_rate
+        vocal = np.concatenate([section.vocal for section in sections])
+        instrumental = np.concatenate([section.instrumental for section in sections])
+        records = tuple(
+            SampleSection(text, round(float(section.vocal.size / rate), 6), section.ended)
+            for text, section in zip(source.line_contents, sections, strict=False)
+        )
+        return self._coded(source, model, vocal, instrumental, records, prompt.seed)
+
+    def references(self, source: SongSource, limits: SectionLimits, sections: int) -> list[Sample]:
+        """Write the recording and its codec round trip for the sections that are generated."""
+        recording = source.recording
+        if recording is None:
+            return []
+        spans = [
+            (first, min(end, first + limits.max_frames)) for first, end in source.frames[:sections]
+        ]
+        rate = self._codec.frame_rate
+        records = tuple(
+            SampleSection(text, round(float((end - first) / rate), 6), None)
+            for text, (first, end) in zip(source.line_contents, spans, strict=False)
+        )
+        samples = []
+        audio = recorded_audio(recording, [(float(a / rate), float(b / rate)) for a, b in spans])
+        if {"vocal", "instrumental"} <= set(audio):
+            tracks = mix_tracks(audio["vocal"], audio["instrumental"], audio.get("mixture"))
+            samples.append(
+                self._write(source, "original", tracks, recording.sample_rate, records, {}, None)
+            )
+        codes = recorded_codes(recording, spans)
+        samples.append(
+            self._coded(source, "roundtrip", codes["vocal"], codes["instrumental"], records, None)
+        )
+        return samples
+
+    def _coded(
+        self,
+        source: SongSource,
+        model: str,
+        vocal: Codes,
+        instrumental: Codes,
+        records: tuple[SampleSection, ...],
+        seed: int | None,
+    ) -> Sample:
+        tracks = decode_lanes(self._codec, vocal, instrumental)
+        codes = {"vocal": vocal, "instrumental": instrumental}
+        return self._write(source, model, tracks, self._codec.sample_rate, records, codes, seed)
+
+    def _write(
+        self,
+        source: SongSource,
+        model: str,
+        tracks: Tracks,
+        sample_rate: int,
+        records: tuple[SampleSection, ...],
+        codes: dict[str, Codes],
+        seed: int | None,
+    ) -> Sample:
+        name = f"{safe_name(source.song_id)}.{model}"
+        audio = {
+            "vocal": tracks.vocal,
+            "instrumental": tracks.instrumental,
+            "mix": tracks.mix,
+        }
+        files = {track: f"{name}.{track}.wav" for track in audio}
+        for track, samples in audio.items():
+            write_wav(self._folder / files[track], samples, sample_rate)
+        if codes:
+            with atomic_file(self._folder / f"{name}.codes.npz") as stream:
+                np.savez(stream, vocal=codes["vocal"], instrumental=codes["instrumental"])
+        return Sample(
+            name=name,
+            model=model,
+            song_id=source.song_id,
+            split=source.split,
+            genres=source.genres,
+            lyrics="".join(source.line_contents),
+            seed=seed,
+            seconds=round(tracks.mix.size / sample_rate, 6),
+            sample_rate=sample_rate,
+            files=files,
+            codes=f"{name}.codes.npz" if codes else None,
+            sections=records,
+            statistics={
+                track: track_statistics(
+                    samples, sample_rate, codes.get(track), self._codec.frame_rate
+                )
+                for track, samples in audio.items()
+            },
+        )

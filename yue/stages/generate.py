@@ -1,0 +1,56 @@
+"""Stage ``generate``: songs by the tuned and the base model, from held-out prompts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from yue.files import atomic_folder
+from yue.generation.device import pick_device
+from yue.generation.make import Setup, make_samples
+from yue.generation.sampling import Sampling
+from yue.generation.source import choose_songs
+from yue.paths import Paths
+from yue.recipe.model import Recipe
+from yue.stages import StageSummary
+
+
+def main(recipe: Recipe, paths: Paths) -> StageSummary:
+    """Write ``work/samples/``: WAV files, codes and ``samples.json``."""
+    sources = choose_songs(paths.work, recipe.generate.prompts)
+    with atomic_folder(paths.samples) as folder:
+        samples = make_samples(sources, setup_of(recipe, paths.root), folder)
+    made = [sample for sample in samples if sample.model in ("base", "tuned")]
+    held_out = all(source.split != "train" for source in sources)
+    return StageSummary(
+        made=f"{len(made)} songs, {sum(sample.seconds for sample in made):.0f} seconds of music "
+        f"for {len(sources)} prompts in {paths.samples.relative_to(paths.root)}",
+        rejected="nothing"
+        if held_out
+        else "nothing; but there are too few held-out songs, so training songs give prompts too",
+        next="listen to the WAV files there, or to all of them side by side: dvc repro report",
+    )
+
+
+def setup_of(recipe: Recipe, root: Path) -> Setup:
+    """What a recipe says about generation, with paths resolved against ``root``."""
+    settings = recipe.generate
+    return Setup(
+        base=root / recipe.model.path,
+        adapter=Paths(root).adapter,
+        dtype=recipe.model.dtype,
+        device=pick_device(recipe.runtime.device),
+        codec_name=recipe.codec.name,
+        codec_path=root / recipe.codec.path,
+        tokenizer=root / recipe.tokens.tokenizer,
+        sampling=Sampling(
+            temperature=settings.temperature,
+            top_k=settings.top_k,
+            top_p=settings.top_p,
+            repetition_penalty=settings.repetition_penalty,
+            guidance_scale=settings.guidance_scale,
+        ),
+        seconds=settings.seconds,
+        sections=settings.max_sections,
+        seed=settings.seed,
+        compare_base=settings.compare_base,
+    )
