@@ -9,8 +9,11 @@ import numpy.typing as npt
 
 from yue.tokens.vocabulary import EOA, SOA, TEXT_SIZE, CodecRange
 
+REFERENCE_MARKER = "[start_of_reference]"
+"""The text before the reference audio of a document; not a control id."""
+
 YUE_REFERENCE_MARKER = (518, 2962, 29918, 974, 29918, 5679, 29962)
-"""``[start_of_reference]`` in YuE's own tokenizer."""
+"""Its ids in YuE's own tokenizer."""
 
 
 class Role(IntEnum):

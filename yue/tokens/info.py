@@ -1,0 +1,114 @@
+"""What a pair of token files holds: the ``.json`` beside ``.bin`` and ``.idx``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from yue.errors import TokenFileError, YueError
+from yue.files import read_json, write_json
+from yue.tokens.megatron import REBUILD
+from yue.tokens.rows import Rejected
+
+
+@dataclass(frozen=True)
+class CodecIdentity:
+    """Which codec made the codes.
+
+    Attributes:
+        name: Its name in the vocabulary.
+        digest: Digest of its weights, "" where it is not known.
+        frame_rate: Frames a second as a fraction, ``"50/1"``, or None.
+    """
+
+    name: str
+    digest: str
+    frame_rate: str | None
+
+
+@dataclass(frozen=True)
+class Checksums:
+    """CRC-32C of both files.
+
+    Attributes:
+        block_bytes: How many bytes of the .bin one checksum covers.
+        bin: One for each block.
+        idx: Of the whole .idx.
+    """
+
+    block_bytes: int
+    bin: tuple[int, ...]
+    idx: int
+
+
+@dataclass(frozen=True)
+class TokenFileInfo:
+    """What a pair of token files holds.
+
+    Attributes:
+        layout: Token layout.
+        compat: ``strict`` or ``upstream``.
+        codec: The codec of the codes.
+        vocabulary_rows: Embedding rows that a model needs for these ids.
+        tokenizer_digest: SHA-256 of the SentencePiece model.
+        reference_marker: Ids of ``[start_of_reference]`` in that tokenizer.
+        documents: How many songs.
+        sequences: How many headers and sections.
+        tokens: How many tokens.
+        song_ids: The song of each document.
+        rejected: What was left out, and why.
+        checksums: Of both files.
+    """
+
+    layout: str
+    compat: str
+    codec: CodecIdentity
+    vocabulary_rows: int
+    tokenizer_digest: str
+    reference_marker: tuple[int, ...]
+    documents: int
+    sequences: int
+    tokens: int
+    song_ids: tuple[str, ...]
+    rejected: tuple[Rejected, ...]
+    checksums: Checksums
+
+
+def write_info(path: Path, info: TokenFileInfo) -> None:
+    """Write the file, whole or not at all."""
+    write_json(path, asdict(info))
+
+
+def read_info(path: Path) -> TokenFileInfo:
+    """Read the file.
+
+    Raises:
+        TokenFileError: It is missing or is not such a file.
+    """
+    try:
+        value = read_json(path)
+        return TokenFileInfo(
+            **{
+                **_known(TokenFileInfo, value),
+                "codec": CodecIdentity(**_known(CodecIdentity, value["codec"])),
+                "reference_marker": tuple(value["reference_marker"]),
+                "song_ids": tuple(value["song_ids"]),
+                "rejected": tuple(Rejected(**_known(Rejected, r)) for r in value["rejected"]),
+                "checksums": _checksums(value["checksums"]),
+            }
+        )
+    except (KeyError, TypeError, YueError) as error:
+        raise TokenFileError(
+            f"{path}: not the description of token files", why=str(error), fix=REBUILD
+        ) from error
+
+
+def _checksums(value: dict[str, Any]) -> Checksums:
+    return Checksums(int(value["block_bytes"]), tuple(map(int, value["bin"])), int(value["idx"]))
+
+
+def _known(kind: type[Any], value: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a dataclass, from JSON; a key too many is ignored, one too few a TypeError."""
+    names = {field.name for field in fields(kind)}
+    return {key: item for key, item in value.items() if key in names}

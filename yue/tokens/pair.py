@@ -1,0 +1,93 @@
+"""Writing a pair of ``.bin`` and ``.idx``, whole or not at all."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from yue.files import atomic_file
+from yue.native.checksum import BLOCK_BYTES, crc32c
+from yue.native.index import index_pointers
+from yue.native.writer import BinWriter
+from yue.tokens.info import Checksums
+from yue.tokens.layouts.cot import Document
+from yue.tokens.megatron import INT32, Header, bin_path, idx_path, info_path
+
+_ITEM_SIZE = 4
+
+
+@dataclass(frozen=True)
+class WrittenPair:
+    """What was written."""
+
+    documents: int
+    sequences: int
+    tokens: int
+    checksums: Checksums
+
+
+def write_pair(prefix: Path, documents: Iterable[Document], *, limit: int) -> WrittenPair:
+    """Write documents as int32 ``.bin`` and ``.idx``; one document each.
+
+    The ``.bin`` appears first and the ``.idx`` last, and an older pair's ``.idx`` goes before
+    either: whenever the write is cut off, there is the old pair, or no index, or the new pair.
+
+    Args:
+        prefix: Path of both files without the suffix.
+        documents: The documents; consumed once.
+        limit: Ids must lie in [0, limit).
+
+    Raises:
+        NativeError: An id is out of range.
+        OSError: The file system refused a write.
+    """
+    lengths, marks = array("i"), array("q", [0])
+    with atomic_file(bin_path(prefix)) as stream:
+        with BinWriter(stream.fileno(), limit=limit) as writer:
+            for document in documents:
+                for sequence in document.sequences:
+                    writer.append(sequence)
+                    lengths.append(len(sequence))
+                marks.append(len(lengths))
+        checksums = writer.checksums()
+        size = writer.bytes_appended
+        info_path(prefix).unlink(missing_ok=True)
+        idx_path(prefix).unlink(missing_ok=True)
+    crc = _write_index(idx_path(prefix), lengths, marks)
+    return WrittenPair(
+        documents=len(marks) - 1,
+        sequences=len(lengths),
+        tokens=size // _ITEM_SIZE,
+        checksums=Checksums(BLOCK_BYTES, tuple(checksums), crc),
+    )
+
+
+def _write_index(path: Path, lengths: array[int], marks: array[int]) -> int:
+    """Write a .idx; the checksum of its bytes."""
+    counts = np.frombuffer(lengths, dtype=np.int32)
+    pointers, _ = index_pointers(counts, item_size=_ITEM_SIZE)
+    parts = [
+        memoryview(Header(INT32, len(lengths), len(marks)).pack()),
+        _little_endian(counts, "<i4"),
+        _little_endian(pointers, "<i8"),
+        _little_endian(np.frombuffer(marks, dtype=np.int64), "<i8"),
+    ]
+    crc = 0
+    with atomic_file(path) as stream:
+        for part in parts:
+            stream.write(part)
+            crc = crc32c(part, crc)
+    return crc
+
+
+def _little_endian(values: npt.NDArray[np.signedinteger], dtype: str) -> memoryview:
+    # Swaps bytes on a big-endian host only; elsewhere this is the array itself.
+    return memoryview(values.astype(dtype, copy=False).view(np.uint8)) if values.size else _NOTHING
+
+
+_NOTHING = memoryview(b"")
