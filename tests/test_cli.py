@@ -1,0 +1,59 @@
+"""The `yue` command as a user meets it, in processes of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from yue.cli import STAGES, TOOLS, build_parser
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def yue(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "yue", *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("verb", [*STAGES, *TOOLS])
+def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
+    parser = build_parser(verb)
+    text = parser._subparsers._group_actions[0].choices[verb].format_help()
+    assert "example:" in text
+    assert f"yue {verb}" in text
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["validate"], ["schema", "lora.r"], ["mmap", "--help"], ["recipes"]]
+)
+def test_light_verbs_never_import_torch(words: list[str]) -> None:
+    code = (
+        "import sys\nfrom yue.cli import main\n"
+        f"try:\n    main({words!r})\nexcept SystemExit:\n    pass\n"
+        "sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_a_stage_outside_a_project_says_what_to_do(tmp_path: Path) -> None:
+    done = yue("songs", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no params.yaml" in done.stderr
+    assert "fix:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_verb_is_a_usage_error(tmp_path: Path) -> None:
+    done = yue("convrt", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "convert" in done.stderr

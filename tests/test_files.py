@@ -1,0 +1,107 @@
+"""Files that appear whole or not at all, and names that are safe on disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from yue.errors import YueError
+from yue.files import (
+    atomic_file,
+    atomic_folder,
+    bytes_digest,
+    folder_digest,
+    read_json,
+    read_jsonl,
+    safe_name,
+    value_digest,
+    write_json,
+    write_jsonl,
+)
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError, match="stop"), atomic_file(path, "w") as stream:
+        stream.write("new")
+        raise RuntimeError("stop")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_hard_linked_copy_never_changes(tmp_path: Path) -> None:
+    path, cached = tmp_path / "a.txt", tmp_path / "cached.txt"
+    path.write_text("old")
+    os.link(path, cached)
+    with atomic_file(path, "w") as stream:
+        stream.write("new")
+    assert (path.read_text(), cached.read_text()) == ("new", "old")
+
+
+def test_a_folder_is_replaced_as_a_whole_or_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    with atomic_folder(folder) as new:
+        (new / "one").write_text("1")
+    with pytest.raises(RuntimeError), atomic_folder(folder) as new:
+        (new / "two").write_text("2")
+        raise RuntimeError
+    assert [p.name for p in folder.iterdir()] == ["one"]
+    with atomic_folder(folder) as new:
+        (new / "three").write_text("3")
+    assert [p.name for p in folder.iterdir()] == ["three"]
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_json_refuses_what_other_readers_cannot_read(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", {"loss": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reading_names_the_file_and_the_line(tmp_path: Path) -> None:
+    with pytest.raises(YueError, match=r"a\.json: no such file"):
+        read_json(tmp_path / "a.json")
+    (tmp_path / "b.jsonl").write_text('{"a": 1}\n{"a": \n')
+    with pytest.raises(YueError, match=r"b\.jsonl:2: not valid JSON"):
+        read_jsonl(tmp_path / "b.jsonl")
+
+
+def test_jsonl_round_trip(tmp_path: Path) -> None:
+    rows = [{"id": "ä\n'\"", "n": 1.5}, {"id": "", "n": None}]
+    write_jsonl(tmp_path / "a.jsonl", rows)
+    assert read_jsonl(tmp_path / "a.jsonl") == rows
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_safe_names_are_single_components_and_never_collide(first: str, second: str) -> None:
+    names = [safe_name(first), safe_name(second)]
+    for name in names:
+        assert "/" not in name
+        assert "\0" not in name
+        assert not name.startswith(".")
+        assert len(name.encode()) < 200
+    assert (names[0] == names[1]) == (first == second)
+
+
+@given(st.lists(st.binary(max_size=8), max_size=4), st.lists(st.binary(max_size=8), max_size=4))
+def test_digests_keep_parts_apart(first: list[bytes], second: list[bytes]) -> None:
+    assert (bytes_digest(*first) == bytes_digest(*second)) == (first == second)
+
+
+def test_value_digest_ignores_key_order() -> None:
+    assert value_digest({"a": 1, "b": 2}) == value_digest({"b": 2, "a": 1})
+    assert value_digest({"a": 1}) != value_digest({"a": 2})
+
+
+def test_folder_digest_sees_names_and_contents(tmp_path: Path) -> None:
+    for name in ("x", "y"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "f").write_text("1")
+    assert folder_digest(tmp_path / "x") == folder_digest(tmp_path / "y")
+    (tmp_path / "y" / "f").rename(tmp_path / "y" / "g")
+    assert folder_digest(tmp_path / "x") != folder_digest(tmp_path / "y")
