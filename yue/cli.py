@@ -31,11 +31,13 @@ TOOLS = {
     "count": "count documents, sequences and tokens of token files",
     "inspect": "show what the model sees in a token document",
     "fetch": "fetch a model repository from the hub into a folder",
+    "fit-codec": "fit the embedded codec melrvq to a folder of audio",
+    "demo": "make the demo's songs, tokenizer, codec and base model",
 }
 
 
 def _command_module(verb: str) -> ModuleType:
-    return importlib.import_module(f"yue.commands.{verb}")
+    return importlib.import_module(f"yue.commands.{verb.replace('-', '_')}")
 
 
 def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
