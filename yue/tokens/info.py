@@ -8,8 +8,11 @@ from typing import Any
 
 from yue.errors import TokenFileError, YueError
 from yue.files import read_json, write_json
+from yue.native.checksum import BLOCK_BYTES
 from yue.tokens.megatron import REBUILD
+from yue.tokens.roles import YUE_REFERENCE_MARKER
 from yue.tokens.rows import Rejected
+from yue.tokens.vocabulary import CodecRange
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,24 @@ class TokenFileInfo:
     song_ids: tuple[str, ...]
     rejected: tuple[Rejected, ...]
     checksums: Checksums
+
+
+def foreign_info(codec: CodecRange, documents: int, sequences: int, tokens: int) -> TokenFileInfo:
+    """The description of files that another program wrote with YuE's tokenizer; no checksums."""
+    return TokenFileInfo(
+        layout="",
+        compat="upstream",
+        codec=CodecIdentity(codec.name, "", codec.rate_text),
+        vocabulary_rows=codec.rows,
+        tokenizer_digest="",
+        reference_marker=YUE_REFERENCE_MARKER,
+        documents=documents,
+        sequences=sequences,
+        tokens=tokens,
+        song_ids=tuple(f"#{number}" for number in range(documents)),
+        rejected=(),
+        checksums=Checksums(BLOCK_BYTES, (), 0),
+    )
 
 
 def write_info(path: Path, info: TokenFileInfo) -> None:

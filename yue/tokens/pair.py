@@ -86,8 +86,7 @@ def _write_index(path: Path, lengths: array[int], marks: array[int]) -> int:
 
 
 def _little_endian(values: npt.NDArray[np.signedinteger], dtype: str) -> memoryview:
-    # Swaps bytes on a big-endian host only; elsewhere this is the array itself.
-    return memoryview(values.astype(dtype, copy=False).view(np.uint8)) if values.size else _NOTHING
-
-
-_NOTHING = memoryview(b"")
+    # Swaps bytes on a big-endian host only; elsewhere these are the array's own bytes.
+    if not values.size:
+        return memoryview(b"")
+    return values.astype(dtype, copy=False).view(np.uint8).data

@@ -29,6 +29,8 @@ class Role(IntEnum):
     """A code of the instrumental lane."""
     PROMPT = 4
     """A code of the reference audio, which is given and not predicted."""
+    CONTEXT = 5
+    """What a further piece of a long song repeats so that it stays in view; not predicted."""
 
 
 def roles_of(

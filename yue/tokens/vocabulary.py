@@ -106,6 +106,12 @@ class CodecRange:
         return self.offset + sum(self.sizes)
 
     @property
+    def rate_text(self) -> str | None:
+        """The frame rate as it is written to files, ``"50/1"``."""
+        rate = self.frame_rate
+        return None if rate is None else f"{rate.numerator}/{rate.denominator}"
+
+    @property
     def rows(self) -> int:
         """Embedding rows that a model needs for this codec."""
         return ROWS if self.end > YUE_ROWS else YUE_ROWS

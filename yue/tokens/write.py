@@ -157,15 +157,10 @@ def _info(
     compat: str,
     codec_digest: str,
 ) -> TokenFileInfo:
-    rate = codec.frame_rate
     return TokenFileInfo(
         layout=layout,
         compat=compat,
-        codec=CodecIdentity(
-            codec.name,
-            codec_digest,
-            None if rate is None else f"{rate.numerator}/{rate.denominator}",
-        ),
+        codec=CodecIdentity(codec.name, codec_digest, codec.rate_text),
         vocabulary_rows=codec.rows,
         tokenizer_digest=text.digest,
         reference_marker=tuple(text.encode(REFERENCE_MARKER).tolist()),

@@ -1,0 +1,143 @@
+"""Pieces into rows: best fit, longest first.
+
+Every piece goes into the row with the least room that still holds it. The plan depends on the
+lengths alone; what changes from epoch to epoch is the order of the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from yue.dataset.pieces import Piece, split_document
+from yue.dataset.reader import TokenFiles
+from yue.errors import TrainingError
+
+
+@dataclass(frozen=True, eq=False)
+class Packing:
+    """Which pieces make up each row. Open it with :func:`pack`.
+
+    Attributes:
+        context: The longest row, in tokens.
+        whole: Documents that are one piece each, int64, shape (W,).
+        split: The pieces of all other documents; piece W + n is ``split[n]``.
+        lengths: Tokens of each piece, int64, shape (P,).
+        members: Pieces row by row, int64, shape (P,).
+        row_starts: Where each row starts in ``members``, int64, shape (rows + 1,).
+    """
+
+    context: int
+    whole: npt.NDArray[np.int64]
+    split: tuple[Piece, ...]
+    lengths: npt.NDArray[np.int64]
+    members: npt.NDArray[np.int64]
+    row_starts: npt.NDArray[np.int64]
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.row_starts) - 1
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all rows, those that are repeated included."""
+        return int(self.lengths.sum())
+
+    @property
+    def repeated(self) -> int:
+        """Tokens that later pieces of a song repeat."""
+        return sum(piece.repeated for piece in self.split)
+
+    @property
+    def padding_share(self) -> float:
+        """Share of the rows' room that is left empty, 0..1."""
+        return 1 - self.tokens / (self.rows * self.context)
+
+    @property
+    def cut_songs(self) -> tuple[int, ...]:
+        """Documents of which a section is cut within, because no row holds it."""
+        return tuple(dict.fromkeys(piece.document for piece in self.split if piece.cut))
+
+    def pieces(self, row: int) -> list[Piece]:
+        """The pieces of a row, in order."""
+        first, last = self.row_starts[row], self.row_starts[row + 1]
+        return [self._piece(int(number)) for number in self.members[first:last]]
+
+    def _piece(self, number: int) -> Piece:
+        if number >= len(self.whole):
+            return self.split[number - len(self.whole)]
+        return Piece(int(self.whole[number]), range(int(self.lengths[number])))
+
+
+def pack(files: TokenFiles, context: int) -> Packing:
+    """Pack all documents into rows.
+
+    Args:
+        files: The documents.
+        context: The longest row, in tokens.
+
+    Raises:
+        TrainingError: The context is too short for a song, or there is nothing to pack.
+        TokenFileError: A document that must be split cannot be read.
+    """
+    lengths = files.document_lengths
+    # An empty document, which other writers leave behind, has nothing to learn from.
+    whole = np.flatnonzero((lengths > 0) & (lengths <= context))
+    split = [
+        piece
+        for document in np.flatnonzero(lengths > context)
+        for piece in split_document(files, int(document), context)
+    ]
+    pieces = np.concatenate([lengths[whole], np.array([p.tokens for p in split], dtype=np.int64)])
+    if not len(pieces):
+        raise TrainingError(
+            f"{files.prefix}: no tokens to train on", fix="write the files with `yue mmap`"
+        )
+    rows = best_fit(pieces, context)
+    return Packing(
+        context=context,
+        whole=whole,
+        split=tuple(split),
+        lengths=pieces,
+        members=np.concatenate([np.array(row, dtype=np.int64) for row in rows]),
+        row_starts=_starts(map(len, rows)),
+    )
+
+
+def best_fit(lengths: npt.NDArray[np.int64], context: int) -> list[list[int]]:
+    """Best-fit-decreasing bin packing.
+
+    Args:
+        lengths: Of the pieces, each in 1..context, shape (P,).
+        context: Room of a row.
+
+    Returns:
+        The pieces of each row. Equal input, equal output, on every machine.
+    """
+    rows: list[list[int]] = []
+    by_room: list[list[int]] = [[] for _ in range(context + 1)]
+    open_rooms = 0  # bit r is set where some row has exactly r tokens of room
+    for piece in np.argsort(-lengths, kind="stable").tolist():
+        length = int(lengths[piece])
+        fitting = open_rooms >> length
+        if fitting:
+            room = length + (fitting & -fitting).bit_length() - 1
+            row = by_room[room].pop()
+            if not by_room[room]:
+                open_rooms ^= 1 << room
+        else:
+            room, row = context, len(rows)
+            rows.append([])
+        rows[row].append(piece)
+        left = room - length
+        by_room[left].append(row)
+        open_rooms |= 1 << left
+    return rows
+
+
+def _starts(counts: Iterable[int]) -> npt.NDArray[np.int64]:
+    return np.cumsum([0, *counts], dtype=np.int64)

@@ -1,0 +1,147 @@
+"""Songs into pieces that fit the context: whole where they can be, else cut between sections.
+
+A piece that is not the first of its song repeats the header (instruction, genres, all lyrics), so
+that no code is ever learnt without it. Only a section that is by itself longer than the context is
+cut within: between two frames, so that vocal and instrumental keep their places, and each further
+part repeats the section's opening as well (marker, lyrics, ``<SOA>`` and separator), without which
+codes could not be told from one another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from yue.dataset.reader import TokenFiles
+from yue.errors import TrainingError
+from yue.tokens.vocabulary import codec_range
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a document that is one unit of attention.
+
+    Its tokens are those of ``header``, of ``opening`` and of ``body``, all places in the document;
+    the first two are empty unless they are repeated.
+
+    Attributes:
+        document: Number of the document.
+        body: What this piece is for; the bodies of a document's pieces are the document.
+        header: The document's header, repeated.
+        opening: The opening of the section that ``body`` goes on with, repeated.
+        cut: Whether the body starts or ends within a section.
+    """
+
+    document: int
+    body: range
+    header: range = range(0)
+    opening: range = range(0)
+    cut: bool = False
+
+    @property
+    def repeated(self) -> int:
+        """Tokens repeated from an earlier piece."""
+        return len(self.header) + len(self.opening)
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens."""
+        return self.repeated + len(self.body)
+
+    def take(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The piece's part of one value for each token of the document, shape (tokens,)."""
+        parts = [values[p.start : p.stop] for p in (self.header, self.opening, self.body) if p]
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
+
+
+def split_document(files: TokenFiles, document: int, context: int) -> list[Piece]:
+    """The pieces of a document that is longer than the context, in order.
+
+    Raises:
+        TrainingError: The header leaves no room for codes.
+        TokenFileError: The document cannot be read.
+    """
+    header, *sections = _sequences(files, document)
+    room = context - len(header)
+    pieces: list[Piece] = []
+    start = 0  # of the piece that is being filled; at 0 it has the header in its body
+    for section in sections:
+        if len(section) > room:
+            if start not in (0, section.start):
+                pieces.append(_piece(document, range(start, section.start), header))
+                start = section.start
+            pieces += _cut_section(files, document, header, section, start, context)
+            start = section.stop
+        elif section.stop - max(start, header.stop) > room:
+            pieces.append(_piece(document, range(start, section.start), header))
+            start = section.start
+    if start == 0:
+        raise _too_small(files, document, header, len(header), context)
+    if start < sections[-1].stop:
+        pieces.append(_piece(document, range(start, sections[-1].stop), header))
+    return pieces
+
+
+def _sequences(files: TokenFiles, document: int) -> list[range]:
+    """Where each sequence lies in its document."""
+    ends = np.cumsum(files.sequence_lengths(document), dtype=np.int64).tolist()
+    return [range(start, stop) for start, stop in pairwise([0, *ends])]
+
+
+def _piece(document: int, body: range, header: range) -> Piece:
+    return Piece(document, body, header if body.start else range(0))
+
+
+def _cut_section(
+    files: TokenFiles, document: int, header: range, section: range, start: int, context: int
+) -> list[Piece]:
+    """Parts of about equal length of a section that no piece can hold.
+
+    The first part starts at ``start``: the section, or the document where nothing precedes it.
+    """
+    codes = _codes(files, document, section)
+    opening = range(section.start, codes.start)
+    # Two tokens of slack: a part is rounded to whole frames.
+    room = context - len(header) - len(opening) - (section.stop - codes.stop) - 2
+    if room < 2:
+        raise _too_small(files, document, header, context - room + 2, context)
+    parts = -(-len(codes) // room)
+    frames = len(codes) // 2
+    cuts = [codes.start + 2 * (frames * part // parts) for part in range(1, parts)]
+    bodies = [range(first, last) for first, last in pairwise([start, *cuts, section.stop])]
+    return [
+        Piece(
+            document,
+            body,
+            header if body.start else range(0),
+            opening if number else range(0),
+            cut=True,
+        )
+        for number, body in enumerate(bodies)
+    ]
+
+
+def _codes(files: TokenFiles, document: int, section: range) -> range:
+    """Where the codes of a section lie; the whole section where it has none."""
+    codec = codec_range(files.info.codec.name)
+    tokens = files.document(document)[section.start : section.stop]
+    places = np.flatnonzero((tokens >= codec.offset) & (tokens < codec.end))
+    if not len(places):
+        return section
+    return range(section.start + int(places[0]), section.start + int(places[-1]) + 1)
+
+
+def _too_small(
+    files: TokenFiles, document: int, header: range, needed: int, context: int
+) -> TrainingError:
+    return TrainingError(
+        f"a context of {context} tokens is too short for song '{files.info.song_ids[document]}'",
+        why=f"its header (instruction, genres, all lyrics) is {len(header)} tokens and stands "
+        "before every piece of the song",
+        fix=f"raise train.context_length (this song needs {needed} at the least), or shorten its "
+        "lyrics and genres",
+    )

@@ -1,0 +1,263 @@
+"""Token files, read back: everything is checked at open, and nothing is ever mapped.
+
+A memory map of a file that is cut short kills the process at the next touch (SIGBUS), which no
+code can catch. So tokens are read with ``pread`` into arrays of their own: a short read is an
+error with a name, arrays outlive the files, and forked workers share the descriptor safely. The
+price is one copy of a document (a few microseconds). A file that is replaced while it is open
+keeps its old bytes, since every writer of this project makes a new inode.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from yue.errors import TokenFileError
+from yue.native.checksum import crc32c, file_checksums
+from yue.native.index import IndexFault, check_index
+from yue.tokens.info import TokenFileInfo, foreign_info, read_info
+from yue.tokens.megatron import (
+    DTYPES,
+    HEADER,
+    REBUILD,
+    Header,
+    bin_path,
+    idx_path,
+    info_path,
+    read_header,
+)
+from yue.tokens.vocabulary import CodecRange
+
+Ids = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class TokenFiles:
+    """A checked set of ``.bin``, ``.idx`` and ``.json``. Open it with :meth:`open`.
+
+    Attributes:
+        prefix: Path of the files without their suffixes.
+        info: What the tokens are.
+        lengths: Tokens of each sequence, int32, shape (S,).
+        marks: Sequence at which each document starts, int64, shape (documents + 1,).
+        starts: Token at which each document starts, int64, shape (documents + 1,).
+    """
+
+    prefix: Path
+    info: TokenFileInfo
+    lengths: npt.NDArray[np.int32]
+    marks: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+    _stream: IO[bytes]
+    _dtype: np.dtype[Any]
+
+    @classmethod
+    def open(cls, prefix: Path, *, codec: CodecRange | None = None) -> TokenFiles:
+        """Open and check token files.
+
+        Args:
+            prefix: Path of the files without their suffixes.
+            codec: The codec of files that another program wrote, which have no ``.json``.
+
+        Raises:
+            TokenFileError: A file is missing or damaged, or the files do not belong together; the
+                message has the file and, where there is one, the byte.
+        """
+        stream = _open_bin(bin_path(prefix))
+        try:
+            header = read_header(idx_path(prefix))
+            index = _read(idx_path(prefix))
+            expected = _check_arrays(idx_path(prefix), index, header)
+            size = os.fstat(stream.fileno()).st_size
+            if size != expected:
+                raise TokenFileError(
+                    f"{bin_path(prefix)}: {size} bytes, but the index names {expected}",
+                    why=f"it was cut short at byte {size}, or is not the .bin of this .idx",
+                    fix=REBUILD,
+                )
+            lengths, marks = _arrays(index, header)
+            info = _info(prefix, header, expected // header.item_size, index, codec)
+        except BaseException:
+            stream.close()
+            raise
+        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
+        dtype = np.dtype(DTYPES[header.dtype_code])
+        return cls(prefix, info, lengths, marks, ends[marks], stream, dtype)
+
+    @property
+    def documents(self) -> int:
+        """Number of documents."""
+        return len(self.marks) - 1
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens."""
+        return int(self.starts[-1])
+
+    @property
+    def document_lengths(self) -> npt.NDArray[np.int64]:
+        """Tokens of each document, int64, shape (documents,)."""
+        return np.diff(self.starts)
+
+    def sequence_lengths(self, document: int) -> npt.NDArray[np.int32]:
+        """Tokens of each sequence of a document (the header, then the sections), shape (n,)."""
+        first, last = self.marks[document], self.marks[document + 1]
+        return self.lengths[first:last]
+
+    def document(self, document: int) -> Ids:
+        """Tokens of one document, int32, shape (N,), every one an id of the vocabulary.
+
+        Raises:
+            TokenFileError: The file was cut short since it was opened, or holds something else.
+        """
+        tokens = self.raw_document(document)
+        if tokens.size and not (tokens.min() >= 0 and tokens.max() < self.info.vocabulary_rows):
+            wrong = (tokens < 0) | (tokens >= self.info.vocabulary_rows)
+            place = int(np.flatnonzero(wrong)[0])
+            byte = (int(self.starts[document]) + place) * self._dtype.itemsize
+            raise TokenFileError(
+                f"{bin_path(self.prefix)}: id {tokens[place]} at byte {byte} (token {place} of "
+                f"document {document})",
+                why=f"the vocabulary has the ids 0..{self.info.vocabulary_rows - 1}; the file is "
+                "damaged",
+                fix=REBUILD,
+            )
+        return tokens
+
+    def raw_document(self, document: int) -> Ids:
+        """Tokens of one document whatever they are, int32, shape (N,).
+
+        Raises:
+            TokenFileError: The file was cut short since it was opened, or cannot be read.
+        """
+        if not 0 <= document < self.documents:
+            raise IndexError(f"document {document} of {self.documents}")
+        size = self._dtype.itemsize
+        start, stop = (int(place) * size for place in self.starts[document : document + 2])
+        path = bin_path(self.prefix)
+        try:
+            data = _pread(self._stream.fileno(), stop - start, start)
+        except OSError as error:
+            raise TokenFileError(
+                f"{path}: byte {start} cannot be read ({error.strerror})", fix=REBUILD
+            ) from error
+        if len(data) < stop - start:
+            raise TokenFileError(
+                f"{path}: ends at byte {start + len(data)}, within document {document}",
+                why="the file was cut short after it was opened",
+                fix=f"let nothing write into it; {REBUILD}",
+            )
+        return np.frombuffer(data, dtype=self._dtype).astype(np.int32)
+
+    def verify(self) -> None:
+        """Read the whole .bin and hold it to its checksums.
+
+        Raises:
+            TokenFileError: A block differs; with its first byte.
+        """
+        checksums = self.info.checksums
+        found = file_checksums(bin_path(self.prefix), checksums.block_bytes)
+        for block, (have, want) in enumerate(zip(found, checksums.bin, strict=False)):
+            if have != want:
+                raise TokenFileError(
+                    f"{bin_path(self.prefix)}: damaged in the {checksums.block_bytes} bytes from "
+                    f"byte {block * checksums.block_bytes}",
+                    why=f"CRC-32C {have:08x}, written as {want:08x}",
+                    fix=REBUILD,
+                )
+
+
+def _open_bin(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb", buffering=0)
+    except OSError as error:
+        raise TokenFileError(
+            f"{path}: cannot be read ({error.strerror})",
+            fix="write it with `yue mmap`, or correct the prefix (the path without .bin)",
+        ) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TokenFileError(f"{path}: cannot be read ({error.strerror})", fix=REBUILD) from error
+
+
+def _check_arrays(path: Path, index: bytes, header: Header) -> int:
+    """Check the arrays of a .idx; the size its .bin must have."""
+    if len(index) < header.file_size:
+        raise TokenFileError(f"{path}: changed while it was read", fix="try again")
+    fault, size = check_index(
+        memoryview(index),
+        start=HEADER.size,
+        sequences=header.sequences,
+        marks=header.marks,
+        item_size=header.item_size,
+    )
+    if fault is not None:
+        raise TokenFileError(
+            f"{path}: damaged at byte {_byte(fault, header)}",
+            why=f"{fault.array}[{fault.element}] does not fit the values before it",
+            fix=REBUILD,
+        )
+    return size
+
+
+def _byte(fault: IndexFault, header: Header) -> int:
+    """Where in the .idx the faulty element lies."""
+    start, width = {
+        "lengths": (0, 4),
+        "pointers": (4 * header.sequences, 8),
+        "documents": (12 * header.sequences, 8),
+    }[fault.array]
+    return HEADER.size + start + width * fault.element
+
+
+def _arrays(index: bytes, header: Header) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Sequence lengths and document marks, aligned copies in the host's byte order."""
+    marks_at = HEADER.size + 12 * header.sequences
+    lengths = np.frombuffer(index, "<i4", header.sequences, HEADER.size).astype(np.int32)
+    return lengths, np.frombuffer(index, "<i8", header.marks, marks_at).astype(np.int64)
+
+
+def _info(
+    prefix: Path, header: Header, tokens: int, index: bytes, codec: CodecRange | None
+) -> TokenFileInfo:
+    """The description of the files, held to what they are."""
+    path = info_path(prefix)
+    if not path.exists():
+        if codec is None:
+            raise TokenFileError(
+                f"{path}: no such file",
+                why="it says whose codes the tokens are, and is written last: without it, the "
+                "write was cut off or another program wrote the files",
+                fix=REBUILD,
+            )
+        return foreign_info(codec, header.marks - 1, header.sequences, tokens)
+    info = read_info(path)
+    have = (header.marks - 1, header.sequences, tokens, crc32c(index))
+    want = (info.documents, info.sequences, info.tokens, info.checksums.idx)
+    if have != want or len(info.song_ids) != info.documents:
+        raise TokenFileError(
+            f"{path}: describes other files",
+            why=f"documents, sequences, tokens and checksum of the .idx are {have}, described as "
+            f"{want}",
+            fix=REBUILD,
+        )
+    return info
+
+
+def _pread(descriptor: int, count: int, offset: int) -> bytes:
+    """As many of ``count`` bytes as there are; the kernel may give them in several parts."""
+    data = os.pread(descriptor, count, offset)
+    while len(data) < count and (
+        part := os.pread(descriptor, count - len(data), offset + len(data))
+    ):
+        data += part
+    return data
