@@ -104,7 +104,9 @@ def make_samples(
     from yue.tokens.vocabulary import codec_range
 
     ids = codec_range(setup.codec_name)
-    base = read_base(setup.base, needed_ids=max(ids.offset + ids.codebook_size, *ids.separators))
+    base = read_base(
+        setup.base, needed_ids=max(ids.offset + ids.codebook_size, *ids.separators) + 1
+    )
     check_adapter(setup.adapter)
     tokenizer = TextTokenizer(setup.tokenizer)
     prompts = [

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from yue.errors import GenerationError
 from yue.tokens.layouts import cot
-from yue.tokens.vocabulary import EOA
 
 if TYPE_CHECKING:
     from yue.tokens.text import TextTokenizer
@@ -78,14 +77,12 @@ def song_prompt(
         )
     return SongPrompt(
         head=cot.head_ids(tokenizer, genres, line_contents),
-        openings=tuple(_opening(tokenizer, codec, text) for text in line_contents[:sections]),
+        openings=tuple(
+            Opening(
+                before=cot.section_start_ids(tokenizer, text, codec),
+                after=cot.section_end_ids(tokenizer),
+            )
+            for text in line_contents[:sections]
+        ),
         seed=seed,
     )
-
-
-def _opening(tokenizer: TextTokenizer, codec: CodecRange, line_content: str) -> Opening:
-    """Split an empty section of training where its codes would be."""
-    none = np.zeros(0, dtype=np.int16)
-    ids = np.asarray(cot.section_ids(tokenizer, line_content, none, none, codec), dtype=np.int32)
-    end_of_audio = int(np.flatnonzero(ids == EOA)[-1])
-    return Opening(before=ids[:end_of_audio], after=ids[end_of_audio:])

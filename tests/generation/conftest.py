@@ -1,0 +1,94 @@
+"""A tokenizer, a tiny Llama over the whole vocabulary, and an adapter, made on the spot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sentencepiece
+import torch
+
+from yue.tokens.text import TextTokenizer
+from yue.tokens.vocabulary import ROWS, CodecRange, codec_range
+
+CONTEXT = 1024
+
+
+@pytest.fixture(scope="session")
+def tokenizer_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A byte-fallback BPE with the normaliser settings of YuE's."""
+    prefix = tmp_path_factory.mktemp("tokenizer") / "tokenizer"
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["[verse] [chorus] la di da", "Generate music segment by segment"]),
+        model_prefix=str(prefix),
+        model_type="bpe",
+        vocab_size=300,
+        byte_fallback=True,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        hard_vocab_limit=False,
+        minloglevel=2,
+    )
+    return prefix.with_suffix(".model")
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tokenizer_path: Path) -> TextTokenizer:
+    return TextTokenizer(tokenizer_path)
+
+
+@pytest.fixture(scope="session")
+def codec() -> CodecRange:
+    return codec_range("melrvq")
+
+
+def save_base(folder: Path, *, layers: int = 2, hidden: int = 32, rows: int = ROWS) -> Path:
+    """A random model of YuE's architecture, small in all but its vocabulary."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=rows,
+        hidden_size=hidden,
+        intermediate_size=2 * hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=CONTEXT,
+        tie_word_embeddings=False,
+        initializer_range=0.2,  # so that contexts tell: logits far from uniform
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+def save_adapter(base: Path, folder: Path) -> Path:
+    """An adapter whose weights are not zero."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(1)
+    model = AutoModelForCausalLM.from_pretrained(base)
+    tuned = get_peft_model(model, LoraConfig(r=4, lora_alpha=32, target_modules="all-linear"))
+    for name, weight in tuned.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.3)
+    tuned.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def base_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="session")
+def adapter_path(base_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_adapter(base_path, tmp_path_factory.mktemp("adapter"))
+
+
+@pytest.fixture(scope="session")
+def model(base_path: Path):
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(base_path).eval()

@@ -1,0 +1,252 @@
+"""Generated ids against a plain loop over the whole vocabulary without a cache."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from transformers import LlamaForCausalLM
+
+from yue.errors import GenerationError
+from yue.generation.prompt import SongPrompt, song_prompt
+from yue.generation.sampling import Sampling, guide, sample
+from yue.generation.song import SectionCodes, SectionLimits
+from yue.generation.stage1 import Stage1
+from yue.generation.stream import SlicedHead, Stream
+from yue.tokens.layouts import cot
+from yue.tokens.text import TextTokenizer
+from yue.tokens.vocabulary import EOA, CodecRange
+
+LYRICS = ("[verse 2]\nla di da\n\n", "[pre-chorus]\n\n", "[outro]\nhey\n\n")
+HOW = Sampling(temperature=1.1, top_k=50, top_p=0.93, repetition_penalty=1.1, guidance_scale=1.0)
+
+
+@pytest.fixture(scope="session")
+def song(tokenizer: TextTokenizer, codec: CodecRange) -> SongPrompt:
+    return song_prompt(tokenizer, codec, genres="folk", line_contents=LYRICS, sections=None, seed=5)
+
+
+def whole_vocabulary_reference(
+    model: LlamaForCausalLM,
+    song: SongPrompt,
+    limits: SectionLimits,
+    codec: CodecRange,
+    sampling: Sampling,
+) -> list[int]:
+    """All ids of the song: every step reads everything again and masks 92,288 logits."""
+    generator = torch.Generator().manual_seed(song.seed)
+    ids = song.head.tolist()
+    codes = range(codec.offset, codec.offset + codec.codebook_size)
+    seen: set[int] = set()
+    for opening in song.openings:
+        ids += opening.before.tolist()
+        blind = ids[-1:]
+        uniforms = torch.rand(2 * limits.max_frames, generator=generator, dtype=torch.float64)
+        for position in range(2 * limits.max_frames):
+            allowed = [*codes, EOA]
+            mask = torch.zeros(model.config.vocab_size, dtype=torch.bool)
+            mask[allowed] = True
+            logits = whole_logits(model, ids)
+            if sampling.guidance_scale != 1.0:
+                logits = logits.masked_fill(~mask, -1e30)
+                unprompted = whole_logits(model, blind).masked_fill(~mask, -1e30)
+                logits = guide(logits[None], unprompted[None], sampling.guidance_scale)[0]
+            if position % 2 or position < 2 * limits.min_frames:
+                mask[EOA] = False
+            logits = logits.masked_fill(~mask, float("-inf"))
+            penalised = torch.zeros_like(mask)
+            penalised[list(seen)] = True
+            token = int(sample(logits[None], penalised[None], uniforms[position][None], sampling))
+            if token == EOA:
+                break
+            ids.append(token)
+            blind.append(token)
+            seen.add(token)
+        ids += opening.after.tolist()
+    return ids
+
+
+def whole_logits(model: LlamaForCausalLM, ids: list[int]) -> torch.Tensor:
+    with torch.inference_mode():
+        return model(torch.tensor([ids])).logits[0, -1].to(torch.float64)
+
+
+def all_ids(song: SongPrompt, sections: list[SectionCodes], codec: CodecRange) -> list[int]:
+    ids = song.head.tolist()
+    for opening, section in zip(song.openings, sections, strict=True):
+        codes = cot.code_ids(section.vocal, section.instrumental, codec)
+        ids += [*opening.before, *codes, *opening.after]
+    return [int(token) for token in ids]
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5])
+def test_the_same_ids_as_without_cache_and_slicing(
+    model: LlamaForCausalLM, song: SongPrompt, codec: CodecRange, scale: float
+) -> None:
+    sampling = Sampling(1.1, 50, 0.93, 1.1, scale)
+    limits = SectionLimits(2, 9)
+    sections = Stage1(model, codec, sampling).generate([song], [limits])[0]
+    expected = whole_vocabulary_reference(model, song, limits, codec, sampling)
+    assert all_ids(song, sections, codec) == expected
+
+
+def test_the_ids_are_a_training_document_of_the_codes(
+    model: LlamaForCausalLM, song: SongPrompt, tokenizer: TextTokenizer, codec: CodecRange
+) -> None:
+    sections = Stage1(model, codec, HOW).generate([song], [SectionLimits(2, 6)])[0]
+    trained = cot.document(
+        tokenizer,
+        "folk",
+        LYRICS,
+        [
+            cot.Section(text, section.vocal, section.instrumental)
+            for text, section in zip(LYRICS, sections, strict=True)
+        ],
+        codec,
+    )
+    assert all_ids(song, sections, codec) == np.concatenate(trained.sequences).tolist()[:-1]
+
+
+def test_every_section_is_there_and_within_its_limits(
+    model: LlamaForCausalLM, song: SongPrompt, codec: CodecRange
+) -> None:
+    sections = Stage1(model, codec, HOW).generate([song], [SectionLimits(3, 7)])[0]
+    assert len(sections) == len(LYRICS)
+    for section in sections:
+        assert 3 <= section.vocal.size <= 7
+        assert section.vocal.size == section.instrumental.size
+        assert section.vocal.min() >= 0
+        assert section.instrumental.max() < codec.codebook_size
+        assert section.ended == (section.vocal.size < 7) or section.vocal.size == 7
+
+
+def test_a_song_does_not_depend_on_the_batch(
+    model: LlamaForCausalLM, song: SongPrompt, tokenizer: TextTokenizer, codec: CodecRange
+) -> None:
+    """Rows of other lengths, other ends and fewer sections leave a song's ids as they are."""
+    other = song_prompt(
+        tokenizer,
+        codec,
+        genres="a much longer list of genres than the first song has",
+        line_contents=("[chorus]\nla\n\n", "[a]\nla la la la\n\n"),
+        sections=None,
+        seed=9,
+    )
+    limits = [SectionLimits(2, 8), SectionLimits(1, 5)]
+    stage1 = Stage1(model, codec, Sampling(1.1, 50, 0.93, 1.1, 1.3))
+    together = stage1.generate([song, other], limits)
+    for prompt, limit, sections in zip([song, other], limits, together, strict=True):
+        alone = stage1.generate([prompt], [limit])[0]
+        assert all_ids(prompt, sections, codec) == all_ids(prompt, alone, codec)
+
+
+def test_a_seed_names_a_song(model: LlamaForCausalLM, song: SongPrompt, codec: CodecRange) -> None:
+    stage1 = Stage1(model, codec, HOW)
+    limits = [SectionLimits(8, 8)]
+    first = all_ids(song, stage1.generate([song], limits)[0], codec)
+    again = all_ids(song, stage1.generate([song], limits)[0], codec)
+    other = SongPrompt(song.head, song.openings, seed=6)
+    assert first == again
+    assert first != all_ids(other, stage1.generate([other], limits)[0], codec)
+
+
+def test_a_long_song_keeps_its_head_and_its_latest_sections(
+    model: LlamaForCausalLM, tokenizer: TextTokenizer, codec: CodecRange
+) -> None:
+    """Past the context, the ids are those of a fresh model that reads head and last sections."""
+    texts = tuple(f"[verse {n}]\nla\n\n" for n in range(8))
+    song = song_prompt(tokenizer, codec, genres="x", line_contents=texts, sections=None, seed=1)
+    limits = SectionLimits(70, 70)
+    context = model.config.max_position_embeddings
+    greedy = Sampling(temperature=0.0, repetition_penalty=1.2)
+    sections = Stage1(model, codec, greedy).generate([song], [limits])[0]
+    assert len(all_ids(song, sections, codec)) > context
+    tokens = [
+        all_ids_of(opening, section, codec)
+        for opening, section in zip(song.openings, sections, strict=True)
+    ]
+    opening = song.openings[-1]
+    kept = tokens[:-1]
+    while len(song.head) + sum(map(len, kept)) + len(opening.before) + 140 > context:
+        kept = kept[1:]
+    assert 0 < len(kept) < 7
+    ids = [*song.head.tolist(), *(t for section in kept for t in section), *opening.before.tolist()]
+    logits = whole_logits(model, ids)
+    heard = {int(c) for s in sections[:-1] for lane in (s.vocal, s.instrumental) for c in lane}
+    seen = torch.tensor([[c in heard for c in range(codec.codebook_size)]])
+    codes = logits[None, codec.offset : codec.offset + codec.codebook_size]
+    first = sample(codes, seen, torch.zeros(1, dtype=torch.float64), greedy)
+    assert int(first) == int(sections[-1].vocal[0])
+
+
+def all_ids_of(opening: object, section: SectionCodes, codec: CodecRange) -> list[int]:
+    codes = cot.code_ids(section.vocal, section.instrumental, codec)
+    return [int(t) for t in [*opening.before, *codes, *opening.after]]  # type: ignore[attr-defined]
+
+
+def test_a_section_that_cannot_fit_is_refused_before_any_work(
+    model: LlamaForCausalLM, song: SongPrompt, codec: CodecRange
+) -> None:
+    with pytest.raises(GenerationError, match=r"section 1.*exceed the model's context of 1024"):
+        Stage1(model, codec, HOW).generate([song], [SectionLimits(1, 600)])
+
+
+def test_the_stream_reads_ragged_chunks_as_single_rows(
+    model: LlamaForCausalLM, codec: CodecRange
+) -> None:
+    ids = torch.arange(codec.offset, codec.offset + 16)
+    head = SlicedHead(model.lm_head, ids)
+    chunks = [
+        [np.arange(5), np.arange(40, 43), np.zeros(0, int)],
+        [np.arange(7, 8), np.zeros(0, int), np.arange(60, 64)],
+        [np.arange(3), np.arange(9), np.arange(2)],
+    ]
+    stream = Stream(model, head, 3)
+    for chunk in chunks:
+        logits = stream.read([c.astype(np.int32) for c in chunk])
+    rows = [np.concatenate([chunk[row] for chunk in chunks]).tolist() for row in range(3)]
+    assert stream.lengths == [len(row) for row in rows]
+    for row, text in enumerate(rows):
+        expected = whole_logits(model, text)[ids]
+        assert torch.allclose(logits[row], expected, atol=1e-4)
+
+
+def test_the_end_may_not_split_a_frame(
+    model: LlamaForCausalLM, song: SongPrompt, codec: CodecRange
+) -> None:
+    """A model that wants to end at every step ends at the first step that is allowed."""
+    eager = LlamaForCausalLM(model.config)
+    eager.load_state_dict(model.state_dict())
+    with torch.no_grad():
+        eager.lm_head.weight[EOA] = 0
+        eager.lm_head.weight[codec.offset : codec.offset + codec.codebook_size] = 0
+    limits = SectionLimits(3, 50)
+    sections = Stage1(eager, codec, Sampling(top_k=1, temperature=0.0)).generate([song], [limits])
+    assert [s.vocal.size for s in sections[0]] == [50] * 3  # ties go to the lower index: a code
+    with torch.no_grad():
+        hidden = eager.model(torch.tensor([song.head.tolist()])).last_hidden_state[0, -1]
+        eager.lm_head.weight[codec.offset : codec.offset + codec.codebook_size] = -1e3 * hidden
+        eager.model.norm.weight *= hidden.sign().clamp_min(0)
+    sizes = [s.vocal.size for s in Stage1(eager, codec, HOW).generate([song], [limits])[0]]
+    assert all(size >= 3 for size in sizes)
+
+
+def test_adjacent_sections_share_one_cache(
+    model: LlamaForCausalLM, song: SongPrompt, codec: CodecRange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No token is read twice while the song fits the context."""
+    read: list[int] = []
+    original = Stream.read
+
+    def counting(self: Stream, chunks: list[np.ndarray]) -> torch.Tensor:
+        read.append(sum(map(len, chunks)))
+        return original(self, chunks)
+
+    monkeypatch.setattr(Stream, "read", counting)
+    sections = Stage1(model, codec, HOW).generate([song], [SectionLimits(2, 6)])[0]
+    ids = all_ids(song, sections, codec)
+    unread = len(song.openings[-1].after) + (0 if sections[-1].ended else 1)
+    assert sum(read) == len(ids) - unread
+    assert all(a >= 1 for a, _ in pairwise(read))
