@@ -1,0 +1,48 @@
+"""Charts that are right about their numbers and are valid XML."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from yue.report.chart import Line, line_chart, ticks
+
+numbers = st.floats(-1e6, 1e6, allow_nan=False)
+
+
+@given(numbers, st.floats(1e-3, 1e6))
+def test_ticks_lie_within_the_range_and_are_evenly_spaced(low: float, span: float) -> None:
+    found = ticks(low, low + span)
+    assert 2 <= len(found) <= 12
+    slack = 1e-6 * (span + abs(low))
+    assert found[0] >= low - slack
+    assert found[-1] <= low + span + slack
+    steps = {round((b - a) / span, 6) for a, b in pairwise(found)}
+    assert len(steps) == 1
+
+
+@given(st.lists(st.tuples(numbers, numbers), min_size=1, max_size=40), st.text(max_size=20))
+def test_any_line_makes_well_formed_svg_inside_the_picture(
+    points: list[tuple[float, float]], title: str
+) -> None:
+    safe = "".join(c for c in title if c.isprintable())
+    chart = line_chart([Line("a", tuple(points), "all")], title=safe, x_label="x", y_label="<y>")
+    root = ElementTree.fromstring(chart)
+    assert root.attrib["aria-label"] == safe
+    for circle in root.iter("circle"):
+        assert 0 <= float(circle.attrib["cx"]) <= 640
+        assert 0 <= float(circle.attrib["cy"]) <= 260
+
+
+def test_a_chart_of_nothing_is_nothing() -> None:
+    assert line_chart([], title="t", x_label="x", y_label="y") == ""
+
+
+def test_a_higher_value_is_drawn_higher() -> None:
+    chart = line_chart([Line("a", ((0, 1), (1, 2)), "all")], title="", x_label="", y_label="")
+    first, second = ElementTree.fromstring(chart).iter("circle")
+    assert float(second.attrib["cy"]) < float(first.attrib["cy"])
+    assert float(second.attrib["cx"]) > float(first.attrib["cx"])

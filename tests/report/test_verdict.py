@@ -1,0 +1,59 @@
+"""The verdict says no more than the numbers do."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tests.report.conftest import sample, write_evaluation
+from yue.files import write_text
+from yue.paths import Paths
+from yue.report.facts import read_facts
+from yue.report.verdict import judge
+
+
+@pytest.mark.parametrize(
+    ("tuned", "kind", "words"),
+    [
+        (3.0, "good", "learned: on 6 held-out songs, the loss on the vocal track fell by 25%"),
+        (3.9, "mixed", "within the spread between songs"),
+        (4.5, "bad", "less likely: on 6 held-out songs, the loss on the vocal track rose by 12%"),
+    ],
+)  # fmt: skip
+def test_the_interval_decides(results: Paths, tuned: float, kind: str, words: str) -> None:
+    write_evaluation(results.metrics / "eval.json", tuned)
+    verdict = judge(read_facts(results), [])
+    assert verdict.kind == kind
+    assert words in verdict.line
+
+
+def test_training_songs_are_no_proof(results: Paths) -> None:
+    write_evaluation(results.metrics / "eval.json", held_out=False, split="train")
+    verdict = judge(read_facts(results), [])
+    assert "6 training songs" in verdict.line
+    assert "was trained on" in verdict.warnings[0]
+
+
+def test_few_songs_are_said(results: Paths) -> None:
+    write_evaluation(results.metrics / "eval.json", songs=2)
+    assert "Only 2 held-out songs" in judge(read_facts(results), []).warnings[0]
+
+
+def test_overfitting_names_the_best_step(results: Paths) -> None:
+    path = next(results.metrics.rglob("valid_loss.tsv"))
+    write_text(path, "step\tvalid_loss\n5\t4.0\n10\t3.0\n15\t3.9\n")
+    assert any("lowest at step 10" in w for w in judge(read_facts(results), []).warnings)
+
+
+def test_collapsed_samples_are_named(results: Paths) -> None:
+    facts = read_facts(results)
+    silent = sample("one", "tuned", results.samples, silence_share=0.9)
+    held = sample("two", "tuned", results.samples, longest_run_seconds=3.0)
+    healthy = sample("three", "tuned", results.samples)
+    warnings = judge(facts, [silent, held, healthy]).warnings
+    assert any("one.tuned" in w and "silent for 90%" in w for w in warnings)
+    assert any("two.tuned" in w and "holds one sound for 3.0 s" in w for w in warnings)
+    assert not any("three" in w for w in warnings)
+    base_only = dataclasses.replace(silent, model="base")
+    assert judge(facts, [base_only]).warnings == ()

@@ -1,0 +1,95 @@
+"""Line charts as inline SVG: readable without JavaScript, in light and dark."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+_WIDTH, _HEIGHT = 640.0, 260.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 12.0, 12.0, 34.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a chart.
+
+    Attributes:
+        name: For the legend.
+        points: (x, y), at least one.
+        style: CSS class of the line (colour): "vocal", "instrumental", "all", "base", ...
+        dashed: Whether it is drawn dashed.
+    """
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+    style: str
+    dashed: bool = False
+
+
+def ticks(low: float, high: float, count: int = 5) -> list[float]:
+    """Round numbers that span [low, high]: steps of 1, 2 or 5 times a power of ten."""
+    span = high - low
+    if span <= 0:
+        return [low]
+    raw = span / count
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(m * power for m in (1.0, 2.0, 5.0, 10.0) if m * power >= raw * (1 - 1e-9))
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [n * step for n in range(first, last + 1)]
+
+
+def line_chart(lines: Sequence[Line], *, title: str, x_label: str, y_label: str) -> str:
+    """An ``<svg>`` of lines with axes and a title for screen readers; "" without any point."""
+    points = [point for line in lines for point in line.points]
+    if not points:
+        return ""
+    x_low, x_high = _bounds([x for x, _ in points])
+    y_low, y_high = _padded(*_bounds([y for _, y in points]))
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        across = (x - x_low) / (x_high - x_low)
+        up = (y - y_low) / (y_high - y_low)
+        return (
+            _LEFT + across * (_WIDTH - _LEFT - _RIGHT),
+            _HEIGHT - _BOTTOM - up * (_HEIGHT - _TOP - _BOTTOM),
+        )
+
+    parts = [
+        f'<svg class="chart" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" '
+        f'aria-label="{escape(title)}"><title>{escape(title)}</title>'
+    ]
+    for value in ticks(y_low, y_high):
+        _, y = place(x_low, value)
+        parts.append(f'<path class="grid" d="M{_LEFT:g} {y:.1f}H{_WIDTH - _RIGHT:g}"/>')
+        parts.append(f'<text x="{_LEFT - 6:g}" y="{y + 4:.1f}" class="y">{value:.4g}</text>')
+    for value in ticks(x_low, x_high, 8):
+        x, _ = place(value, y_low)
+        parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 16:g}" class="x">{value:g}</text>')
+    parts.append(
+        f'<text x="{_WIDTH - _RIGHT:g}" y="{_HEIGHT - 4:g}" class="label">{escape(x_label)}</text>'
+        f'<text x="{_LEFT + 4:g}" y="{_TOP + 4:g}" class="label start">{escape(y_label)}</text>'
+    )
+    for line in lines:
+        path = "L".join("{:.1f} {:.1f}".format(*place(x, y)) for x, y in line.points)
+        kind = f"line {line.style}" + (" dashed" if line.dashed else "")
+        parts.append(f'<path class="{escape(kind)}" d="M{path}"/>')
+        if len(line.points) < 30 and not line.dashed:
+            dots = (place(x, y) for x, y in line.points)
+            parts += [
+                f'<circle class="{escape(line.style)}" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>'
+                for x, y in dots
+            ]
+    return "".join([*parts, "</svg>"])
+
+
+def _bounds(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def _padded(low: float, high: float) -> tuple[float, float]:
+    margin = 0.06 * (high - low)
+    return low - margin, high + margin

@@ -1,0 +1,189 @@
+"""What the page shows, read from the project's files into typed values."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from yue.errors import YueError
+from yue.files import read_json
+from yue.paths import Paths
+
+TRACKS = ("vocal", "instrumental")
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a model predicts one kind of token.
+
+    Attributes:
+        loss: Mean cross entropy, nats a token.
+        perplexity: exp(loss).
+        top1: Share of tokens that were the likeliest.
+        top5: Share of tokens among the five likeliest.
+        tokens: How many tokens.
+    """
+
+    loss: float
+    perplexity: float
+    top1: float
+    top5: float
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """Tuned minus base, nats a token, with a bootstrap interval over songs.
+
+    Attributes:
+        loss: The difference; below 0 the adapter helps.
+        low: Lower end of the interval.
+        high: Upper end.
+    """
+
+    loss: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """``metrics/eval.json``."""
+
+    split: str
+    songs: int
+    held_out: bool
+    base: dict[str, Score]
+    tuned: dict[str, Score]
+    change: dict[str, Change]
+    kl_to_base: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve of training: values by optimizer step."""
+
+    name: str
+    steps: tuple[float, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A CSV file of the evaluation: header and rows, as text."""
+
+    name: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything but the audio.
+
+    Attributes:
+        evaluation: Held-out numbers.
+        training: ``metrics/train.json``.
+        curves: Curves of training, by name.
+        tables: Tables of the evaluation, by name.
+        run: ``run.json`` of the adapter.
+        data: ``data_report.json``.
+    """
+
+    evaluation: Evaluation
+    training: dict[str, Any]
+    curves: dict[str, Series]
+    tables: dict[str, Table]
+    run: dict[str, Any]
+    data: dict[str, Any]
+
+
+def read_facts(paths: Paths) -> Facts:
+    """Read a project's results.
+
+    Raises:
+        YueError: A file is missing or is not what its stage writes.
+    """
+    return Facts(
+        evaluation=read_evaluation(paths.metrics / "eval.json"),
+        training=read_json(paths.metrics / "train.json"),
+        curves=read_curves(paths.metrics / "plots" / "train"),
+        tables=read_tables(paths.metrics / "plots" / "eval"),
+        run=read_json(paths.adapter / "run.json"),
+        data=read_json(paths.data_report),
+    )
+
+
+def read_evaluation(path: Path) -> Evaluation:
+    """Read ``metrics/eval.json``.
+
+    Raises:
+        YueError: It is missing or garbled.
+    """
+    value = read_json(path)
+    try:
+        return Evaluation(
+            split=str(value["split"]),
+            songs=int(value["songs"]),
+            held_out=bool(value["held_out"]),
+            base=_scores(value["base"]),
+            tuned=_scores(value["tuned"]),
+            change={
+                role: Change(float(item["loss"]), float(item["low"]), float(item["high"]))
+                for role, item in value["change"].items()
+            },
+            kl_to_base={role: float(item) for role, item in value["kl_to_base"].items()},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise YueError(
+            f"{path}: not the result of an evaluation ({type(error).__name__}: {error})",
+            fix="run `dvc repro evaluate`",
+        ) from error
+
+
+def _scores(value: dict[str, Any]) -> dict[str, Score]:
+    return {
+        role: Score(
+            loss=float(item["loss"]),
+            perplexity=float(item["perplexity"]),
+            top1=float(item["top1"]),
+            top5=float(item["top5"]),
+            tokens=int(item["tokens"]),
+        )
+        for role, item in value.items()
+    }
+
+
+def read_curves(folder: Path) -> dict[str, Series]:
+    """Curves below a DVCLive folder: one ``.tsv`` each, columns ``step`` and the value."""
+    curves = {}
+    for path in sorted(folder.rglob("*.tsv")):
+        with path.open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.reader(stream, delimiter="\t"))
+        if len(rows) < 2 or "step" not in rows[0]:
+            continue
+        step = rows[0].index("step")
+        points = [(float(row[step]), float(row[-1])) for row in rows[1:]]
+        steps, values = zip(*points, strict=True)
+        curves[_curve_name(path)] = Series(_curve_name(path), steps, values)
+    return curves
+
+
+def _curve_name(path: Path) -> str:
+    """``loss``, or ``role_loss/vocal`` for a file below a folder of its own."""
+    below = path.with_suffix("").parts
+    start = below.index("metrics", -4) + 1 if "metrics" in below[-4:-1] else len(below) - 1
+    return "/".join(below[start:])
+
+
+def read_tables(folder: Path) -> dict[str, Table]:
+    """The ``.csv`` files of the evaluation."""
+    tables = {}
+    for path in sorted(folder.rglob("*.csv")):
+        with path.open(newline="", encoding="utf-8") as stream:
+            rows = [tuple(row) for row in csv.reader(stream)]
+        if rows:
+            tables[path.stem] = Table(path.stem, rows[0], tuple(rows[1:]))
+    return tables
