@@ -42,7 +42,7 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def line_chart(lines: Sequence[Line], *, title: str, x_label: str, y_label: str) -> str:
-    """An ``<svg>`` of lines with axes and a title for screen readers; "" without any point."""
+    """A ``<figure>`` of lines with axes under its title; "" without any point."""
     points = [point for line in lines for point in line.points]
     if not points:
         return ""
@@ -58,8 +58,9 @@ def line_chart(lines: Sequence[Line], *, title: str, x_label: str, y_label: str)
         )
 
     parts = [
+        f"<figure><figcaption>{escape(title)}</figcaption>"
         f'<svg class="chart" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" '
-        f'aria-label="{escape(title)}"><title>{escape(title)}</title>'
+        f'aria-label="{escape(title)}">'
     ]
     for value in ticks(y_low, y_high):
         _, y = place(x_low, value)
@@ -82,7 +83,7 @@ def line_chart(lines: Sequence[Line], *, title: str, x_label: str, y_label: str)
                 f'<circle class="{escape(line.style)}" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>'
                 for x, y in dots
             ]
-    return "".join([*parts, "</svg>"])
+    return "".join([*parts, "</svg></figure>"])
 
 
 def _bounds(values: Sequence[float]) -> tuple[float, float]:
