@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yue.errors import GenerationError
-from yue.generation.adapter import BaseCard, check_adapter, load_tuned, read_base
 from yue.generation.prompt import SongPrompt, song_prompt
 from yue.generation.records import Sample, write_samples
 from yue.generation.sampling import Sampling
 from yue.generation.song import SectionCodes, SectionLimits, check_context
 from yue.generation.source import SongSource
 from yue.generation.write import SampleWriter
+from yue.progress import Progress
 
 if TYPE_CHECKING:
+    from yue.codecs.base import Codec
+    from yue.lm.tuned import TunedModel
+    from yue.recipe.model import Generate
     from yue.tokens.vocabulary import CodecRange
 
 # Songs that go through the model together; bounds the memory of the key/value cache.
@@ -27,8 +30,6 @@ _BATCH = 8
 _MIN_SECTION_SECONDS = 1.0
 _MIN_SONG_SECONDS = 5.0
 
-Progress = Callable[[int, int], None]
-
 
 @dataclass(frozen=True)
 class Setup:
@@ -36,36 +37,107 @@ class Setup:
 
     Attributes:
         base: The base model's folder.
-        adapter: The PEFT folder.
+        adapter: The PEFT folder, or None for the base model alone.
         dtype: "float32" or "bfloat16".
-        device: "cpu" or "cuda".
+        device: "auto", "cpu" or "cuda".
         codec_name: The codec, by name.
         codec_path: Its weights.
         tokenizer: The SentencePiece model.
-        sampling: How to sample.
-        seconds: Longest section.
-        sections: How many sections of a song to generate; None is all.
-        seed: Of the first song; the next songs count up.
-        compare_base: Whether to sample the base model too, with the same random numbers.
+        how: How long, with which sampling, from which seed.
     """
 
     base: Path
-    adapter: Path
+    adapter: Path | None
     dtype: str
     device: str
     codec_name: str
     codec_path: Path
     tokenizer: Path
-    sampling: Sampling
-    seconds: float
-    sections: int | None
-    seed: int
-    compare_base: bool
+    how: Generate
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What to generate, one prompt and one limit for each song."""
+
+    prompts: list[SongPrompt]
+    limits: list[SectionLimits]
+
+    @property
+    def frames(self) -> int:
+        """Frames of all songs at most."""
+        return sum(
+            limit.max_frames * len(prompt.openings)
+            for prompt, limit in zip(self.prompts, self.limits, strict=True)
+        )
+
+
+def make_samples(sources: Sequence[SongSource], setup: Setup, folder: Path) -> list[Sample]:
+    """Generate every song with the base and the tuned model and write all samples.
+
+    Whatever can be checked without the model's weights is checked first. Both models draw with the
+    same random numbers.
+
+    Args:
+        sources: The songs that give prompts.
+        setup: What to make them with.
+        folder: An existing folder, for the WAV files, the codes and ``samples.json``.
+
+    Returns:
+        The samples, song by song: original, roundtrip, base, tuned as far as there are.
+
+    Raises:
+        GenerationError: No lyrics, an adapter that is missing or does not fit, a section longer
+            than the context.
+        YueError: The base model, the codec or the tokenizer cannot be loaded.
+    """
+    from yue.codecs.registry import load_codec
+    from yue.lm.load import pick_device, read_config
+    from yue.lm.tuned import check_adapter, load_tuned
+    from yue.tokens.vocabulary import codec_range
+
+    ids = codec_range(setup.codec_name)
+    device = pick_device(setup.device)
+    context = read_config(setup.base, needed_rows=ids.rows).max_position_embeddings
+    if setup.adapter is not None:
+        check_adapter(setup.adapter)
+    codec = load_codec(setup.codec_name, setup.codec_path, device=device)
+    plan = _plan(sources, setup, ids, codec)
+    check_context(plan.prompts, plan.limits, context)
+    model = load_tuned(
+        setup.base, setup.adapter, dtype=setup.dtype, device=device, needed_rows=ids.rows
+    )
+    sung = _sing(plan, model, ids, setup.how)
+    return _write(sources, plan, sung, codec, folder)
+
+
+def _plan(
+    sources: Sequence[SongSource], setup: Setup, ids: CodecRange, codec: Codec
+) -> _Plan:
+    from yue.tokens.text import TextTokenizer
+
+    tokenizer = TextTokenizer(setup.tokenizer)
+    prompts = [
+        song_prompt(
+            tokenizer,
+            ids,
+            genres=source.genres,
+            line_contents=source.line_contents,
+            sections=setup.how.max_sections,
+            seed=setup.how.seed + number,
+        )
+        for number, source in enumerate(sources)
+    ]
+    limits = [
+        section_limits(setup.how.seconds, len(prompt.openings), codec.frame_rate)
+        for prompt in prompts
+    ]
+    return _Plan(prompts, limits)
 
 
 def section_limits(seconds: float, sections: int, frame_rate: Fraction) -> SectionLimits:
     """Frames of a section: at most ``seconds``, at least so many that the song has 5 seconds."""
-    longest = int(seconds * frame_rate)
+    longest = int(Fraction(str(seconds)) * frame_rate)  # 0.3 s are 15 frames of 50, not 14.99
     if longest < 1:
         raise GenerationError(
             f"a section of {seconds} seconds has no frame at {float(frame_rate):g} frames a second",
@@ -75,100 +147,46 @@ def section_limits(seconds: float, sections: int, frame_rate: Fraction) -> Secti
     return SectionLimits(min(longest, math.ceil(Fraction(shortest) * frame_rate)), longest)
 
 
-def make_samples(
-    sources: Sequence[SongSource],
-    setup: Setup,
-    folder: Path,
-    progress: Progress = lambda done, total: None,
-) -> list[Sample]:
-    """Generate every song with the tuned (and the base) model and write all samples.
-
-    Whatever can be checked without the models' weights is checked first.
-
-    Args:
-        sources: The songs that give prompts.
-        setup: What to make them with.
-        folder: An existing folder, for the WAV files, the codes and ``samples.json``.
-        progress: Called with (frames made, frames at most).
-
-    Returns:
-        The samples, song by song: original, roundtrip, base, tuned as far as there are.
-
-    Raises:
-        GenerationError: No lyrics, an adapter or base model that is missing or does not fit, a
-            section longer than the context.
-        YueError: The codec or the tokenizer cannot be loaded.
-    """
-    from yue.codecs.registry import load_codec
-    from yue.tokens.text import TextTokenizer
-    from yue.tokens.vocabulary import codec_range
-
-    ids = codec_range(setup.codec_name)
-    base = read_base(
-        setup.base, needed_ids=max(ids.offset + ids.codebook_size, *ids.separators) + 1
-    )
-    check_adapter(setup.adapter)
-    tokenizer = TextTokenizer(setup.tokenizer)
-    prompts = [
-        song_prompt(
-            tokenizer,
-            ids,
-            genres=source.genres,
-            line_contents=source.line_contents,
-            sections=setup.sections,
-            seed=setup.seed + number,
-        )
-        for number, source in enumerate(sources)
-    ]
-    codec = load_codec(setup.codec_name, setup.codec_path, device=setup.device)
-    limits = [
-        section_limits(setup.seconds, len(prompt.openings), codec.frame_rate) for prompt in prompts
-    ]
-    check_context(prompts, limits, base.context)
-    sung = _sing(prompts, limits, ids, base, setup, progress)
-    writer = SampleWriter(folder, codec)
-    samples = []
-    for number, source in enumerate(sources):
-        samples += writer.references(source, limits[number], len(prompts[number].openings))
-        for model, songs in sung.items():
-            samples.append(writer.generated(source, model, songs[number], prompts[number]))
-    write_samples(folder, samples)
-    return samples
-
-
 def _sing(
-    prompts: list[SongPrompt],
-    limits: list[SectionLimits],
-    ids: CodecRange,
-    base: BaseCard,
-    setup: Setup,
-    progress: Progress,
+    plan: _Plan, model: TunedModel, ids: CodecRange, how: Generate
 ) -> dict[str, list[list[SectionCodes]]]:
     """The sections of every song, by model."""
     from yue.generation.stage1 import Stage1
 
-    tuned = load_tuned(base, setup.adapter, dtype=setup.dtype, device=setup.device)
-    models = ("base", "tuned") if setup.compare_base else ("tuned",)
-    total = len(models) * sum(
-        limit.max_frames * len(prompt.openings)
-        for prompt, limit in zip(prompts, limits, strict=True)
+    sampling = Sampling(
+        temperature=how.temperature,
+        top_k=how.top_k,
+        top_p=how.top_p,
+        repetition_penalty=how.repetition_penalty,
+        guidance_scale=how.guidance_scale,
     )
-    done = 0
-
-    def step(frames: int) -> None:
-        nonlocal done
-        done += frames
-        progress(done, total)
-
-    sung: dict[str, list[list[SectionCodes]]] = {}
-    for name in models:
-        with tuned.use(name) as model:
-            stage1 = Stage1(model, ids, setup.sampling)
-            sung[name] = [
-                song
-                for first in range(0, len(prompts), _BATCH)
-                for song in stage1.generate(
-                    prompts[first : first + _BATCH], limits[first : first + _BATCH], step
-                )
-            ]
+    names = model.models if how.compare_base else model.models[-1:]
+    sung: dict[str, list[list[SectionCodes]]] = {name: [] for name in names}
+    with Progress("generate", len(names) * plan.frames, "frames") as progress:
+        for name in names:
+            with model.use(name) as lm:
+                stage1 = Stage1(lm, ids, sampling)
+                for first in range(0, len(plan.prompts), _BATCH):
+                    batch = slice(first, first + _BATCH)
+                    sung[name] += stage1.generate(
+                        plan.prompts[batch], plan.limits[batch], progress.advance
+                    )
     return sung
+
+
+def _write(
+    sources: Sequence[SongSource],
+    plan: _Plan,
+    sung: dict[str, list[list[SectionCodes]]],
+    codec: Codec,
+    folder: Path,
+) -> list[Sample]:
+    writer = SampleWriter(folder, codec)
+    samples = []
+    for number, source in enumerate(sources):
+        prompt, limit = plan.prompts[number], plan.limits[number]
+        samples += writer.references(source, limit, len(prompt.openings))
+        for name, songs in sung.items():
+            samples.append(writer.generated(source, name, songs[number], prompt))
+    write_samples(folder, samples)
+    return samples

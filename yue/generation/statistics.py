@@ -47,12 +47,15 @@ def track_statistics(
         frame_rate: Codec frames a second.
     """
     power = float(np.mean(np.square(audio, dtype=np.float64))) if audio.size else 0.0
-    coded = codes is not None and codes.size > 0
+    distinct = run = None
+    if codes is not None and codes.size:
+        distinct = round(np.unique(codes).size / codes.size, 6)
+        run = round(float(longest_run(codes) / frame_rate), 6)
     return TrackStatistics(
         seconds=round(audio.size / sample_rate, 6),
         peak=round(float(np.abs(audio).max(initial=0.0)), 6),
         rms_db=round(10 * float(np.log10(power)), 3) if power > 0 else None,
         silence_share=round(silence_share(audio, sample_rate), 6),
-        distinct_share=round(np.unique(codes).size / codes.size, 6) if coded else None,
-        longest_run_seconds=round(float(longest_run(codes) / frame_rate), 6) if coded else None,
+        distinct_share=distinct,
+        longest_run_seconds=run,
     )

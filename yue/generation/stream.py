@@ -30,7 +30,7 @@ class SlicedHead:
     def __init__(self, layer: nn.Module, ids: Tensor) -> None:
         self._layer, self._ids = layer, ids
         self._rows: Tensor | None = None
-        if type(layer) is nn.Linear and layer.bias is None:
+        if type(layer) is nn.Linear and getattr(layer, "bias", None) is None:
             self._rows = layer.weight[ids].detach()
 
     def __call__(self, hidden: Tensor) -> Tensor:

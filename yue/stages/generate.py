@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from yue.files import atomic_folder
-from yue.generation.device import pick_device
 from yue.generation.make import Setup, make_samples
-from yue.generation.sampling import Sampling
 from yue.generation.source import choose_songs
 from yue.paths import Paths
 from yue.recipe.model import Recipe
@@ -33,24 +31,13 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
 
 def setup_of(recipe: Recipe, root: Path) -> Setup:
     """What a recipe says about generation, with paths resolved against ``root``."""
-    settings = recipe.generate
     return Setup(
         base=root / recipe.model.path,
         adapter=Paths(root).adapter,
         dtype=recipe.model.dtype,
-        device=pick_device(recipe.runtime.device),
+        device=recipe.runtime.device,
         codec_name=recipe.codec.name,
         codec_path=root / recipe.codec.path,
         tokenizer=root / recipe.tokens.tokenizer,
-        sampling=Sampling(
-            temperature=settings.temperature,
-            top_k=settings.top_k,
-            top_p=settings.top_p,
-            repetition_penalty=settings.repetition_penalty,
-            guidance_scale=settings.guidance_scale,
-        ),
-        seconds=settings.seconds,
-        sections=settings.max_sections,
-        seed=settings.seed,
-        compare_base=settings.compare_base,
+        how=recipe.generate,
     )
