@@ -56,6 +56,7 @@ class TokenFileInfo:
         vocabulary_rows: Embedding rows that a model needs for these ids.
         tokenizer_digest: SHA-256 of the SentencePiece model.
         reference_marker: Ids of ``[start_of_reference]`` in that tokenizer.
+        rows: How many rows were to be written; those that are no documents were rejected.
         documents: How many songs.
         sequences: How many headers and sections.
         tokens: How many tokens.
@@ -70,6 +71,7 @@ class TokenFileInfo:
     vocabulary_rows: int
     tokenizer_digest: str
     reference_marker: tuple[int, ...]
+    rows: int
     documents: int
     sequences: int
     tokens: int
@@ -87,6 +89,7 @@ def foreign_info(codec: CodecRange, documents: int, sequences: int, tokens: int)
         vocabulary_rows=codec.rows,
         tokenizer_digest="",
         reference_marker=YUE_REFERENCE_MARKER,
+        rows=documents,
         documents=documents,
         sequences=sequences,
         tokens=tokens,

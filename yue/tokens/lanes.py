@@ -5,7 +5,8 @@ followed:
 
 - ``upstream``: also where they lose data. Codes of any number of codebooks but 1 and 12 lose
   every section of a song, and a song that has lost every section is still written as a header.
-- ``strict``: any number of codebooks (codebook 0 is used), and a song without sections is no song.
+- ``strict``: any number of codebooks (codebook 0 is used), sections do not overlap, and a song
+  without sections is no song.
 
 Either way everything left out is named with its reason.
 """
@@ -69,12 +70,14 @@ def song_sections(row: SongRow, root: Path, codec: CodecRange, compat: str) -> S
     """
     lanes = _load_lanes(row, root, codec, compat)
     sections, dropped = [], []
+    end = 0  # of the section before, where sections must not overlap
     for number, segment in enumerate(row.segments, 1):
-        fault = lanes.fault or _segment_fault(segment, lanes, f"{row.place}, section {number}")
+        what = f"{row.place}, section {number}"
+        fault = lanes.fault or _segment_fault(segment, lanes, end, what)
         if fault is not None:
-            what = f"{row.place}, section {number}"
             dropped.append(Rejected(what, fault.why, fault.fix, row.id))
             continue
+        end = segment.end if compat == "strict" else 0
         frames = slice(segment.start, segment.end)
         sections.append(
             Section(segment.line_content, lanes.vocal[frames], lanes.instrumental[frames])
@@ -90,7 +93,7 @@ def song_sections(row: SongRow, root: Path, codec: CodecRange, compat: str) -> S
 
 
 def _load_lanes(row: SongRow, root: Path, codec: CodecRange, compat: str) -> _Lanes:
-    arrays = [_load(root / path, row.place) for path in (row.vocal, row.instrumental)]
+    arrays = [_load(root, path, row.place) for path in (row.vocal, row.instrumental)]
     lengths = [array.shape[1] for array in arrays]
     if abs(lengths[0] - lengths[1]) > MAX_LANE_DIFFERENCE:
         raise SongError(
@@ -119,15 +122,25 @@ def _is_close(rate: float, expected: float) -> bool:
     return abs(rate - expected) <= expected / FRAME_RATE_TOLERANCE
 
 
-def _load(path: Path, place: str) -> npt.NDArray[Any]:
-    """Codes of one track, integers, shape (K, T), not yet read beyond the header."""
+def _load(root: Path, path: str, place: str) -> npt.NDArray[Any]:
+    """Codes of one track, integers, shape (K, T).
+
+    The file is read, not mapped: one that shrinks under a map kills the process. Messages name the
+    path as the row does, so that the description of the files is the same on every machine.
+    """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.load(root / path, allow_pickle=False)
     except FileNotFoundError as error:
         raise SongError(
             place, why=f"{path}: no such file", fix="run `yue tokenize`, or correct the path"
         ) from error
-    except (OSError, ValueError, EOFError) as error:
+    except OSError as error:
+        raise SongError(
+            place,
+            why=f"{path}: cannot be read ({error.strerror})",
+            fix="check the path and its permissions",
+        ) from error
+    except (ValueError, EOFError) as error:
         raise SongError(
             place, why=f"{path}: not a .npy array ({error})", fix="encode the track again"
         ) from error
@@ -167,13 +180,22 @@ def _codes_fault(
     return None
 
 
-def _segment_fault(segment: Segment, lanes: _Lanes, place: str) -> SongError | None:
+def _segment_fault(
+    segment: Segment, lanes: _Lanes, previous_end: int, place: str
+) -> SongError | None:
     frames = len(lanes.vocal)
     if not 0 <= segment.start < segment.end <= frames:
         return SongError(
             place,
             why=f"frames {segment.start}..{segment.end} do not lie within the song's 0..{frames}",
             fix="correct the section's times",
+        )
+    if segment.start < previous_end:
+        return SongError(
+            place,
+            why=f"it starts at frame {segment.start}, before the section before it ends "
+            f"({previous_end})",
+            fix="correct the sections' times: each starts where the one before ends, or later",
         )
     if segment.end - segment.start < lanes.frame_rate:
         return SongError(

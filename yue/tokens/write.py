@@ -12,6 +12,7 @@ from yue.tokens.lanes import COMPAT, song_sections
 from yue.tokens.layouts import cot
 from yue.tokens.megatron import info_path
 from yue.tokens.pair import WrittenPair, write_pair
+from yue.tokens.rejections import check_share
 from yue.tokens.roles import REFERENCE_MARKER
 from yue.tokens.rows import Rejected, SongRow, read_rows, rejected
 from yue.tokens.text import TextTokenizer
@@ -24,6 +25,7 @@ LAYOUTS = ("cot",)
 class _Log:
     """What happened to the rows while documents were streamed into the files."""
 
+    rows: int = 0
     song_ids: list[str] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
 
@@ -39,6 +41,7 @@ def write_token_files(
     compat: str = "strict",
     ids: Collection[str] | None = None,
     codec_digest: str = "",
+    max_rejected_share: float = 1.0,
 ) -> TokenFileInfo:
     """Write the songs of a songs.jsonl as token files, in its order, one document a song.
 
@@ -53,12 +56,14 @@ def write_token_files(
             ``<EOD>`` in lyrics into control ids as it does.
         ids: The songs to write; all where None.
         codec_digest: Digest of the codec's weights, for the description.
+        max_rejected_share: Fail when more of the rows than this cannot be used.
 
     Returns:
         What was written, as in the ``.json``.
 
     Raises:
-        SongError: No row can be used, or one of ``ids`` is not there. Nothing is written then.
+        SongError: No row can be used, too many cannot, or one of ``ids`` is not there. Nothing is
+            written then.
         TokenFileError: The files cannot be written.
         UsageError: An unknown layout or compat.
     """
@@ -66,7 +71,7 @@ def write_token_files(
     _check_choice("compat", compat, COMPAT)
     text = TextTokenizer(tokenizer, specials_in_text=compat == "upstream")
     log = _Log()
-    documents = _documents(songs_jsonl, root, text, codec, compat, ids, log)
+    documents = _documents(songs_jsonl, root, text, codec, compat, ids, max_rejected_share, log)
     try:
         pair = write_pair(output_prefix, documents, limit=codec.rows)
         info = _info(pair, log, text, codec, layout, compat, codec_digest)
@@ -86,6 +91,7 @@ def _documents(
     codec: CodecRange,
     compat: str,
     ids: Collection[str] | None,
+    max_rejected_share: float,
     log: _Log,
 ) -> Iterator[cot.Document]:
     """The documents in order; notes in ``log`` what becomes of every row."""
@@ -95,6 +101,7 @@ def _documents(
         song_id = row.song_id if isinstance(row, Rejected) else row.id
         if wanted is not None and song_id is not None and song_id not in wanted:
             continue
+        log.rows += 1
         try:
             if isinstance(row, Rejected):
                 log.rejected.append(row)
@@ -113,6 +120,7 @@ def _documents(
             if song_id is not None:
                 seen.add(song_id)
     _check_complete(songs_jsonl, wanted, seen, log)
+    check_share(log.rows, len(log.song_ids), log.rejected, max_rejected_share)
 
 
 def _document(
@@ -164,6 +172,7 @@ def _info(
         vocabulary_rows=codec.rows,
         tokenizer_digest=text.digest,
         reference_marker=tuple(text.encode(REFERENCE_MARKER).tolist()),
+        rows=log.rows,
         documents=pair.documents,
         sequences=pair.sequences,
         tokens=pair.tokens,

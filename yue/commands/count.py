@@ -1,0 +1,42 @@
+"""``yue count``: how much is in token files, from their headers alone."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+EXAMPLE = "yue count work/tokens/train work/tokens/valid"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Prefixes and the form of the answer."""
+    parser.add_argument(
+        "prefixes", nargs="+", type=Path, metavar="PREFIX", help="path without .bin and .idx"
+    )
+    parser.add_argument("--json", action="store_true", help="answer as JSON")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print documents, sequences and tokens of each prefix and of all together."""
+    import json
+    from dataclasses import asdict
+
+    from yue.tokens.megatron import Counts, as_prefix, count
+
+    found = {str(prefix): count(as_prefix(prefix)) for prefix in args.prefixes}
+    total = Counts(
+        documents=sum(counts.documents for counts in found.values()),
+        sequences=sum(counts.sequences for counts in found.values()),
+        tokens=sum(counts.tokens for counts in found.values()),
+    )
+    if args.json:
+        files = [{"prefix": name, **asdict(counts)} for name, counts in found.items()]
+        print(json.dumps({"files": files, "total": asdict(total)}, indent=2))
+        return
+    rows = [*found.items(), *([("total", total)] if len(found) > 1 else [])]
+    width = max(6, *(len(name) for name, _ in rows))
+    print(f"{'':{width}} {'documents':>12} {'sequences':>12} {'tokens':>16}")
+    for name, counts in rows:
+        print(
+            f"{name:{width}} {counts.documents:>12,} {counts.sequences:>12,} {counts.tokens:>16,}"
+        )

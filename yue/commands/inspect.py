@@ -1,0 +1,125 @@
+"""``yue inspect``: what the model sees in a token document, on a terminal."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from yue.dataset.reader import TokenFiles
+    from yue.tokens.text import TextTokenizer
+
+EXAMPLE = "yue inspect work/tokens/train --document 2"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which document, and how to read it."""
+    from yue.tokens.vocabulary import CODECS
+
+    parser.add_argument("prefix", type=Path, metavar="PREFIX", help="path without .bin and .idx")
+    parser.add_argument("--document", type=int, default=0, metavar="N", help="from 0 (default: 0)")
+    parser.add_argument(
+        "--json", action="store_true", help="answer as JSON, ids and roles included"
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="read all documents instead: hold the files to their checksums and list what is odd",
+    )
+    parser.add_argument(
+        "--tokenizer",
+        type=Path,
+        metavar="MODEL",
+        help="SentencePiece model that turns ids back to text (default: the active recipe's)",
+    )
+    parser.add_argument(
+        "--codec-type",
+        choices=CODECS,
+        help="the codec of files that another program wrote (they have no .json)",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Show one document, or check all."""
+    import json
+    import sys
+    from dataclasses import asdict
+
+    from yue.dataset.describe import describe
+    from yue.dataset.reader import TokenFiles
+    from yue.dataset.show import Painter, show_document, show_files
+    from yue.errors import UsageError
+    from yue.tokens.megatron import as_prefix
+    from yue.tokens.vocabulary import codec_range
+
+    codec = codec_range(args.codec_type) if args.codec_type else None
+    files = TokenFiles.open(as_prefix(args.prefix), codec=codec)
+    if args.check:
+        _check(files)
+        return
+    if not 0 <= args.document < files.documents:
+        raise UsageError(
+            f"--document {args.document}: {files.prefix} has {files.documents} documents",
+            fix=f"give a number from 0 to {files.documents - 1}",
+        )
+    view = describe(files, args.document, _tokenizer(args.tokenizer, files))
+    if args.json:
+        print(json.dumps({"prefix": str(files.prefix), **asdict(view)}, ensure_ascii=False))
+        return
+    painter = Painter.of(sys.stdout)
+    print(show_files(files, painter))
+    print(show_document(view, codec_range(files.info.codec.name), painter))
+
+
+def _check(files: TokenFiles) -> None:
+    """Read everything; list what is odd.
+
+    Raises:
+        YueError: A checksum differs, or something is odd.
+    """
+    from yue.errors import TokenFileError
+    from yue.tokens.faults import document_faults
+    from yue.tokens.vocabulary import codec_range
+
+    files.verify()
+    codec = codec_range(files.info.codec.name)
+    odd = 0
+    for number in range(files.documents):
+        faults = document_faults(files.raw_document(number), codec)
+        odd += bool(faults)
+        for fault in faults:
+            print(
+                f"document {number} ({files.info.song_ids[number]}), token {fault.token}: "
+                f"{fault.message}"
+            )
+    if odd:
+        raise TokenFileError(
+            f"{files.prefix}: {odd} of {files.documents} documents are odd (listed above)",
+            fix="look at one with `yue inspect PREFIX --document N`",
+        )
+    print(f"{files.prefix}: {files.documents:,} documents, {files.tokens:,} tokens, nothing odd")
+
+
+def _tokenizer(path: Path | None, files: TokenFiles) -> TextTokenizer | None:
+    """The tokenizer asked for, else the active recipe's if it is the one of the files."""
+    from yue.errors import UsageError, YueError
+    from yue.tokens.text import TextTokenizer
+
+    if path is not None:
+        tokenizer = TextTokenizer(path)
+        digest = files.info.tokenizer_digest
+        if digest and tokenizer.digest != digest:
+            raise UsageError(
+                f"{path} is not the tokenizer of {files.prefix}",
+                why=f"its SHA-256 is {tokenizer.digest[:12]}..., the files' is {digest[:12]}...",
+                fix="give the model with which the files were written",
+            )
+        return tokenizer
+    from yue.recipe.read import read_recipe
+
+    try:
+        tokenizer = TextTokenizer(Path(read_recipe(Path("params.yaml")).tokens.tokenizer))
+    except YueError:  # not in a project, or its recipe is broken: ids are shown instead of text
+        return None
+    return tokenizer if tokenizer.digest == files.info.tokenizer_digest else None

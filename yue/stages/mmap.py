@@ -1,0 +1,80 @@
+"""Stage ``mmap``: the rows of each split become a set of token files."""
+
+from __future__ import annotations
+
+from yue.errors import CodecError, SongError, YueError
+from yue.files import atomic_folder, read_json
+from yue.paths import Paths
+from yue.recipe.model import Recipe
+from yue.stages import StageSummary
+from yue.tokens.rejections import check_share, summarise
+from yue.tokens.vocabulary import codec_range
+from yue.tokens.write import write_token_files
+
+SPLITS = ("train", "valid", "test")
+
+
+def main(recipe: Recipe, paths: Paths) -> StageSummary:
+    """Write ``work/tokens/{train,valid,test}.{bin,idx,json}``; a split without songs has no files.
+
+    Raises:
+        YueError: A split cannot be written, or more songs than the recipe allows cannot be used.
+    """
+    split = _read_split(paths)
+    digest = _codec_digest(recipe.codec.name, paths)
+    # The folder is swapped in whole: files of a split that is gone now do not survive.
+    with atomic_folder(paths.tokens) as folder:
+        infos = {
+            name: write_token_files(
+                paths.songs,
+                paths.work,
+                paths.root / recipe.tokens.tokenizer,
+                codec_range(recipe.codec.name),
+                output_prefix=folder / name,
+                layout=recipe.tokens.layout,
+                compat=recipe.tokens.compat,
+                ids=ids,
+                codec_digest=digest,
+            )
+            for name, ids in split.items()
+            if ids
+        }
+        rows = sum(info.rows for info in infos.values())
+        documents = sum(info.documents for info in infos.values())
+        rejected = [entry for info in infos.values() for entry in info.rejected]
+        check_share(rows, documents, rejected, recipe.data.max_rejected_share)
+    parts = [f"{name} {i.documents:,} songs, {i.tokens:,} tokens" for name, i in infos.items()]
+    return StageSummary(
+        made="; ".join(parts),
+        rejected=summarise(rows, documents, rejected),
+        next=f"`yue inspect work/tokens/{next(iter(infos))}` shows what the model will see",
+    )
+
+
+def _read_split(paths: Paths) -> dict[str, list[str]]:
+    value = read_json(paths.split)
+    if not isinstance(value, dict) or not all(isinstance(value.get(name), list) for name in SPLITS):
+        raise SongError(
+            f"{paths.split}: no lists of song ids named {', '.join(SPLITS)}",
+            fix="run the stage 'songs' again: it writes the file",
+        )
+    if not any(value[name] for name in SPLITS):
+        raise SongError(f"{paths.split}: no song in any split", fix="run the stage 'songs' again")
+    return {name: value[name] for name in SPLITS}
+
+
+def _codec_digest(name: str, paths: Paths) -> str:
+    card = read_json(paths.codes / "codec.json")
+    try:
+        found, digest = str(card["name"]), str(card["digest"])
+    except (KeyError, TypeError) as error:
+        raise YueError(
+            f"{paths.codes / 'codec.json'}: does not say which codec made the codes",
+            fix="run the stage 'tokenize' again",
+        ) from error
+    if found != name:
+        raise CodecError(
+            f"the codes in {paths.codes} are of codec '{found}', the recipe's codec is '{name}'",
+            fix="run the stage 'tokenize' again",
+        )
+    return digest
