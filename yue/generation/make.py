@@ -111,9 +111,7 @@ def make_samples(sources: Sequence[SongSource], setup: Setup, folder: Path) -> l
     return _write(sources, plan, sung, codec, folder)
 
 
-def _plan(
-    sources: Sequence[SongSource], setup: Setup, ids: CodecRange, codec: Codec
-) -> _Plan:
+def _plan(sources: Sequence[SongSource], setup: Setup, ids: CodecRange, codec: Codec) -> _Plan:
     from yue.tokens.text import TextTokenizer
 
     tokenizer = TextTokenizer(setup.tokenizer)

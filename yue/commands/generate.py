@@ -1,0 +1,107 @@
+"""``yue generate``: the stage of the project, or songs from lyrics of one's own."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+EXAMPLE = (
+    "yue generate --model base --adapter work/adapter --codec-type xcodec --codec-path xcodec "
+    '--tokenizer tokenizer.model --genres "folk female" --lyrics lyrics.txt --output-dir songs'
+)
+_NEEDED = ("model", "codec_type", "codec_path", "tokenizer", "genres", "lyrics", "output_dir")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The prompt, the models, where the songs go, and how to sample."""
+    from yue.recipe.flags import add_flags
+    from yue.tokens.vocabulary import CODECS
+
+    parser.add_argument("--genres", help="free text, as in the songs of the training set")
+    parser.add_argument(
+        "--lyrics", type=Path, metavar="FILE", help="sections under labels such as [verse]"
+    )
+    parser.add_argument("--output-dir", type=Path, metavar="DIR", help="the folder to make")
+    parser.add_argument("--model", type=Path, metavar="DIR", help="the base model's folder")
+    parser.add_argument(
+        "--adapter", type=Path, metavar="DIR", help="a PEFT folder (default: the base model alone)"
+    )
+    parser.add_argument("--codec-type", choices=CODECS, help="the codec of the model's codes")
+    parser.add_argument("--codec-path", type=Path, metavar="PATH", help="the codec's weights")
+    parser.add_argument("--tokenizer", type=Path, metavar="FILE", help="a SentencePiece model")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16"),
+        help="of the weights (default: float32 on a CPU, bfloat16 on a GPU)",
+    )
+    add_flags(parser, "generate")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Generate: with ``--lyrics`` for these, else for the held-out songs of the project."""
+    from yue.commands.project import run_stage
+    from yue.errors import UsageError
+
+    given = [name for name in _NEEDED if getattr(args, name) is not None]
+    if not given:
+        run_stage("generate")
+        return
+    if len(given) < len(_NEEDED):
+        missing = [f"--{name.replace('_', '-')}" for name in _NEEDED if name not in given]
+        raise UsageError(
+            f"without a project, generate also needs {', '.join(missing)}",
+            fix=f"example: {EXAMPLE}",
+        )
+    _generate(args)
+
+
+def _generate(args: argparse.Namespace) -> None:
+    from yue.commands.project import print_summary
+    from yue.files import atomic_folder
+    from yue.generation.given import lyrics_source
+    from yue.generation.make import Setup, make_samples
+    from yue.lm.load import pick_device
+    from yue.recipe.flags import recipe_from_flags
+    from yue.stages import StageSummary
+
+    how = recipe_from_flags(args, "generate").generate
+    _check_output(args.output_dir)
+    source = lyrics_source(args.lyrics, args.genres)
+    device = pick_device(args.device)
+    setup = Setup(
+        base=args.model,
+        adapter=args.adapter,
+        dtype=args.dtype or ("bfloat16" if device == "cuda" else "float32"),
+        device=device,
+        codec_name=args.codec_type,
+        codec_path=args.codec_path,
+        tokenizer=args.tokenizer,
+        how=how,
+    )
+    with atomic_folder(args.output_dir) as folder:
+        samples = make_samples([source], setup, folder)
+    print_summary(
+        "generate",
+        StageSummary(
+            made=f"{len(samples)} songs, {sum(sample.seconds for sample in samples):.0f} seconds "
+            f"of music in {args.output_dir}",
+            rejected="nothing",
+            next=f"listen to {args.output_dir / samples[-1].files['mix']}",
+        ),
+    )
+
+
+def _check_output(folder: Path) -> None:
+    """A folder is replaced as a whole, so it must be new, empty, or an earlier answer."""
+    from yue.errors import UsageError
+    from yue.generation.records import SAMPLES_FILE
+
+    if folder.exists() and not (folder / SAMPLES_FILE).is_file():
+        if folder.is_dir() and not any(folder.iterdir()):
+            return
+        raise UsageError(
+            f"--output-dir {folder} is there already and holds something else",
+            why="the folder is replaced as a whole",
+            fix="name a new folder",
+        )

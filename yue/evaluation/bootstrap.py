@@ -1,0 +1,32 @@
+"""How sure a mean over songs is: the bootstrap, with songs as the units that are drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+_RESAMPLES = 2000
+_SEED = 0
+
+
+def interval(
+    sums: npt.NDArray[np.float64], tokens: npt.NDArray[np.float64], *, level: float = 0.95
+) -> tuple[float, float]:
+    """Percentile interval of the mean over tokens when other songs had been drawn.
+
+    Tokens of one song are alike, so they are drawn together (Efron, 1979). One song alone gives
+    an interval without width, which says nothing.
+
+    Args:
+        sums: Of each song, shape (songs,).
+        tokens: Of each song, above 0, shape (songs,).
+        level: Probability of the interval.
+    """
+    generator = np.random.default_rng(_SEED)
+    songs = len(sums)
+    means = np.empty(_RESAMPLES)
+    for number in range(_RESAMPLES):
+        drawn = generator.integers(0, songs, songs)
+        means[number] = sums[drawn].sum() / tokens[drawn].sum()
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

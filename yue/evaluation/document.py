@@ -1,0 +1,85 @@
+"""The scores of one song, read in the same pieces as in training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from yue.dataset.pieces import Piece, split_document
+from yue.dataset.reader import TokenFiles
+from yue.evaluation.scores import NO_SCORES, Scores, score_row
+from yue.tokens.roles import Role
+
+if TYPE_CHECKING:
+    from yue.lm.tuned import TunedModel
+
+SCORED = (Role.TEXT, Role.VOCAL, Role.INSTRUMENTAL)
+"""Control ids follow from the layout and reference audio is given: neither says what is learnt."""
+
+
+@dataclass(frozen=True)
+class DocumentScores:
+    """The scores of a song's tokens.
+
+    Attributes:
+        positions: Place in the document, int64, shape (M,); ascending, each at most once.
+        roles: :class:`~yue.tokens.roles.Role` values, uint8, shape (M,).
+        scores: Shape (M, 8), the columns of :class:`~yue.evaluation.scores.Score`.
+    """
+
+    positions: npt.NDArray[np.int64]
+    roles: npt.NDArray[np.uint8]
+    scores: Scores
+
+
+def pieces_of(files: TokenFiles, document: int, context: int) -> list[Piece]:
+    """A document as one piece, or cut to the context; an empty one has no piece.
+
+    Raises:
+        TrainingError: The context is too short for the song.
+    """
+    tokens = int(files.document_lengths[document])
+    if tokens > context:
+        return split_document(files, document, context)
+    return [Piece(document, range(tokens))] if tokens else []
+
+
+def score_document(
+    model: TunedModel,
+    tokens: npt.NDArray[np.int32],
+    roles: npt.NDArray[np.uint8],
+    pieces: list[Piece],
+) -> DocumentScores:
+    """Score the tokens of a song, each at most once.
+
+    The song's first token has nothing to be predicted from, and the first code after a cut within
+    a section has nothing that it continues; neither is scored.
+
+    Args:
+        model: Both models.
+        tokens: The document's ids, shape (N,).
+        roles: Their roles, shape (N,).
+        pieces: The document, cut to the context. What a piece repeats is context alone.
+    """
+    positions = [_predicted(piece, roles) for piece in pieces]
+    scores = [
+        score_row(
+            model,
+            piece.take(tokens),
+            np.array([0, piece.tokens]),
+            found - piece.body.start + piece.repeated,
+        )
+        for piece, found in zip(pieces, positions, strict=True)
+    ]
+    every = np.concatenate([np.zeros(0, np.int64), *positions])
+    return DocumentScores(every, roles[every], np.concatenate([NO_SCORES, *scores]))
+
+
+def _predicted(piece: Piece, roles: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Places in the document of the tokens that the piece predicts."""
+    given = 1 if piece.opening or not piece.repeated else 0
+    positions = np.arange(piece.body.start + given, piece.body.stop, dtype=np.int64)
+    return positions[np.isin(roles[positions], SCORED)]

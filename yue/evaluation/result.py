@@ -1,0 +1,145 @@
+"""What an evaluation found: ``metrics/eval.json``."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from yue.errors import TrainingError
+from yue.evaluation.bootstrap import interval
+from yue.evaluation.scores import Score
+from yue.evaluation.tally import ROLES, Sums, Tally
+from yue.files import write_json
+
+
+@dataclass(frozen=True)
+class RoleMetrics:
+    """One model on the tokens of one role.
+
+    Attributes:
+        loss: Mean cross entropy, nats a token.
+        perplexity: Its exponential.
+        top1: Share of tokens that the model finds likeliest.
+        top5: Share of tokens among its five likeliest.
+        tokens: How many were scored.
+    """
+
+    loss: float
+    perplexity: float
+    top1: float
+    top5: float
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """Tuned minus base loss on the same tokens; below 0 the adapter helps.
+
+    Attributes:
+        loss: The difference, nats a token.
+        low: Lower end of its 95 % interval over songs.
+        high: Upper end.
+    """
+
+    loss: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Both models on the same songs; a role that has no tokens is left out.
+
+    Attributes:
+        base: By role, the base model.
+        tuned: By role, the base model with the adapter.
+        change: By role.
+        kl_to_base: By role, mean KL divergence of the tuned model's predictions to the base
+            model's, nats a token.
+        split: The split of the songs.
+        held_out: Whether the model was not trained on them.
+        songs: How many.
+    """
+
+    base: dict[str, RoleMetrics]
+    tuned: dict[str, RoleMetrics]
+    change: dict[str, Change]
+    kl_to_base: dict[str, float]
+    split: str
+    held_out: bool
+    songs: int
+
+
+def summarise(songs: Tally[int], split: str, documents: int) -> Evaluation:
+    """Means over all tokens from the sums of each song.
+
+    Raises:
+        TrainingError: A loss is not a finite number.
+    """
+    found = {role: list(songs.of(role).values()) for role in ROLES}
+    by_song = {role: np.array(sums) for role, sums in found.items() if sums}
+    for role, sums in by_song.items():
+        _check_finite(role, sums)
+    return Evaluation(
+        base={
+            role: _metrics(sums, Score.BASE_LOSS, Score.BASE_TOP1, Score.BASE_TOP5)
+            for role, sums in by_song.items()
+        },
+        tuned={
+            role: _metrics(sums, Score.TUNED_LOSS, Score.TUNED_TOP1, Score.TUNED_TOP5)
+            for role, sums in by_song.items()
+        },
+        change={role: _change(sums) for role, sums in by_song.items()},
+        kl_to_base={role: _rounded(_mean(sums, Score.KL)) for role, sums in by_song.items()},
+        split=split,
+        held_out=split != "train",
+        songs=documents,
+    )
+
+
+def _check_finite(role: str, by_song: Sums) -> None:
+    for model, column in (("base", Score.BASE_LOSS), ("tuned", Score.TUNED_LOSS)):
+        loss = _mean(by_song, column)
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the {model} model's {role} loss is {loss}",
+                why="its weights hold values that are not finite numbers",
+                fix="lower train.lr and train again"
+                if model == "tuned"
+                else "check model.path, or use model.dtype: float32",
+            )
+
+
+def _metrics(by_song: Sums, loss: Score, top1: Score, top5: Score) -> RoleMetrics:
+    nats = _mean(by_song, loss)
+    return RoleMetrics(
+        loss=_rounded(nats),
+        perplexity=_rounded(math.exp(min(nats, 700.0))),
+        top1=_rounded(_mean(by_song, top1)),
+        top5=_rounded(_mean(by_song, top5)),
+        tokens=int(by_song[:, Score.TOKENS].sum()),
+    )
+
+
+def _change(by_song: Sums) -> Change:
+    tokens = by_song[:, Score.TOKENS]
+    differences = by_song[:, Score.TUNED_LOSS] - by_song[:, Score.BASE_LOSS]
+    low, high = interval(differences, tokens)
+    return Change(_rounded(differences.sum() / tokens.sum()), _rounded(low), _rounded(high))
+
+
+def _mean(by_song: Sums, column: Score) -> float:
+    """Mean over all tokens of the songs; ``by_song`` is (songs, 8)."""
+    return float(by_song[:, column].sum() / by_song[:, Score.TOKENS].sum())
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), 6)
+
+
+def write_evaluation(path: Path, evaluation: Evaluation) -> None:
+    """Write the file, whole or not at all."""
+    write_json(path, asdict(evaluation))

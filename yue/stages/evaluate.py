@@ -1,0 +1,92 @@
+"""Stage ``evaluate``: held-out loss per track, tuned against base."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from yue.dataset.reader import TokenFiles
+from yue.errors import TokenFileError
+from yue.evaluation.evaluate import evaluate
+from yue.evaluation.result import Evaluation, summarise, write_evaluation
+from yue.evaluation.tables import write_tables
+from yue.files import atomic_folder
+from yue.lm.device import pick_device
+from yue.lm.tuned import load_tuned
+from yue.paths import Paths
+from yue.progress import Progress
+from yue.recipe.model import Recipe
+from yue.stages import StageSummary
+from yue.tokens.megatron import idx_path
+from yue.tokens.text import TextTokenizer
+
+# Where there are too few songs for the wanted split, the next one that has songs is scored.
+_SPLITS = ("valid", "test", "train")
+
+
+def main(recipe: Recipe, paths: Paths) -> StageSummary:
+    """Write ``metrics/eval.json`` and the tables in ``metrics/plots/eval/``."""
+    split = pick_split(paths.tokens, recipe.evaluate.split)
+    files = TokenFiles.open(paths.tokens / split)
+    songs = min(files.documents, recipe.evaluate.max_songs or files.documents)
+    model = load_tuned(
+        paths.root / recipe.model.path,
+        paths.adapter,
+        dtype=recipe.model.dtype,
+        device=pick_device(recipe.runtime.device),
+        needed_rows=files.info.vocabulary_rows,
+    )
+    with Progress("evaluate", songs, "songs") as progress:
+        tallies = evaluate(
+            files,
+            model,
+            TextTokenizer(paths.root / recipe.tokens.tokenizer),
+            context=recipe.train.context_length,
+            songs=songs,
+            advance=progress.advance,
+        )
+    result = summarise(tallies.songs, split, songs)
+    write_evaluation(paths.metrics / "eval.json", result)
+    with atomic_folder(paths.metrics / "plots" / "eval") as folder:
+        write_tables(folder, "position", tallies.positions)
+        write_tables(folder, "section", tallies.sections)
+    return StageSummary(
+        made=_told(result), rejected=_left_out(result, recipe.evaluate.split), next=_next(result)
+    )
+
+
+def pick_split(tokens: Path, wanted: str) -> str:
+    """The wanted split if it has songs, else the first that has.
+
+    Raises:
+        TokenFileError: No split has songs.
+    """
+    for split in (wanted, *_SPLITS):
+        if idx_path(tokens / split).is_file():
+            return split
+    raise TokenFileError(
+        f"{tokens}: no token files to evaluate on", fix="write them with `dvc repro mmap`"
+    )
+
+
+def _told(result: Evaluation) -> str:
+    changes = ", ".join(
+        f"{track} {result.base[track].loss:.3f} -> {result.tuned[track].loss:.3f}"
+        for track in ("vocal", "instrumental")
+        if track in result.change
+    )
+    where = "held-out songs" if result.held_out else "TRAINING songs"
+    return f"loss base -> tuned on {result.songs} {where} ({result.split}): {changes}"
+
+
+def _left_out(result: Evaluation, wanted: str) -> str:
+    if result.split == wanted:
+        return "nothing"
+    return f"nothing; but split {wanted} has no songs, so {result.split} was scored" + (
+        "" if result.held_out else ": these losses do not say how other songs would score"
+    )
+
+
+def _next(result: Evaluation) -> str:
+    if not result.held_out:
+        return "add songs, or raise songs.valid_share, to hold some out"
+    return "dvc metrics show, dvc plots show; then listen: dvc repro generate"
