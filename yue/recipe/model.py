@@ -19,9 +19,10 @@ class Data:
 
 @dataclass(frozen=True)
 class Convert:
-    """Audio files to mono arrays."""
+    """Audio files to arrays at one sample rate."""
 
     sample_rate: int
+    mono: bool  # every codec takes mono
     normalize: str  # peak | loudness | none
     max_amplitude: float
     loudness: float  # LUFS, read when normalize is loudness

@@ -1,0 +1,1 @@
+"""Recipes: read, checked with positions, typed, written. Nothing here imports torch."""

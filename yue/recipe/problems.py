@@ -1,0 +1,166 @@
+"""What the schema has against the values of a recipe, without regard to where they came from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft7Validator
+from jsonschema.exceptions import ValidationError
+
+from yue.recipe.document import KeyPath, Unusable
+from yue.recipe.nearest import did_you_mean, nearest
+from yue.recipe.schema import Key, keys, keys_by_path, keys_of, schema, sections
+
+_NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_YES_NO = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One broken rule.
+
+    Attributes:
+        path: The key (or list item) it is about.
+        at_key: It is about the key, not its value.
+        missing: The key is not there at all.
+        rule: What is wrong or allowed.
+        fix: What to do, or "".
+    """
+
+    path: KeyPath
+    rule: str
+    fix: str = ""
+    at_key: bool = False
+    missing: bool = False
+
+
+def schema_problems(values: Mapping[str, Any]) -> list[Problem]:
+    """Every problem of the values' shape, types and ranges; at most one for a path."""
+    found: dict[KeyPath, Problem] = {}
+    for error in _validator().iter_errors(values):
+        for problem in _problems(error):
+            found.setdefault(problem.path, problem)
+    for path, value in _texts(values, ()):
+        if any(not character.isprintable() for character in value):
+            rule = "must be one line without control characters"
+            found.setdefault(path, Problem(path, rule))
+    return _without_echoes(list(found.values()))
+
+
+@cache
+def _validator() -> Draft7Validator:
+    return Draft7Validator(schema())
+
+
+def _problems(error: ValidationError) -> Iterator[Problem]:
+    path: KeyPath = tuple(error.absolute_path)
+    instance: Any = error.instance
+    section = str(path[0]) if path else ""
+    if error.validator == "additionalProperties":
+        yield from (_unknown(section, name) for name in instance if name not in _names(section))
+    elif error.validator == "required":
+        yield from (_missing((*path, name)) for name in _names(section) if name not in instance)
+    elif key := _key_of(path):
+        yield Problem(path, f"must be {_allowed(key, path)}", _fix(key, instance, path))
+    else:
+        yield Problem(path, f"must be a section with the keys {', '.join(_names(section))}")
+
+
+def _key_of(path: KeyPath) -> Key | None:
+    """The key that a path is, or is an item of."""
+    names = tuple(str(part) for part in path)
+    return keys_by_path().get(names) or keys_by_path().get(names[:-1])
+
+
+def _allowed(key: Key, path: KeyPath) -> str:
+    if len(path) > len(key.path):
+        return f"one of {', '.join(key.rule['items']['enum'])}"
+    return key.allowed
+
+
+def _fix(key: Key, value: Any, path: KeyPath) -> str:
+    if isinstance(value, Unusable):
+        return value.fix
+    choices = key.rule["items"]["enum"] if len(path) > len(key.path) else key.rule.get("enum", ())
+    if isinstance(value, str):
+        if "boolean" in key.types and value.lower() in _YES_NO:
+            return f"write {_YES_NO[value.lower()]}: in YAML 1.2 '{value}' is text"
+        if {"integer", "number"} & set(key.types) and _NUMBER.fullmatch(value):
+            return "remove the quotes"
+        if "array" in key.types and "string" not in key.types:
+            return f"write a list: [{value}]"
+        return did_you_mean(value, choices)
+    if value is not None and "string" in key.types and not isinstance(value, list | dict):
+        return "put it in quotes" if not choices else ""
+    return ""
+
+
+def _missing(path: KeyPath) -> Problem:
+    names = tuple(str(part) for part in path)
+    if key := keys_by_path().get(names):
+        default = "null" if key.default is None else str(key.default).lower()
+        shown = "" if isinstance(key.default, list) else f", for example {names[-1]}: {default}"
+        fix = f"add it{f' to {names[0]}' if len(names) > 1 else ''}{shown}"
+        return Problem(path, f"missing; must be {key.allowed}", fix, at_key=True, missing=True)
+    inner = ", ".join(_names(names[0]))
+    return Problem(path, f"missing section, with the keys {inner}", at_key=True, missing=True)
+
+
+def _unknown(section: str, name: str) -> Problem:
+    found = suggest(section, name)
+    rule = f"unknown key; did you mean '{found}'?" if found else "unknown key"
+    fix = "" if found else f"{section or 'the top level'} takes {', '.join(_names(section))}"
+    return Problem((section, name) if section else (name,), rule, fix, at_key=True)
+
+
+def _names(section: str) -> list[str]:
+    """What a section, or the top level (""), may hold."""
+    return [key.name for key in keys_of(section)] + ([] if section else list(sections()))
+
+
+def suggest(section: str, name: str) -> str | None:
+    """The key that ``name`` was probably meant to be; ``section.key`` when it is elsewhere.
+
+    A name that another program uses here counts most, then the same name elsewhere, then a similar
+    spelling here.
+    """
+    here, word = keys_of(section), name.lower().replace("-", "_")
+    for key in here:
+        if word in key.aliases:
+            return key.name
+    for key in keys():
+        if word == key.name:
+            return key.dotted
+    if found := nearest(name, _names(section)):
+        return found
+    for key in keys():
+        if word in key.aliases:
+            return key.dotted
+    elsewhere = {key.name: key.dotted for key in keys()}
+    found = nearest(name, elsewhere)
+    return elsewhere[found] if found else None
+
+
+def _texts(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _texts(inner, (*path, name))
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _texts(inner, (*path, place))
+
+
+def _without_echoes(problems: list[Problem]) -> list[Problem]:
+    """Drop "missing" for a key that an unknown one was meant to be: that is one mistake."""
+    meant = {
+        (*problem.path[:-1], suggest(str(problem.path[0]) if problem.path[1:] else "", name))
+        for problem in problems
+        if problem.at_key and not problem.missing and (name := str(problem.path[-1]))
+    }
+    return [problem for problem in problems if not (problem.missing and problem.path in meant)]

@@ -1,0 +1,147 @@
+"""Rules between keys, which a schema cannot say. Each is one row of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from typing import Any
+
+from yue.recipe.document import KeyPath
+from yue.recipe.path_rules import path_problems
+from yue.recipe.problems import Problem
+
+
+@dataclass(frozen=True)
+class CodecFacts:
+    """What a recipe must agree with.
+
+    Attributes:
+        sample_rate: In hertz.
+        codebooks: How many the vocabulary has ids for.
+    """
+
+    sample_rate: int
+    codebooks: int
+
+
+CODECS = {
+    "semanticodec": CodecFacts(16_000, 2),
+    "xcodec": CodecFacts(16_000, 12),
+    "dac16k": CodecFacts(16_000, 4),
+    "dac44k": CodecFacts(44_100, 9),
+    "melrvq": CodecFacts(16_000, 8),
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A condition on some keys.
+
+    Attributes:
+        keys: Dotted names; a broken rule is reported at the first.
+        holds: Takes the keys' values in order.
+        says: What must be, ``{0}``, ``{1}`` ... being the values.
+        fix: What to do, with the same places.
+    """
+
+    keys: tuple[str, ...]
+    holds: Callable[..., bool]
+    says: Callable[..., str]
+    fix: Callable[..., str]
+
+
+RULES = (
+    Rule(
+        ("train.micro_batch_size", "train.batch_size"),
+        lambda micro, batch: batch % micro == 0,
+        lambda micro, batch: f"must divide train.batch_size, which is {batch}",
+        lambda micro, batch: f"take one of {_divisors(batch)}",
+    ),
+    Rule(
+        ("launch.processes", "train.batch_size", "train.micro_batch_size"),
+        lambda processes, batch, micro: (
+            processes == 0 or batch % micro != 0 or batch % (micro * processes) == 0
+        ),
+        lambda processes, batch, micro: (
+            f"the processes cannot share {batch // micro} micro-batches evenly (train.batch_size "
+            f"{batch} / train.micro_batch_size {micro})"
+        ),
+        lambda processes, batch, micro: (
+            f"set train.batch_size to a multiple of {micro * processes}"
+        ),
+    ),
+    Rule(
+        ("codec.codebooks", "codec.name"),
+        lambda codebooks, name: codebooks <= CODECS[name].codebooks,
+        lambda codebooks, name: f"{name} has {CODECS[name].codebooks} codebooks",
+        lambda codebooks, name: f"take 1 to {CODECS[name].codebooks}",
+    ),
+    Rule(
+        ("convert.sample_rate", "codec.name"),
+        lambda rate, name: rate == CODECS[name].sample_rate,
+        lambda rate, name: f"{name} takes {CODECS[name].sample_rate} Hz",
+        lambda rate, name: f"set it to {CODECS[name].sample_rate}",
+    ),
+    Rule(
+        ("convert.mono", "codec.name"),
+        lambda mono, name: mono,
+        lambda mono, name: f"{name} takes one channel",
+        lambda mono, name: "set it to true",
+    ),
+    Rule(
+        ("convert.min_segment_length", "convert.segment_length"),
+        lambda shortest, length: length is None or shortest <= length,
+        lambda shortest, length: f"no piece of convert.segment_length {length} could be kept",
+        lambda shortest, length: f"take at most {length}, or a longer segment_length",
+    ),
+    Rule(
+        ("songs.test_share", "songs.valid_share"),
+        lambda test, valid: test + valid < 1,
+        lambda test, valid: f"with songs.valid_share {valid} nothing is left to train on",
+        lambda test, valid: "let the two add up to less than 1",
+    ),
+    Rule(
+        ("evaluate.split", "songs.valid_share"),
+        lambda split, share: split != "valid" or share > 0,
+        lambda split, share: "songs.valid_share 0 holds no songs out for it",
+        lambda split, share: "set songs.valid_share above 0",
+    ),
+    Rule(
+        ("evaluate.split", "songs.test_share"),
+        lambda split, share: split != "test" or share > 0,
+        lambda split, share: "songs.test_share 0 holds no songs out for it",
+        lambda split, share: "set songs.test_share above 0, or evaluate on valid",
+    ),
+)
+
+
+def rule_problems(values: Mapping[str, Any], faulty: Set[KeyPath]) -> list[Problem]:
+    """Broken rules of which every key is there and sound by itself.
+
+    Args:
+        values: The recipe, or some of its sections.
+        faulty: Paths that have a problem already.
+    """
+    sound = {path: value for path, value in _leaves(values) if path not in faulty}
+    found = []
+    for rule in RULES:
+        paths = [tuple(key.split(".")) for key in rule.keys]
+        if all(path in sound for path in paths):
+            given = [sound[path] for path in paths]
+            if not rule.holds(*given):
+                found.append(Problem(paths[0], rule.says(*given), rule.fix(*given)))
+    return found + path_problems(sound)
+
+
+def _leaves(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for section, inner in values.items():
+        if isinstance(inner, Mapping):
+            yield from (((section, name), value) for name, value in inner.items())
+        else:
+            yield (section,), inner
+
+
+def _divisors(number: int) -> str:
+    number = int(number)
+    found = [str(n) for n in range(1, min(number, 64) + 1) if number % n == 0]
+    return ", ".join(found)
