@@ -71,7 +71,7 @@ def split_document(files: TokenFiles, document: int, context: int) -> list[Piece
     start = 0  # of the piece that is being filled; at 0 it has the header in its body
     for section in sections:
         if len(section) > room:
-            if start not in (0, section.start):
+            if section.start > max(start, header.stop):
                 pieces.append(_piece(document, range(start, section.start), header))
                 start = section.start
             pieces += _cut_section(files, document, header, section, start, context)
