@@ -15,8 +15,17 @@ _CLASSES = {field.name: field.type for field in dataclasses.fields(model.Recipe)
 
 def build_recipe(values: Mapping[str, Any]) -> model.Recipe:
     """Type the values of a recipe that has no problems."""
-    top = {key.name: _typed(key, values[key.name]) for key in keys_of("")}
+    top = {key.name: typed(key, values[key.name]) for key in keys_of("")}
     return model.Recipe(**top, **{name: _section(name, values[name]) for name in sections()})
+
+
+def typed(key: Key, value: Any) -> Any:
+    """A valid value in its key's own type: JSON Schema counts 8.0 as an integer, 8 as a number."""
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return int(value) if "integer" in key.types else float(value)
+    return value
 
 
 def section_class(name: str) -> type[Any]:
@@ -41,16 +50,7 @@ def same_value(first: Any, second: Any) -> bool:
 
 
 def _section(name: str, values: Mapping[str, Any]) -> Any:
-    return section_class(name)(**{key.name: _typed(key, values[key.name]) for key in keys_of(name)})
-
-
-def _typed(key: Key, value: Any) -> Any:
-    """JSON Schema counts 8.0 as an integer and 8 as a number: give each key its own type."""
-    if isinstance(value, list):
-        return tuple(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return int(value) if "integer" in key.types else float(value)
-    return value
+    return section_class(name)(**{key.name: typed(key, values[key.name]) for key in keys_of(name)})
 
 
 def _canonical(value: Any) -> Any:

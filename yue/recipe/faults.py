@@ -21,7 +21,7 @@ class Place:
     width: int = 1
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Fault:
     """Something wrong at one place of a file.
 
@@ -53,7 +53,7 @@ class RecipeFaultsError(RecipeError):
     """Every fault of one recipe file, in the order of its lines."""
 
     def __init__(self, file: str, lines: Sequence[str], faults: Iterable[Fault]) -> None:
-        self.faults = tuple(sorted(faults))
+        self.faults = tuple(sorted(faults, key=lambda fault: fault.place))
         count = len(self.faults)
         title = f"{file}: {count} fault{'s' if count > 1 else ''}"
         super().__init__("\n".join([title, *(fault.render(file, lines) for fault in self.faults)]))

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from yue.errors import RecipeError
-from yue.recipe.build import build_recipe
+from yue.recipe.build import build_recipe, typed
 from yue.recipe.document import parse_scalar
 from yue.recipe.model import Recipe
-from yue.recipe.problems import Problem
+from yue.recipe.problems import Problem, value_problem
 from yue.recipe.read import problems
-from yue.recipe.schema import Key, defaults, keys_by_path, keys_of
+from yue.recipe.schema import Key, defaults, keys_of
 
 # Sections whose keys are too short to stand alone.
 _PREFIXED = ("lora",)
+# Attribute of parsed arguments: which attribute each dotted key's flag has set.
+_NAMES = "recipe_flags"
 
 
 def add_flags(parser: argparse.ArgumentParser, *sections: str) -> None:
     """Add a flag for each key of these sections; a flag that is not given is None.
 
-    A key whose own name the parser has already (the verb's own flag, or another section's) is
-    called ``--section-key``.
+    A flag is named as its key (``args.segment_length``), with the section in front for ``lora``
+    and where the parser has the name already. Its value is checked as the key's would be.
     """
+    names: dict[str, str] = parser.get_default(_NAMES) or {}
     for section in sections:
         group = parser.add_argument_group(f"recipe keys of {section}")
         for key in keys_of(section):
-            _add_flag(group, key, _free(parser, key))
+            names[key.dotted] = _add_flag(group, key, _options(parser, key))
+    parser.set_defaults(**{_NAMES: names})
 
 
 def recipe_from_flags(
@@ -36,8 +40,8 @@ def recipe_from_flags(
     """A recipe of the schema's defaults and the flags that were given.
 
     Args:
-        args: Parsed by a parser that went through :func:`add_flags` with the same sections.
-        sections: The sections that have flags.
+        args: Parsed by a parser that went through :func:`add_flags` with these sections.
+        sections: The sections to read.
         extra: Values from elsewhere, ``codec={"path": ...}``; they count more than flags.
 
     Raises:
@@ -45,80 +49,90 @@ def recipe_from_flags(
             which the verb does not read, are left out.
     """
     values = defaults()
-    given: dict[tuple[str, str], Any] = {}
+    names: dict[str, str] = getattr(args, _NAMES)
     for key in (key for section in sections for key in keys_of(section)):
-        value = getattr(args, _destination(key))
+        value = getattr(args, names[key.dotted])
         if value is not None:
-            given[key.section, key.name] = _parsed(key, value)
+            values[key.section][key.name] = value
     for section, inner in extra.items():
-        given |= {(section, name): value for name, value in inner.items()}
-    for (section, name), value in given.items():
-        values[section][name] = value
-    read = {section: values[section] for section in {*sections, *extra}}
-    found = [problem for problem in problems(read) if not problem.missing]
-    if found:
-        raise RecipeError("\n".join(_line(problem, args, values) for problem in found))
+        values[section] |= inner
+    found = problems({section: values[section] for section in {*sections, *extra}})
+    lines = [_line(problem, names, values) for problem in found if not problem.missing]
+    if lines:
+        raise RecipeError("\n".join(lines))
     return build_recipe(values)
 
 
-def _free(parser: argparse.ArgumentParser, key: Key) -> list[str]:
-    """The key's options that are not taken yet."""
+def _options(parser: argparse.ArgumentParser, key: Key) -> list[str]:
+    """The key's option strings that are not taken yet."""
     prefixed = f"--{key.section}-{key.name}".replace("_", "-")
     if key.section in _PREFIXED:
         return [prefixed]
-    taken = parser._option_string_actions
-    free = [flag for flag in _flags(key) if flag not in taken]
-    return free or [prefixed]
+    wanted = key.rule.get("x-flags") or [f"--{key.name.replace('_', '-')}"]
+    return [flag for flag in wanted if flag not in parser._option_string_actions] or [prefixed]
 
 
-def _flags(key: Key) -> tuple[str, ...]:
-    return tuple(key.rule.get("x-flags") or [f"--{key.name.replace('_', '-')}"])
-
-
-def _add_flag(group: argparse._ArgumentGroup, key: Key, flags: list[str]) -> None:
+def _add_flag(group: argparse._ArgumentGroup, key: Key, flags: list[str]) -> str:
+    """Add the flag; returns the attribute that it sets."""
     default = "none" if key.default is None else _words(key.default)
     text = f"{key.description} ({key.allowed}; default: {default})".replace("%", "%%")
-    options: dict[str, Any] = {"dest": _destination(key), "default": None, "help": text}
+    options: dict[str, Any] = {"default": None, "help": text}
     if key.types == ("boolean",):
         options["action"] = argparse.BooleanOptionalAction
     elif "array" in key.types:
-        options |= {"nargs": "+", "metavar": "NAME"}
+        whole = ["all-linear"] if "string" in key.types else []
+        options |= {"nargs": "+", "choices": [*whole, *key.rule["items"]["enum"]]}
+        options |= {"metavar": "NAME", "action": _Words}
     else:
-        options["metavar"] = "PATH" if key.allowed == "a path" else key.name.upper()
+        options |= {"type": _reader(key), "metavar": _metavar(key)}
         if "x-const" in key.rule:
             options |= {"nargs": "?", "const": key.rule["x-const"]}
-    group.add_argument(*flags, **options)
+    return group.add_argument(*flags, **options).dest
 
 
-def _destination(key: Key) -> str:
-    return f"recipe.{key.dotted}"
+class _Words(argparse.Action):
+    """A list of words; a word that stands for a whole list is stored as itself."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, values[0] if values == ["all-linear"] else values)
 
 
-def _parsed(key: Key, value: Any) -> Any:
-    """A flag's words as YAML would read them, so that files and flags agree."""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, list):
-        return value[0] if value == ["all-linear"] else value
-    if "null" in key.types and value.lower() in ("none", "null"):
-        return None
-    if "string" in key.types:
-        return value
-    return parse_scalar(value) if value else value
+def _reader(key: Key) -> Callable[[str], Any]:
+    """Reads a flag's word as YAML would, and checks it by the key's rule."""
+
+    def read(text: str) -> Any:
+        if "null" in key.types and text.lower() in ("none", "null"):
+            return None
+        value = text if "string" in key.types else parse_scalar(text)
+        if problem := value_problem(key, value):
+            fix = f"; {problem.fix}" if problem.fix else ""
+            raise argparse.ArgumentTypeError(f"{text}: {problem.rule}{fix}")
+        return typed(key, value)
+
+    return read
 
 
-def _line(problem: Problem, args: argparse.Namespace, values: Mapping[str, Any]) -> str:
+def _metavar(key: Key) -> str:
+    if "enum" in key.rule:
+        return "{" + ",".join(key.rule["enum"]) + "}"
+    return "PATH" if key.allowed == "a path" else key.name.upper()
+
+
+def _line(problem: Problem, names: Mapping[str, str], values: Mapping[str, Any]) -> str:
     section, name = str(problem.path[0]), str(problem.path[1])
-    key = keys_by_path()[section, name]
-    shown = getattr(args, _destination(key), None)
-    if shown is None:
-        shown = values[section][name]
-    flag = f"--{section}-{name}" if section in _PREFIXED else _flags(key)[0]
-    line = f"{flag.replace('_', '-')}: {_words(shown)}: {problem.rule}"
+    dotted = f"{section}.{name}"
+    flag = f"--{names[dotted].replace('_', '-')}" if dotted in names else dotted
+    line = f"{flag}: {_words(values[section].get(name))}: {problem.rule}"
     return f"{line}\n  fix: {problem.fix}" if problem.fix else line
 
 
 def _words(value: Any) -> str:
-    if isinstance(value, Iterable) and not isinstance(value, str):
+    if isinstance(value, list | tuple):
         return " ".join(str(item) for item in value)
     return str(value).lower() if isinstance(value, bool) else str(value)

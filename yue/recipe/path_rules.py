@@ -17,6 +17,7 @@ PATH_KEYS = (
     ("tokens", "tokenizer"),
     ("model", "path"),
 )
+_MAX_NAME = 255  # bytes, what file systems take
 # Folders that stages write; reading them as input would make a stage depend on itself.
 _MADE = ("work", "metrics", ".dvc", ".git", ".yue")
 
@@ -49,6 +50,8 @@ def _problem(text: str) -> tuple[str, str] | None:
             "write an absolute path, or link the folder into the project: experiments run in "
             "folders of their own",
         )
+    if any(len(part.encode()) > _MAX_NAME for part in path.parts):
+        return "has a name that is too long for a file", f"take at most {_MAX_NAME} bytes"
     if not path.parts:
         return "is the project folder itself", "name a folder in it"
     if path.parts[0] in _MADE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -51,6 +52,13 @@ def schema_problems(values: Mapping[str, Any]) -> list[Problem]:
     return _without_echoes(list(found.values()))
 
 
+def value_problem(key: Key, value: Any) -> Problem | None:
+    """What one key has against a value."""
+    if Draft7Validator(key.rule).is_valid(value):
+        return None
+    return Problem(key.path, f"must be {key.allowed}", _fix(key, value, key.path))
+
+
 @cache
 def _validator() -> Draft7Validator:
     return Draft7Validator(schema())
@@ -67,7 +75,8 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
     elif key := _key_of(path):
         yield Problem(path, f"must be {_allowed(key, path)}", _fix(key, instance, path))
     else:
-        yield Problem(path, f"must be a section with the keys {', '.join(_names(section))}")
+        rule = f"must be a section with the keys {', '.join(_names(section))}"
+        yield Problem(path, rule, instance.fix if isinstance(instance, Unusable) else "")
 
 
 def _key_of(path: KeyPath) -> Key | None:
@@ -85,26 +94,26 @@ def _allowed(key: Key, path: KeyPath) -> str:
 def _fix(key: Key, value: Any, path: KeyPath) -> str:
     if isinstance(value, Unusable):
         return value.fix
-    choices = key.rule["items"]["enum"] if len(path) > len(key.path) else key.rule.get("enum", ())
+    if len(path) > len(key.path):
+        return did_you_mean(str(value), key.rule["items"]["enum"])
     if isinstance(value, str):
         if "boolean" in key.types and value.lower() in _YES_NO:
             return f"write {_YES_NO[value.lower()]}: in YAML 1.2 '{value}' is text"
         if {"integer", "number"} & set(key.types) and _NUMBER.fullmatch(value):
             return "remove the quotes"
-        if "array" in key.types and "string" not in key.types:
+        if key.types == ("array",):
             return f"write a list: [{value}]"
-        return did_you_mean(value, choices)
-    if value is not None and "string" in key.types and not isinstance(value, list | dict):
-        return "put it in quotes" if not choices else ""
+        return did_you_mean(value, key.rule.get("enum", ()))
+    if key.types == ("string",) and "enum" not in key.rule and isinstance(value, int | float):
+        return "put it in quotes"
     return ""
 
 
 def _missing(path: KeyPath) -> Problem:
     names = tuple(str(part) for part in path)
     if key := keys_by_path().get(names):
-        default = "null" if key.default is None else str(key.default).lower()
-        shown = "" if isinstance(key.default, list) else f", for example {names[-1]}: {default}"
-        fix = f"add it{f' to {names[0]}' if len(names) > 1 else ''}{shown}"
+        shown = "" if isinstance(key.default, list) else f": {json.dumps(key.default)}"
+        fix = f"add it, for example {key.name}{shown}" if shown else "add it"
         return Problem(path, f"missing; must be {key.allowed}", fix, at_key=True, missing=True)
     inner = ", ".join(_names(names[0]))
     return Problem(path, f"missing section, with the keys {inner}", at_key=True, missing=True)

@@ -1,0 +1,70 @@
+"""``yue schema``: what a recipe key means, takes and defaults to."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+from yue.errors import UsageError
+from yue.recipe.problems import suggest
+from yue.recipe.schema import Key, keys, keys_by_path, keys_of, schema, sections
+
+EXAMPLE = "yue schema lora.r"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to explain, and in which form."""
+    parser.add_argument("key", nargs="?", help="section.key or section (default: every key)")
+    parser.add_argument("--json", action="store_true", help="the JSON Schema itself")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Explain a key, the keys of a section, or all."""
+    if args.key is None:
+        rule, found = schema(), keys()
+    elif args.key in sections():
+        rule, found = schema()["properties"][args.key], keys_of(args.key)
+    elif key := keys_by_path().get(tuple(args.key.split("."))):
+        rule, found = key.rule, (key,)
+    else:
+        raise _no_such(args.key)
+    if args.json:
+        print(json.dumps(rule, indent=2, ensure_ascii=False))
+    elif len(found) == 1 and args.key == found[0].dotted:
+        _explain(found[0])
+    else:
+        _list(rule, found)
+
+
+def _explain(key: Key) -> None:
+    print(textwrap.fill(f"{key.dotted}: {key.description}", 100))
+    print(f"  takes:   {key.allowed}")
+    print(f"  default: {json.dumps(key.default)}")
+    if key.aliases:
+        print(f"  elsewhere called: {', '.join(key.aliases)}")
+
+
+def _list(rule: Mapping[str, Any], found: tuple[Key, ...]) -> None:
+    print(rule["description"])
+    width = max(len(key.dotted) for key in found)
+    section = found[0].section
+    for key in found:
+        if key.section != section:
+            section = key.section
+            print(f"\n{section}: {sections()[section]}")
+        print(f"  {key.dotted:{width}}  {key.allowed} [{json.dumps(key.default)}]")
+    print("\nexplain one: yue schema KEY")
+
+
+def _no_such(name: str) -> UsageError:
+    section, _, key = name.rpartition(".")
+    near = suggest(section if section in sections() else "", key or name)
+    if near and section in sections() and "." not in near:
+        near = f"{section}.{near}"
+    return UsageError(
+        f"'{name}' is not a recipe key",
+        fix=f"did you mean '{near}'?" if near else "`yue schema` lists them all",
+    )

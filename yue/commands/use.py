@@ -1,0 +1,78 @@
+"""``yue use``: make a recipe the active one, without losing edits of the last."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from yue.errors import RecipeError, UsageError
+from yue.files import write_text
+from yue.recipe.build import values_digest
+from yue.recipe.document import Document, read_document
+from yue.recipe.drift import drift_of
+from yue.recipe.faults import shown_path
+from yue.recipe.notes import input_notes, shown
+from yue.recipe.read import recipe_of
+from yue.recipe.write import active_text
+
+EXAMPLE = "yue use recipes/demo.yaml"
+_FIX = "keep it as a recipe of its own (cp params.yaml recipes/mine.yaml), or give --force"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The recipe, and whether edits may go."""
+    parser.add_argument("recipe", help="a recipe file, or the name of one in recipes/")
+    parser.add_argument(
+        "--force", action="store_true", help="overwrite a params.yaml that was edited"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Check the recipe and write params.yaml in the current folder."""
+    root = Path.cwd()
+    params, file = root / "params.yaml", _recipe_file(args.recipe)
+    if file.absolute() == params:
+        raise UsageError(
+            "params.yaml is the active recipe already", fix="name another: `yue recipes`"
+        )
+    document = read_document(file)
+    recipe = recipe_of(document)
+    if params.exists() and not args.force:
+        _refuse_to_lose_edits(params, document)
+    write_text(params, active_text(document, file, root))
+    print(f"use: {shown_path(file)} is the active recipe (params.yaml)")
+    print("  next: dvc repro", flush=True)
+    for note in input_notes(recipe, root):
+        print(note, file=sys.stderr)
+
+
+def _recipe_file(name: str) -> Path:
+    """``name`` as a path, or as the name of a recipe in recipes/."""
+    file, named = Path(name), Path("recipes") / f"{name}.yaml"
+    return named if not file.exists() and named.is_file() else file
+
+
+def _refuse_to_lose_edits(file: Path, new: Document) -> None:
+    """Raise a UsageError when ``file`` has values that no recipe file has."""
+    try:
+        params = read_document(file)
+    except RecipeError as error:
+        raise UsageError(f"params.yaml would be lost, and has faults\n{error}", fix=_FIX) from error
+    if values_digest(params.values) == values_digest(new.values):
+        return
+    drift = drift_of(params, file.parent)
+    if not drift.edited:
+        return
+    if drift.recipe is None:
+        raise UsageError(
+            "params.yaml would be lost",
+            why="its header does not say which recipe it was written from",
+            fix=_FIX,
+        )
+    changes = f": {shown(drift.differences)}" if drift.differences else ""
+    raise UsageError(
+        f"params.yaml was edited since `yue use {drift.recipe}`{changes}",
+        why="these edits would be lost",
+        fix=_FIX,
+    )

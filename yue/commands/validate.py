@@ -1,0 +1,57 @@
+"""``yue validate``: every fault of a recipe at once; without a name, the pipeline's first stage."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from yue.commands.project import project_paths, run_stage
+from yue.errors import RecipeError
+from yue.recipe.document import read_document
+from yue.recipe.notes import Note, drift_notes, input_notes
+from yue.recipe.read import read_recipe, recipe_of
+
+EXAMPLE = "yue validate recipes/demo.yaml"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which recipes."""
+    parser.add_argument(
+        "recipes",
+        nargs="*",
+        type=Path,
+        metavar="RECIPE",
+        help="recipe files (default: params.yaml, the active recipe)",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Check, and say what is worth knowing about inputs and drift."""
+    if args.recipes:
+        _validate_files(args.recipes)
+        return
+    paths = project_paths()
+    run_stage("validate")
+    params = read_document(paths.params)
+    _print_notes(drift_notes(params, paths.root) + input_notes(recipe_of(params), paths.root))
+
+
+def _validate_files(files: Iterable[Path]) -> None:
+    errors = []
+    for file in files:
+        try:
+            recipe = read_recipe(file)
+        except RecipeError as error:
+            errors.append(error)
+            continue
+        print(f"validate: {file} is the recipe {recipe.name}: no faults")
+        _print_notes(input_notes(recipe, Path.cwd()))
+    if errors:
+        raise RecipeError("\n".join(str(error) for error in errors))
+
+
+def _print_notes(notes: Iterable[Note]) -> None:
+    for note in notes:
+        print(note, file=sys.stderr)

@@ -1,0 +1,95 @@
+"""What is worth saying about a valid recipe: drift from its file, inputs that are not there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from yue.recipe.document import Document
+from yue.recipe.drift import Difference, drift_of
+from yue.recipe.model import Codec, Recipe
+from yue.recipe.outs import is_made
+
+_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class Note:
+    """Not a fault: what is the case, and what to do about it."""
+
+    what: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"note: {self.what}\n  fix: {self.fix}"
+
+
+def input_notes(recipe: Recipe, root: Path) -> list[Note]:
+    """Inputs that neither exist nor are made by a pipeline file of the project."""
+    inputs = {
+        "data.songs_dir": (
+            recipe.data.songs_dir,
+            "put your songs there, or name their folder",
+        ),
+        "codec.path": (recipe.codec.path, _codec_fix(recipe.codec)),
+        "tokens.tokenizer": (recipe.tokens.tokenizer, "copy the SentencePiece model there"),
+        "model.path": (recipe.model.path, _weights_fix(recipe.model.path)),
+    }
+    return [
+        Note(f"{key}: {path} does not exist, and no dvc.yaml makes it", fix)
+        for key, (path, fix) in inputs.items()
+        if not _exists(root / path) and not is_made(path, root)
+    ]
+
+
+def drift_notes(params: Document, root: Path) -> list[Note]:
+    """How params.yaml differs from the recipe that it names."""
+    drift = drift_of(params, root)
+    if drift.recipe is None:
+        return []
+    notes = []
+    if drift.edited:
+        what = f"{params.file} was edited since `yue use {drift.recipe}`"
+        if drift.differences:
+            what += f": {shown(drift.differences)}"
+        notes.append(Note(what, f"nothing, or `yue use --force {drift.recipe}` to go back"))
+    if drift.moved:
+        gone = "is gone" if not (root / drift.recipe).is_file() else "has changed"
+        notes.append(
+            Note(
+                f"{drift.recipe} {gone} since it was made active",
+                f"nothing, or `yue use {drift.recipe}` to take it over"
+                if gone == "has changed"
+                else "nothing, or make another recipe active with `yue use`",
+            )
+        )
+    return notes
+
+
+def shown(differences: tuple[Difference, ...]) -> str:
+    """Differences on one line: ``lora.r is 16, not 8``."""
+    words = [
+        f"{d.key} is {d.ours}, not {d.theirs}"
+        if d.ours is not None and d.theirs is not None
+        else f"{d.key} is {'missing' if d.ours is None else 'not in the recipe'}"
+        for d in differences[:_SHOWN]
+    ]
+    more = len(differences) - _SHOWN
+    return "; ".join([*words, f"and {more} more"] if more > 0 else words)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # not ours to read
+        return False
+
+
+def _codec_fix(codec: Codec) -> str:
+    if codec.name == "melrvq":
+        return f"fit one to your songs: `yue fit-codec --help` (--output-dir {codec.path})"
+    return _weights_fix(codec.path)
+
+
+def _weights_fix(path: str) -> str:
+    return f"`yue fetch ORGANISATION/NAME --output-dir {path}`, or copy the weights there"
