@@ -1,0 +1,1 @@
+"""Songs: lyrics, sections in time, genres and splits; rows that training and generation read."""

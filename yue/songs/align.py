@@ -1,0 +1,144 @@
+"""From what is known of a song to sections in time: given times, LRC times, or a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from yue.songs.lrc import TimedLine, TimedSection, is_lrc, parse_lrc
+from yue.songs.lyrics import LyricSection
+from yue.songs.metadata import Description
+from yue.songs.text import untimed_sections
+from yue.songs.timed import lines_after, place_timed
+from yue.songs.timeline import Section, Span, even_lines
+from yue.songs.untimed import proportional, whole, without_lyrics
+
+EXPLICIT, LRC, PROPORTIONAL, WHOLE, NONE = "explicit", "lrc", "proportional", "whole", "none"
+"""How sections got their times; ``none``: there were no lyrics to place."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What is known of a song's audio.
+
+    Attributes:
+        span: From where to where it lies in its source file, in seconds.
+        singing: Where there is singing, in the same seconds.
+        has_vocal: Whether there is a vocal track.
+    """
+
+    span: Span
+    singing: tuple[Span, ...]
+    has_vocal: bool
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """A song's sections.
+
+    Attributes:
+        sections: They cover the song.
+        alignment: How they got their times.
+        warnings: What was guessed or left out, each a sentence without the song's name.
+    """
+
+    sections: tuple[Section, ...]
+    alignment: str
+    warnings: tuple[str, ...] = ()
+
+
+def align(description: Description, sound: Sound, untimed: str) -> Aligned | None:
+    """Place a song's lyrics in time.
+
+    Args:
+        description: What is known of the song.
+        sound: Its audio.
+        untimed: ``proportional``, ``whole`` or ``skip``: what becomes of lyrics without times.
+
+    Returns:
+        The sections, or None for lyrics without times that are to be skipped.
+
+    Raises:
+        SongError: The times do not fit the audio.
+    """
+    if not sound.has_vocal:
+        return _instrumental(description, sound)
+    timed, alignment, warnings = _timed(description)
+    if timed:
+        sections = place_timed(timed, sound.span, sound.singing)
+        if late := lines_after(timed, sound.span):
+            warnings += (f"{late} lines of lyrics begin after the audio's end; left out",)
+        return Aligned(sections, alignment, warnings)
+    texts = untimed_sections(description.lyrics or "")
+    if not texts:
+        if sound.singing:
+            warnings += ("there is singing, but there are no lyrics",)
+        return Aligned(without_lyrics(sound.span, sound.singing), NONE, warnings)
+    if untimed == "skip":
+        return None
+    if any(section.lines for section in texts) and not sound.singing:
+        warnings += ("there are lyrics, but no singing was found in the vocal track",)
+    if untimed == "whole":
+        return Aligned(whole(texts, sound.span), WHOLE, warnings)
+    return Aligned(proportional(texts, sound.span, sound.singing), PROPORTIONAL, warnings)
+
+
+def _instrumental(description: Description, sound: Sound) -> Aligned:
+    """Lyrics over a silent vocal track would teach the model not to sing: labels alone are kept."""
+    timed, alignment, _ = _timed(description)
+    texts = untimed_sections(description.lyrics or "")
+    lines = any(section.lines for section in timed) or any(section.lines for section in texts)
+    warnings = ("lyrics left out: the song has no vocal track",) if lines else ()
+    if timed and alignment == EXPLICIT:
+        bare = tuple(replace(section, lines=()) for section in timed)
+        return Aligned(place_timed(bare, sound.span, ()), EXPLICIT, warnings)
+    if texts and not lines:
+        return Aligned(proportional(texts, sound.span, ()), PROPORTIONAL)
+    return Aligned(without_lyrics(sound.span, ()), NONE, warnings)
+
+
+def _timed(description: Description) -> tuple[tuple[TimedSection, ...], str, tuple[str, ...]]:
+    """Sections with times, if there are any; how they got them; and what did not fit."""
+    given, lyrics = description.sections, description.lyrics or ""
+    if not given:
+        return (parse_lrc(lyrics), LRC, ()) if is_lrc(lyrics) else ((), NONE, ())
+    if not lyrics or any(section.lines for section in given):
+        return given, EXPLICIT, ()
+    if is_lrc(lyrics):
+        lines = [line for section in parse_lrc(lyrics) for line in section.lines]
+        return _with_timed_lines(given, lines), EXPLICIT, ()
+    texts = untimed_sections(lyrics)
+    joined = _with_texts(given, texts)
+    if joined is None:
+        labels = ", ".join(section.label for section in texts)
+        return (), NONE, (
+            f"times of 'sections' not used: the labels of the lyrics ({labels}) are not among "
+            "them in this order",
+        )  # fmt: skip
+    return joined, EXPLICIT, ()
+
+
+def _with_timed_lines(
+    given: Sequence[TimedSection], lines: Sequence[TimedLine]
+) -> tuple[TimedSection, ...]:
+    """Each line in the last section that has begun by then (the first, before any)."""
+    starts = [section.start for section in given]
+    homes = [max(0, sum(start <= line.at for start in starts) - 1) for line in lines]
+    return tuple(
+        replace(section, lines=tuple(x for x, home in zip(lines, homes, strict=True) if home == n))
+        for n, section in enumerate(given)
+    )
+
+
+def _with_texts(
+    given: Sequence[TimedSection], texts: Sequence[LyricSection]
+) -> tuple[TimedSection, ...] | None:
+    """Lyrics into the given sections of the same labels in order; None if one finds no place."""
+    waiting, joined = list(texts), []
+    for section in given:
+        if waiting and waiting[0].label == section.label:
+            lines = waiting.pop(0).lines
+            end = section.start if section.end is None else section.end
+            section = replace(section, lines=even_lines(lines, section.start, end))
+        joined.append(section)
+    return None if any(text.lines for text in waiting) else tuple(joined)

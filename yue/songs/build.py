@@ -1,0 +1,134 @@
+"""Stems, codes and descriptions joined into rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from yue.audio.rejected import Rejected
+from yue.audio.rows import INSTRUMENTAL, MIXTURE, VOCAL, Stems
+from yue.errors import SongError
+from yue.songs.align import Aligned, Sound, align
+from yue.songs.folder import Described
+from yue.songs.frames import to_frames
+from yue.songs.rows import Row
+from yue.songs.timeline import Span, cut
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A song with its codes, or a piece of one.
+
+    Attributes:
+        stems: Its row of stems.jsonl.
+        start: Where it begins in the source file, in seconds.
+        codes: Role to the path of its codes.
+        frames: Role to their length.
+    """
+
+    stems: Stems
+    start: float
+    codes: Mapping[str, str]
+    frames: Mapping[str, int]
+
+    @property
+    def span(self) -> Span:
+        """Where it lies in the source file, in seconds."""
+        return Span(self.start, self.start + self.stems.seconds)
+
+
+@dataclass(frozen=True)
+class Built:
+    """Rows, and songs that have none.
+
+    Attributes:
+        rows: Sorted by id.
+        sources: Row id to the song that it was cut from (itself when whole).
+        rejected: Songs that cannot be used.
+        skipped: Songs left out because the recipe says so.
+        warnings: What was guessed or left out, each with its song.
+    """
+
+    rows: tuple[Row, ...]
+    sources: dict[str, str]
+    rejected: tuple[Rejected, ...]
+    skipped: tuple[Rejected, ...]
+    warnings: tuple[str, ...]
+
+
+def build(
+    songs: Mapping[str, Sequence[Piece]], described: Described, rate: Fraction, untimed: str
+) -> Built:
+    """Make the rows of all songs.
+
+    Args:
+        songs: Song id to its pieces, in order of time; at least one.
+        described: What the songs folder says.
+        rate: Frames a second.
+        untimed: ``proportional``, ``whole`` or ``skip``.
+    """
+    rows: list[Row] = []
+    sources: dict[str, str] = {}
+    rejected, skipped, warnings = [], [], []
+    for song in sorted(songs):
+        try:
+            if song in described.faults:
+                raise described.faults[song]
+            aligned = align(described.songs[song], _sound(songs[song]), untimed)
+        except SongError as error:
+            what = error.what if error.why else song
+            rejected.append(Rejected(what, error.why or error.what, error.fix, song))
+            continue
+        if aligned is None:
+            skipped.append(
+                Rejected(song, "its lyrics have no times and songs.untimed is skip",
+                         "add times (.lrc or sections), or use untimed: proportional", song)
+            )  # fmt: skip
+            continue
+        warnings += [f"{song}: {warning}" for warning in aligned.warnings]
+        for piece in songs[song]:
+            try:
+                rows.append(_row(piece, aligned, described, song, rate))
+                sources[piece.stems.song_id] = song
+            except SongError as error:
+                rejected.append(
+                    Rejected(piece.stems.song_id, f"{error.what}: {error.why}", error.fix, song)
+                )
+    rows.sort(key=lambda row: row.id)
+    return Built(tuple(rows), sources, tuple(rejected), tuple(skipped), tuple(warnings))
+
+
+def _sound(pieces: Sequence[Piece]) -> Sound:
+    return Sound(
+        span=Span(pieces[0].start, max(piece.span.end for piece in pieces)),
+        singing=tuple(
+            Span(piece.start + start, piece.start + end)
+            for piece in pieces
+            for start, end in piece.stems.singing
+        ),
+        has_vocal=any(piece.stems.kind == "stems" for piece in pieces),
+    )
+
+
+def _row(piece: Piece, aligned: Aligned, described: Described, song: str, rate: Fraction) -> Row:
+    missing = [role for role in (VOCAL, INSTRUMENTAL) if role not in piece.codes]
+    if missing:
+        raise SongError(
+            f"no codes of its {' and '.join(missing)} track",
+            why="the stage 'tokenize' wrote none",
+            fix="run the stage 'tokenize' again",
+        )
+    frames = min(piece.frames[role] for role in (VOCAL, INSTRUMENTAL))
+    return Row(
+        id=piece.stems.song_id,
+        vocal=piece.codes[VOCAL],
+        instrumental=piece.codes[INSTRUMENTAL],
+        mixture=piece.codes.get(MIXTURE),
+        frames=frames,
+        rate=rate,
+        genres=described.songs[song].genres,
+        artist=described.songs[song].artist,
+        alignment=aligned.alignment,
+        sections=to_frames(cut(aligned.sections, piece.span), frames, rate),
+    )

@@ -1,0 +1,161 @@
+"""Everything a songs folder says about its songs: metadata files and sidecars, read once."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from posixpath import normpath
+from typing import Any
+
+from yue.audio.metadata import METADATA_NAMES
+from yue.errors import SongError
+from yue.songs.lrc import is_lrc
+from yue.songs.metadata import Description, clean_genres, describe
+from yue.songs.sidecars import Sidecars, find_sidecars, list_files
+from yue.songs.text import read_text
+
+_FILES = ("file_name", "vocals_file_name", "instrumental_file_name")
+_MAX_METADATA_BYTES = 4 << 30
+
+
+@dataclass(frozen=True)
+class Described:
+    """What was found.
+
+    Attributes:
+        songs: Song id to its description, for every song.
+        faults: Song id to what is wrong with its metadata or sidecars.
+        warnings: About files that describe no song.
+    """
+
+    songs: dict[str, Description]
+    faults: dict[str, SongError]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Record:
+    """One row of a metadata file: its place, and the audio file it is about (relative)."""
+
+    place: str
+    file: str
+    values: dict[str, Any]
+
+
+def describe_songs(songs_dir: Path, tracks: Mapping[str, Sequence[str]]) -> Described:
+    """Describe every song; where sources disagree, the first of this list is believed.
+
+    A metadata row, ``song.json``, ``song.lrc``, ``song.lyrics.txt``, ``song.txt``,
+    ``song.genres.txt``.
+
+    Args:
+        songs_dir: The songs folder.
+        tracks: Song id to the paths of its audio files, relative to the folder.
+    """
+    files = list_files(songs_dir)
+    sidecars = find_sidecars(files, tracks)
+    rows = _rows_of(_records(songs_dir, files), tracks)
+    warnings = tuple(
+        f"{_shown(file)}: belongs to no song; name it as the audio file is named"
+        for file in sidecars.unclaimed
+    )
+    songs, faults = {}, {}
+    for song in tracks:
+        try:
+            songs[song] = _describe(songs_dir, rows.get(song, ()), sidecars, song)
+        except SongError as error:
+            songs[song], faults[song] = Description(), error
+    return Described(songs, faults, warnings)
+
+
+def _describe(
+    songs_dir: Path, rows: Sequence[_Record], sidecars: Sidecars, song: str
+) -> Description:
+    found = Description()
+    for row in rows:
+        found = found.or_else(describe(row.values, row.place))
+    files = sidecars.of[song]
+    for kind in ("json", "lrc", "lyrics", "text", "genres"):
+        if kind in files:
+            place = _shown(files[kind])
+            text = read_text(songs_dir / files[kind], place)
+            found = found.or_else(_sidecar(kind, text, place))
+    return found
+
+
+def _sidecar(kind: str, text: str, place: str) -> Description:
+    if kind == "json":
+        return describe(_object(text, place), place)
+    if kind == "genres":
+        return Description(genres=clean_genres(", ".join(filter(str.strip, text.splitlines()))))
+    if kind == "lrc" and text.strip() and not is_lrc(text):
+        raise SongError(
+            place, why="no line has a time", fix="write [mm:ss.xx] before each line, or name the "
+            "file .lyrics.txt",
+        )  # fmt: skip
+    return Description(lyrics=text if text.strip() else None)
+
+
+def _object(text: str, place: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SongError(place, why=f"not valid JSON: {error}", fix="correct the line") from error
+    if not isinstance(value, dict):
+        raise SongError(place, why="not a JSON object", fix='write {"file_name": ...}')
+    return value
+
+
+def _records(songs_dir: Path, files: Sequence[str]) -> list[_Record]:
+    """Rows of all metadata files in order; what is no row the stage ``convert`` has reported."""
+    records = []
+    for file in files:
+        path = PurePosixPath(file)
+        if path.name not in METADATA_NAMES:
+            continue
+        place = _shown(file)
+        try:
+            text = read_text(songs_dir / file, place, _MAX_METADATA_BYTES)
+        except SongError:
+            continue
+        for number, values in _csv_rows(text) if path.suffix == ".csv" else _json_rows(text):
+            names = [name for key in _FILES if isinstance(name := values.get(key), str) and name]
+            if names:
+                about = normpath((path.parent / names[0]).as_posix())
+                records.append(_Record(f"{place}:{number}", about, values))
+    return records
+
+
+def _json_rows(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        with contextlib.suppress(SongError):
+            yield number, _object(line, "")
+
+
+def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    with contextlib.suppress(csv.Error):
+        for row in reader:
+            yield reader.line_num, {key: value for key, value in row.items() if key}
+
+
+def _rows_of(
+    records: Sequence[_Record], tracks: Mapping[str, Sequence[str]]
+) -> dict[str, list[_Record]]:
+    """Song id to its rows."""
+    owner = {path: song for song in sorted(tracks) for path in tracks[song]}
+    rows: dict[str, list[_Record]] = {}
+    for record in records:
+        if (song := owner.get(record.file)) is not None:
+            rows.setdefault(song, []).append(record)
+    return rows
+
+
+def _shown(name: str) -> str:
+    """A file name that any terminal and JSON file can hold, on one line."""
+    return name if name.isprintable() else ascii(name)

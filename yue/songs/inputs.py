@@ -1,0 +1,144 @@
+"""What earlier stages left for this one, read and joined by song."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from yue.audio.discover import discover_songs
+from yue.audio.rejected import Rejected
+from yue.audio.rows import read_stems, read_tracks
+from yue.errors import SongError, YueError
+from yue.files import read_json, read_jsonl
+from yue.paths import Paths
+from yue.songs.build import Piece
+from yue.songs.duplicates import Codes
+from yue.songs.rows import Row
+
+
+@dataclass(frozen=True)
+class StageInputs:
+    """The songs as earlier stages left them.
+
+    Attributes:
+        songs: Song id to its pieces in order of time (a whole song is one piece).
+        tracks: Song id to its audio files, relative to the songs folder; also of songs that were
+            rejected since.
+        rate: Codec frames a second.
+        rejected: Stage to what it left out.
+    """
+
+    songs: dict[str, list[Piece]]
+    tracks: dict[str, tuple[str, ...]]
+    rate: Fraction
+    rejected: dict[str, tuple[Rejected, ...]]
+
+
+def read_inputs(songs_dir: Path, paths: Paths) -> StageInputs:
+    """Read ``audio.jsonl``, ``stems.jsonl``, ``codes.jsonl`` and the earlier rejections.
+
+    Raises:
+        YueError: A file is missing or damaged, or they are not of the same songs.
+    """
+    tracks = {song.song_id: tuple(song.tracks.values()) for song in discover_songs(songs_dir).songs}
+    owner = {path: song for song in sorted(tracks) for path in tracks[song]}
+    converted = {track.song_id: track for track in read_tracks(paths.audio / "audio.jsonl")}
+    codes = _codes(paths.codes / "codes.jsonl")
+    songs: dict[str, list[Piece]] = {}
+    for stems in read_stems(paths.stems / "stems.jsonl"):
+        track = converted.get(stems.song_id)
+        song = owner.get(track.source) if track else None
+        if track is None or song is None:
+            raise SongError(
+                f"{paths.stems / 'stems.jsonl'}: song '{stems.song_id}' is not in "
+                f"{songs_dir if track else paths.audio / 'audio.jsonl'}",
+                why="the folder has changed since the earlier stages ran",
+                fix="run `dvc repro`",
+            )
+        of = codes.get(stems.song_id, {})
+        piece = Piece(
+            stems=stems,
+            start=track.trim_start,
+            codes={role: path for role, (path, _) in of.items()},
+            frames={role: frames for role, (_, frames) in of.items()},
+        )
+        songs.setdefault(song, []).append(piece)
+    for pieces in songs.values():
+        pieces.sort(key=lambda piece: (piece.start, piece.stems.song_id))
+    return StageInputs(
+        songs=songs,
+        tracks=tracks,
+        rate=_frame_rate(paths.codes / "codec.json"),
+        rejected={
+            "convert": _rejected(paths.audio / "rejected.json"),
+            "separate": _rejected(paths.stems / "rejected.json"),
+            "tokenize": _rejected(paths.codes / "rejected.json"),
+        },
+    )
+
+
+def read_codes(rows: Sequence[Row], work: Path) -> dict[str, tuple[Codes, ...]]:
+    """Row id to codebook 0 of its two tracks, each shape (T,).
+
+    Raises:
+        SongError: A file is missing or not codes.
+    """
+    return {row.id: tuple(_first(work / path) for path in (row.vocal, row.instrumental))
+            for row in rows}  # fmt: skip
+
+
+def _first(path: Path) -> Codes:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if array.ndim != 2 or array.dtype.kind not in "iu":
+            raise ValueError(f"{array.dtype} {array.shape}")
+    except (OSError, ValueError, EOFError) as error:
+        raise SongError(
+            f"{path}: not codes of shape (codebooks, frames) ({error})",
+            fix="run the stage 'tokenize' again",
+        ) from error
+    return np.array(array[0])
+
+
+def _codes(path: Path) -> dict[str, dict[str, tuple[str, int]]]:
+    """Song id to role to the path and length of its codes."""
+    found: dict[str, dict[str, tuple[str, int]]] = {}
+    for number, row in enumerate(read_jsonl(path), 1):
+        try:
+            song, role = str(row["song_id"]), str(row["role"])
+            found.setdefault(song, {})[role] = (str(row["path"]), int(row["frames"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise YueError(
+                f"{path}:{number}: not a row of this file ({error})",
+                fix="run the stage 'tokenize' again",
+            ) from error
+    return found
+
+
+def _frame_rate(path: Path) -> Fraction:
+    card = read_json(path)
+    try:
+        rate = Fraction(card["frame_rate"])
+        if rate <= 0:
+            raise ValueError(rate)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise YueError(
+            f'{path}: no frame rate such as "50/1" ({error})',
+            fix="run the stage 'tokenize' again",
+        ) from error
+    return rate
+
+
+def _rejected(path: Path) -> tuple[Rejected, ...]:
+    """What a stage left out; nothing where it wrote no such file."""
+    rows = read_json(path) if path.is_file() else []
+    try:
+        return tuple(
+            Rejected(row["what"], row["reason"], row["fix"], row.get("song_id")) for row in rows
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise YueError(f"{path}: not a list of rejections ({error})") from error

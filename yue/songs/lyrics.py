@@ -1,0 +1,112 @@
+r"""Lyrics as sections, and the one text form of a section that the model sees.
+
+A line that is nothing but ``[label]`` starts a section. Labels keep hyphens, digits and spaces;
+they are lower-cased (YuE's are) and what follows a colon is dropped (``[Chorus: Ann]`` is
+``chorus``). Lyrics without labels are cut into stanzas at blank lines: a stanza that comes back is
+a chorus, any other a verse. Source of the text form: YuE v1's training data
+(``"[verse]\nline\nline\n\n"``, an empty section ``"[intro]\n\n"``).
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+MAX_STANZA = 12
+"""A stanza without a label is cut into equal parts of at most so many lines."""
+
+_LABEL = re.compile(r"\[([^\[\]]+)\]")
+
+
+@dataclass(frozen=True)
+class LyricSection:
+    """A section as written.
+
+    Attributes:
+        label: Lower case, without brackets.
+        lines: Lines without outer space; none is empty.
+    """
+
+    label: str
+    lines: tuple[str, ...]
+
+
+def line_content(label: str, lines: Iterable[str]) -> str:
+    """The text of a section as training and generation give it to the model."""
+    return f"[{label}]\n" + "".join(f"{line}\n" for line in lines) + "\n"
+
+
+def clean_line(line: str) -> str:
+    """A line in composed Unicode, without control characters and with single spaces."""
+    text = unicodedata.normalize("NFC", line)
+    kept = (c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cs", "Co"))
+    return " ".join("".join(kept).replace("\ufeff", "").split())
+
+
+def clean_label(label: str) -> str:
+    """A label without brackets, lower case and without what follows a colon; may be empty."""
+    return clean_line(re.sub(r"[\[\]]", " ", label).split(":")[0]).lower()
+
+
+def label_of(line: str) -> str | None:
+    """The label of a line that starts a section, else None."""
+    match = _LABEL.fullmatch(line.strip())
+    return (clean_label(match[1]) or None) if match else None
+
+
+def parse_lyrics(text: str) -> tuple[LyricSection, ...]:
+    """The sections of plain or labelled lyrics, in order; none when there is no text.
+
+    Text before the first label becomes stanzas of its own.
+    """
+    heads: list[str] = []  # lines before the first label, "" for a blank one
+    sections: list[tuple[str, list[str]]] = []
+    for line in map(clean_line, text.splitlines()):
+        label = label_of(line)
+        if label is not None:
+            sections.append((label, []))
+        elif not sections:
+            heads.append(line)
+        elif line:
+            sections[-1][1].append(line)
+    labelled = tuple(LyricSection(label, tuple(lines)) for label, lines in sections)
+    return (*label_stanzas(_stanzas(heads)), *labelled)
+
+
+def label_stanzas(stanzas: Sequence[Sequence[str]]) -> tuple[LyricSection, ...]:
+    """Stanzas as sections: one that comes back is a chorus, any other a verse."""
+    count = Counter(_key(stanza) for stanza in stanzas)
+    return tuple(
+        LyricSection("chorus" if count[_key(stanza)] > 1 else "verse", tuple(stanza))
+        for stanza in stanzas
+    )
+
+
+def _key(stanza: Sequence[str]) -> tuple[str, ...]:
+    letters = (re.sub(r"[^\w]+", " ", line).strip().casefold() for line in stanza)
+    return tuple(letters)
+
+
+def _stanzas(lines: Sequence[str]) -> list[list[str]]:
+    """Runs of lines between blank ones, long ones cut; double-spaced text is one run."""
+    runs: list[list[str]] = [[]]
+    for line in lines:
+        if line:
+            runs[-1].append(line)
+        elif runs[-1]:
+            runs.append([])
+    runs = [run for run in runs if run]
+    if all(len(run) == 1 for run in runs):
+        runs = [[line for run in runs for line in run]] if runs else []
+    return [part for run in runs for part in equal_parts(run)]
+
+
+def equal_parts(lines: Sequence[str]) -> list[list[str]]:
+    """Lines in the fewest parts of at most :data:`MAX_STANZA`, of lengths that differ by one."""
+    count = -(-len(lines) // MAX_STANZA)
+    bounds = [len(lines) * part // count for part in range(count + 1)] if count else []
+    return [list(lines[a:b]) for a, b in itertools.pairwise(bounds)]

@@ -1,0 +1,58 @@
+"""Stage ``songs``: codes, lyrics, sections and genres become rows; songs are split."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from yue.audio.rejected import check_share, describe
+from yue.files import write_json, write_jsonl
+from yue.paths import Paths
+from yue.recipe.model import Recipe
+from yue.songs.build import build
+from yue.songs.duplicates import find_duplicates
+from yue.songs.folder import describe_songs
+from yue.songs.inputs import read_codes, read_inputs
+from yue.songs.report import Inputs, data_report
+from yue.songs.split import Entry, Shares, split_songs
+from yue.stages import StageSummary
+
+_SHOWN = 5  # warnings on the terminal
+
+
+def main(recipe: Recipe, paths: Paths) -> StageSummary:
+    """Write ``work/songs.jsonl``, ``work/split.json`` and ``work/data_report.json``.
+
+    Raises:
+        YueError: An input is missing or damaged, or more songs than the recipe allows cannot be
+            used.
+    """
+    songs_dir = paths.root / recipe.data.songs_dir
+    inputs = read_inputs(songs_dir, paths)
+    described = describe_songs(songs_dir, inputs.tracks)
+    built = build(inputs.songs, described, inputs.rate, recipe.songs.untimed)
+    check_share(built.rejected, len(built.rows), recipe.data.max_rejected_share)
+    entries = [Entry(row.id, built.sources[row.id], row.artist) for row in built.rows]
+    duplicates = find_duplicates(read_codes(built.rows, paths.work))
+    settings = recipe.songs
+    shares = Shares(settings.valid_share, settings.test_share, settings.split_seed)
+    split = split_songs(entries, [group.songs for group in duplicates], shares)
+    report = data_report(Inputs(built, split, duplicates, inputs.rejected, described.warnings))
+    write_jsonl(paths.songs, (row.record() for row in built.rows))
+    write_json(paths.split, split.record())
+    write_json(paths.data_report, report)
+    return _summary(report, describe([*built.rejected, *built.skipped]))
+
+
+def _summary(report: dict[str, Any], rejected: str) -> StageSummary:
+    splits = ", ".join(f"{name} {part['songs']}" for name, part in report["splits"].items())
+    timing = ", ".join(f"{how} {count}" for how, count in report["alignment"].items())
+    warnings: list[str] = report["warnings"]
+    shown = [f"warning: {warning}" for warning in warnings[:_SHOWN]]
+    if len(warnings) > _SHOWN:
+        shown.append(f"and {len(warnings) - _SHOWN} more warnings")
+    return StageSummary(
+        made=f"{report['songs']} songs, {report['seconds'] / 60:.1f} minutes ({splits}); "
+        f"section times: {timing}",
+        rejected=rejected,
+        next="\n    ".join(["work/data_report.json says what is in the data", *shown]),
+    )
