@@ -60,7 +60,7 @@ def test_a_tree_without_a_build_makes_one_in_dvcs_root_once(tmp_path: Path) -> N
     root.mkdir()
     done = run(tree, DVC_ROOT=str(root))
     assert done.returncode == 0, done.stderr
-    assert "crc 3808858755\n" == done.stdout
+    assert done.stdout == "crc 3808858755\n"
     (build,) = builds(root)
     files = {p: p.stat().st_mtime_ns for p in (root / ".yue" / "native" / build).rglob("*")}
     assert run(tree, DVC_ROOT=str(root)).returncode == 0
@@ -70,7 +70,7 @@ def test_a_tree_without_a_build_makes_one_in_dvcs_root_once(tmp_path: Path) -> N
     source = tree / "yue" / "native" / "crc32c.c"
     source.write_text(source.read_text().replace("return ~crc;", "return 42;"))
     changed = run(tree, DVC_ROOT=str(root))
-    assert "crc 42\n" == changed.stdout, changed.stderr
+    assert changed.stdout == "crc 42\n", changed.stderr
     assert len(builds(root)) == 2
 
 

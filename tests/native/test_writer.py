@@ -75,7 +75,8 @@ def test_nothing_of_a_sequence_with_a_bad_id_is_appended(tmp_path: Path, bad: in
 
 @pytest.mark.parametrize("ids", [np.zeros((2, 2), np.int32), np.zeros(2, np.float32)])
 def test_what_is_no_sequence_is_refused(tmp_path: Path, ids: np.ndarray) -> None:
-    with (tmp_path / "a.bin").open("wb") as stream, BinWriter(stream.fileno(), limit=9) as writer:
+    with (tmp_path / "a.bin").open("wb") as stream:
+        writer = BinWriter(stream.fileno(), limit=9)
         with pytest.raises(NativeError):
             writer.append(ids)
 

@@ -9,6 +9,8 @@ EXAMPLE = (
     "yue mmap --songs songs.jsonl --root . --tokenizer tokenizer.model --codec-type xcodec "
     "--output-prefix tokens/train"
 )
+_NEEDED = ("songs", "output_prefix", "codec_type", "tokenizer")
+_OTHER = ("root", "max_rejected_share", "layout", "compat")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,14 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("--songs", type=Path, metavar="JSONL", help="rows in YuE's schema")
     parser.add_argument(
-        "--root", type=Path, default=Path(), help="folder of the rows' relative paths (default: .)"
+        "--root", type=Path, help="folder of the rows' relative paths (default: the current one)"
     )
     parser.add_argument("--output-prefix", type=Path, metavar="PREFIX", help="path without .bin")
     parser.add_argument("--codec-type", choices=CODECS, help="the codec of the codes")
     parser.add_argument(
         "--max-rejected-share",
         type=float,
-        default=1.0,
         metavar="SHARE",
         help="fail, and write nothing, when more of the rows than this cannot be used (default: 1)",
     )
@@ -33,33 +34,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write token files: with ``--songs`` of these rows, else of the project."""
+    """Write token files: of the project where no flag is given, else of ``--songs``."""
     from yue.commands.project import print_summary, run_stage
     from yue.errors import UsageError
+    from yue.recipe.flags import recipe_from_flags
     from yue.stages import StageSummary
     from yue.tokens.rejections import summarise
     from yue.tokens.vocabulary import codec_range
     from yue.tokens.write import write_token_files
 
-    needed = ("songs", "output_prefix", "codec_type", "tokenizer")
-    given = [name for name in needed if getattr(args, name) is not None]
-    if not given:
+    if all(getattr(args, name) is None for name in _NEEDED + _OTHER):
         run_stage("mmap")
         return
-    if len(given) < len(needed):
-        missing = [f"--{name.replace('_', '-')}" for name in needed if name not in given]
+    missing = [f"--{name.replace('_', '-')}" for name in _NEEDED if getattr(args, name) is None]
+    if missing:
         raise UsageError(
-            f"without a project, mmap also needs {', '.join(missing)}", fix=f"example: {EXAMPLE}"
+            f"mmap also needs {', '.join(missing)}",
+            why="with flags it writes token files of its own, apart from the project",
+            fix=f"give them (example: {EXAMPLE}), or no flag at all to run the project's stage",
         )
+    tokens = recipe_from_flags(args, "tokens").tokens
     info = write_token_files(
         args.songs,
-        args.root,
-        Path(args.tokenizer),
+        args.root or Path(),
+        Path(tokens.tokenizer),
         codec_range(args.codec_type),
         output_prefix=args.output_prefix,
-        layout=args.layout or "cot",
-        compat=args.compat or "strict",
-        max_rejected_share=args.max_rejected_share,
+        layout=tokens.layout,
+        compat=tokens.compat,
+        max_rejected_share=1.0 if args.max_rejected_share is None else args.max_rejected_share,
     )
     print_summary(
         "mmap",
@@ -67,6 +70,6 @@ def run(args: argparse.Namespace) -> None:
             made=f"{args.output_prefix}.bin and .idx: {info.documents:,} songs, "
             f"{info.tokens:,} tokens",
             rejected=summarise(info.rows, info.documents, info.rejected),
-            next=f"`yue inspect {args.output_prefix} --tokenizer {args.tokenizer}` shows them",
+            next=f"`yue inspect {args.output_prefix} --tokenizer {tokens.tokenizer}` shows them",
         ),
     )

@@ -24,7 +24,8 @@ class SequenceView:
         kind: ``header`` or ``section``.
         start: Its first token in the document.
         stop: One past its last.
-        text: Its text before the first code, or None where no tokenizer was given.
+        text: Its text before the first control id, None where no tokenizer was given.
+        after: Its text after the last code.
         seconds: From where to where its codes sound, the document's sections being played one
             after the other; None without codes or a frame rate.
         roles: How many tokens of each role.
@@ -34,6 +35,7 @@ class SequenceView:
     start: int
     stop: int
     text: str | None
+    after: str | None
     seconds: tuple[float, float] | None
     roles: dict[str, int]
 
@@ -91,7 +93,8 @@ def describe(
                 kind="section" if number else "header",
                 start=start,
                 stop=stop,
-                text=None if tokenizer is None else _text(tokenizer, tokens[start:stop], part),
+                text=_text(tokenizer, tokens[start:stop], part, 0),
+                after=_text(tokenizer, tokens[start:stop], part, -1),
                 seconds=seconds,
                 roles={name: count for name, count in counts.items() if count},
             )
@@ -106,7 +109,15 @@ def describe(
     )
 
 
-def _text(tokenizer: TextTokenizer, tokens: Ids, roles: npt.NDArray[np.uint8]) -> str:
-    """The sequence's leading run of text."""
-    others = np.flatnonzero(roles != Role.TEXT)
-    return tokenizer.decode(tokens[: others[0]] if len(others) else tokens)
+def _text(
+    tokenizer: TextTokenizer | None, tokens: Ids, roles: npt.NDArray[np.uint8], which: int
+) -> str | None:
+    """The first (0) or the last (-1) run of text of a sequence, between other tokens."""
+    if tokenizer is None:
+        return None
+    is_text = np.concatenate([[False], roles == Role.TEXT, [False]])
+    edges = np.flatnonzero(is_text[1:] != is_text[:-1]).reshape(-1, 2)
+    if not len(edges) or (which == -1 and len(edges) == 1):
+        return ""
+    start, stop = edges[which]
+    return tokenizer.decode(tokens[start:stop])

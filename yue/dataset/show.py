@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import groupby
 from typing import IO, Self
 
@@ -47,7 +48,7 @@ class Painter:
 def show_files(files: TokenFiles, paint: Painter) -> str:
     """One line about the files, and the legend."""
     info = files.info
-    rate = f", {info.codec.frame_rate} frames/s" if info.codec.frame_rate else ""
+    rate = f", {float(Fraction(info.codec.frame_rate)):g} frames/s" if info.codec.frame_rate else ""
     layout = f"layout {info.layout} ({info.compat}), " if info.layout else ""
     legend = "  ".join(paint(name, style) for name, style in _STYLES.items())
     return (
@@ -84,20 +85,26 @@ def _body(
 ) -> Iterator[str]:
     """The sequence's text, then its other tokens, a long run of codes shortened."""
     if sequence.text is not None:
-        yield from (f"    {line}" for line in _printable(sequence.text).splitlines())
+        yield from (f"    {line}" for line in _printable(sequence.text).rstrip("\n").split("\n"))
     places = range(sequence.start, sequence.stop)
     parts = []
     for kind, group in groupby(places, key=lambda place: _kind(view.roles[place])):
         run = list(group)
         if kind == "text":
-            is_shown_above = sequence.text is not None and run[0] == sequence.start
-            parts += [] if is_shown_above else [paint(f"({len(run)} text ids)", "dim")]
+            parts += _text(sequence, run, paint)
         elif kind == "special":
             parts += [paint(token_name(view.tokens[p]), _STYLES["special"]) for p in run]
         else:
             parts.append(_codes(view, run, codec, paint))
     if parts:
         yield "    " + " ".join(parts)
+
+
+def _text(sequence: SequenceView, run: list[int], paint: Painter) -> list[str]:
+    """A run of text among the other tokens; the first one is on lines of its own already."""
+    if sequence.text is None or sequence.after is None:
+        return [paint(f"({len(run)} text ids)", "dim")]
+    return [] if run[0] == sequence.start else [paint(_printable(sequence.after), "bold")]
 
 
 def _kind(role: str) -> str:

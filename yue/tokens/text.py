@@ -77,13 +77,14 @@ class TextTokenizer:
         if not text:
             return []
         try:
-            ids: list[int] = self._model.encode(text)
+            text.encode()
         except UnicodeEncodeError as error:
             raise SongError(
                 f"text is not valid Unicode: {text[:40]!r}",
                 why=f"character {error.start} is half of a surrogate pair",
                 fix="save the lyrics as UTF-8",
             ) from error
+        ids: list[int] = self._model.encode(text)
         return ids
 
     def _encode_specials(self, text: str) -> list[int]:
