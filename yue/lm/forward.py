@@ -1,0 +1,51 @@
+"""The last hidden states of a packed sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from yue.lm.attention import use_packed_attention
+
+
+def hidden_states(model: Any, tokens: Tensor, boundaries: Sequence[int] | Tensor) -> Tensor:
+    """Run a Llama model over pieces packed one after the other.
+
+    A piece sees itself only, causally, and its positions start at 0: the result equals running
+    each piece alone.
+
+    Args:
+        model: A ``LlamaForCausalLM``, plain or wrapped by PEFT. Plain attention is replaced by
+            packed attention, for good.
+        tokens: Ids, int64, shape (N,).
+        boundaries: Where pieces start, and N at the end: rising, from 0.
+
+    Returns:
+        Shape (N, hidden), after the final norm: what the output layer reads.
+    """
+    marks = tuple(int(mark) for mark in boundaries)
+    if marks[0] != 0 or marks[-1] != len(tokens) or any(a >= b for a, b in pairwise(marks)):
+        raise ValueError(f"boundaries {marks} do not divide {len(tokens)} tokens")
+    causal = causal_model(model)
+    use_packed_attention(causal)
+    positions = torch.cat(
+        [torch.arange(end - start, device=tokens.device) for start, end in pairwise(marks)]
+    )
+    output = causal.model(
+        input_ids=tokens[None], position_ids=positions[None], use_cache=False, boundaries=marks
+    )
+    return output.last_hidden_state[0]  # type: ignore[no-any-return]
+
+
+def output_head(model: Any) -> nn.Linear:
+    """The output layer of a plain or PEFT-wrapped model."""
+    return causal_model(model).lm_head  # type: ignore[no-any-return]
+
+
+def causal_model(model: Any) -> Any:
+    """The ``LlamaForCausalLM`` inside; adapter layers stay in it."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model

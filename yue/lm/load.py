@@ -1,0 +1,81 @@
+"""The base model from its folder, checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from yue.errors import YueError
+from yue.files import read_json
+from yue.lm.attention import use_packed_attention
+
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM
+
+
+def load_base(path: Path, *, dtype: str, device: str, needed_rows: int = 0) -> LlamaForCausalLM:
+    """Load a base model for :func:`yue.lm.forward.hidden_states`.
+
+    Args:
+        path: A Hugging Face folder of a Llama model with safetensors weights.
+        dtype: "float32" or "bfloat16".
+        device: A torch device.
+        needed_rows: Rows that its vocabulary must have at least.
+
+    Raises:
+        YueError: There is no such model, it is damaged, of another kind or of a smaller vocabulary.
+    """
+    check_base(path, needed_rows=needed_rows)
+    from safetensors import SafetensorError
+    from transformers import LlamaForCausalLM
+
+    try:
+        model, report = LlamaForCausalLM.from_pretrained(
+            path,
+            dtype=getattr(torch, dtype),
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise YueError(
+            f"cannot load the base model in {path}: {str(error).splitlines()[0]}",
+            fix="fetch or make it again",
+        ) from error
+    # Transformers only warns, and fills what is missing with random numbers.
+    if report["missing_keys"]:
+        raise YueError(
+            f"{path}: {len(report['missing_keys'])} weights are missing,"
+            f" such as {min(report['missing_keys'])}",
+            fix="fetch or make the base model again",
+        )
+    use_packed_attention(model)
+    return model.to(device)
+
+
+def check_base(path: Path, *, needed_rows: int) -> None:
+    """Check a base model's config.json, without loading the model.
+
+    Raises:
+        YueError: There is no such model, it is of another kind or of a smaller vocabulary.
+    """
+    if not (path / "config.json").is_file():
+        raise YueError(
+            f"no base model in {path}",
+            why="config.json is not there",
+            fix="check model.path; `dvc repro` makes or fetches the models that recipes name",
+        )
+    config = read_json(path / "config.json")
+    kind = config.get("model_type") if isinstance(config, dict) else None
+    if kind != "llama":
+        raise YueError(f"{path}: model type {kind!r}, but YuE v1 is 'llama'")
+    rows = int(config.get("vocab_size", 0))
+    if rows < needed_rows:
+        raise YueError(
+            f"{path}: {rows} vocabulary rows, the tokens need {needed_rows}",
+            why="the base model has no ids for this codec's codes",
+            fix="use the codec that the model was trained with (codec.name), or another base model",
+        )
