@@ -66,29 +66,39 @@ class Stage1:
             forgot = [song.forget(section, self._context) for song in songs]
             from_head = stream is None or any(forgot)
             if stream is None or from_head:
-                stream = Stream(self._model, self._head, len(songs))
+                stream = Stream(self._model, self._head, len(songs) * (2 if self._guided else 1))
             chunks = [song.start(section, from_head=from_head) for song in songs]
             self._sing(songs, stream, chunks, progress)
         return [song.sections for song in songs]
+
+    @property
+    def _guided(self) -> bool:
+        return self._sampling.guidance_scale != 1.0
 
     def _sing(
         self, songs: list[Song], stream: Stream, chunks: list[Ids], progress: Progress
     ) -> None:
         """Draw one section of every song that is singing."""
-        blind = None
-        if self._sampling.guidance_scale != 1.0:
-            blind = Stream(self._model, self._head, len(songs))
-        blind_chunks = [chunk[-1:] for chunk in chunks]  # YuE's: all but the last id is withheld
+        if self._guided:
+            stream.forget(slice(len(songs), None))
         position = 0
         while any(song.singing for song in songs):
-            logits = stream.read(chunks)
-            if blind is not None:
-                logits = guide(logits, blind.read(blind_chunks), self._sampling.guidance_scale)
-            drawn = self._draw(songs, logits)
+            drawn = self._draw(songs, self._logits(stream, chunks))
             progress(sum(song.singing for song in songs) * (position % 2))
             chunks = [song.take(int(choice)) for song, choice in zip(songs, drawn, strict=True)]
-            blind_chunks = chunks
             position += 1
+
+    def _logits(self, stream: Stream, chunks: list[Ids]) -> Tensor:
+        """What may follow the chunks.
+
+        With guidance the stream has a second row for each song, from which a section's prompt is
+        withheld, all but its last id, as in YuE's inference. Later chunks are single ids.
+        """
+        if not self._guided:
+            return stream.read(chunks)
+        both = stream.read([*chunks, *(chunk[-1:] for chunk in chunks)])
+        prompted, blind = both.chunk(2)
+        return guide(prompted, blind, self._sampling.guidance_scale)
 
     def _draw(self, songs: list[Song], logits: Tensor) -> Tensor:
         barred = torch.zeros(logits.shape, dtype=torch.bool)

@@ -62,6 +62,12 @@ class Stream:
         self._lengths = torch.zeros(rows, dtype=torch.int64)
         self._ragged = False
 
+    def forget(self, rows: slice) -> None:
+        """Let rows begin anew: what they have read is masked, and takes no position."""
+        self._visible[rows] = False
+        self._lengths[rows] = 0
+        self._ragged = self._ragged or self._visible.shape[1] > 0
+
     @property
     def lengths(self) -> list[int]:
         """How many tokens each row has read."""

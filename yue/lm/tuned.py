@@ -1,0 +1,133 @@
+"""A base model and, where there is one, its adapter: loaded once, used with the adapter on or off."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from yue.errors import GenerationError
+from yue.files import read_json
+from yue.lm.load import load_base
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import LlamaForCausalLM
+
+_CONFIG = "adapter_config.json"
+_WEIGHTS = "adapter_model.safetensors"
+
+
+class TunedModel:
+    """A base model with an adapter's layers inside, or without any.
+
+    Args:
+        base: The causal language model, its adapter layers included.
+        adapted: The PEFT model around it, or None where there is no adapter.
+    """
+
+    def __init__(self, base: LlamaForCausalLM, adapted: Any | None = None) -> None:
+        self._base, self._adapted = base, adapted
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """What there is: "base", and "tuned" where there is an adapter."""
+        return ("base",) if self._adapted is None else ("base", "tuned")
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return self._base.device
+
+    @contextlib.contextmanager
+    def use(self, model: str) -> Iterator[LlamaForCausalLM]:
+        """The causal model with the adapter on ("tuned") or off ("base") inside the block."""
+        if model not in self.models:
+            raise ValueError(f"no model {model!r}, only {self.models}")
+        off: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
+        if model == "base" and self._adapted is not None:
+            off = self._adapted.disable_adapter()
+        with off:
+            yield self._base
+
+    def logits(self, model: str, hidden: Tensor) -> Tensor:
+        """The output layer of one of the models: (..., hidden size) to (..., vocabulary)."""
+        with self.use(model) as lm:
+            logits: Tensor = lm.lm_head(hidden)
+        return logits
+
+
+def check_adapter(path: Path) -> None:
+    """Check that ``path`` is a PEFT LoRA folder, without loading it.
+
+    Raises:
+        GenerationError: A file is missing, or the adapter is of another kind.
+    """
+    for name in (_CONFIG, _WEIGHTS):
+        if not (path / name).is_file():
+            raise GenerationError(
+                f"no adapter in {path}",
+                why=f"{name} is not there",
+                fix="train one with `dvc repro train`, or correct the path",
+            )
+    config = read_json(path / _CONFIG)
+    kind = config.get("peft_type") if isinstance(config, dict) else None
+    if kind != "LORA":
+        raise GenerationError(f"{path}: a {kind!r} adapter; only LoRA is supported")
+
+
+def load_tuned(
+    base: Path, adapter: Path | None, *, dtype: str, device: str, needed_rows: int = 0
+) -> TunedModel:
+    """Load a base model, and its adapter, to be read and not trained.
+
+    Args:
+        base: The base model's folder.
+        adapter: A PEFT folder, or None for the base model alone.
+        dtype: "float32" or "bfloat16".
+        device: "cpu" or "cuda".
+        needed_rows: The vocabulary must have at least so many rows.
+
+    Raises:
+        GenerationError: The adapter is missing, damaged or made for another model.
+        YueError: The base model cannot be loaded.
+    """
+    if adapter is not None:
+        check_adapter(adapter)
+    model = load_base(base, dtype=dtype, device=device, needed_rows=needed_rows).eval()
+    if adapter is None:
+        return TunedModel(model.requires_grad_(False))
+    from peft import PeftModel
+    from safetensors import SafetensorError
+
+    try:
+        adapted = PeftModel.from_pretrained(model, str(adapter), is_trainable=False)
+    except (RuntimeError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise _mismatch(adapter, base, " ".join(str(error).split())[:300]) from error
+    _check_all_weights_used(adapted, adapter, base)
+    return TunedModel(adapted.get_base_model(), adapted.eval().requires_grad_(False))
+
+
+def _check_all_weights_used(adapted: Any, adapter: Path, base: Path) -> None:
+    """PEFT only warns where an adapter and a model have different layers; that is no match."""
+    from peft import get_peft_model_state_dict
+
+    with (adapter / _WEIGHTS).open("rb") as stream:
+        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    given = set(header) - {"__metadata__"}
+    wanted = set(get_peft_model_state_dict(adapted))
+    if given != wanted:
+        example = min(given ^ wanted)
+        raise _mismatch(adapter, base, f"{len(given ^ wanted)} weights differ, such as {example}")
+
+
+def _mismatch(adapter: Path, base: Path, why: str) -> GenerationError:
+    return GenerationError(
+        f"the adapter in {adapter} does not fit the base model in {base}",
+        why=why,
+        fix="give the base model that the adapter was trained on (model.path, --model)",
+    )
