@@ -1,0 +1,150 @@
+"""A folder of songs to a folder of arrays, through the store: one changed song is its own work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from yue.audio.discover import SongFiles, discover_songs
+from yue.audio.memo import finish
+from yue.audio.rejected import Rejected, rejection
+from yue.audio.rows import Track, read_tracks
+from yue.audio.song import ROWS, VERSION, convert_song
+from yue.errors import AudioError
+from yue.files import file_digest, safe_name, value_digest
+from yue.recipe.model import Convert
+from yue.store import Store
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What became of a folder of songs.
+
+    Attributes:
+        tracks: Every track that was written.
+        rejected: What was left out.
+        songs: How many songs were kept (pieces of one song count once).
+        reused: How many of them came from the store.
+    """
+
+    tracks: tuple[Track, ...]
+    rejected: tuple[Rejected, ...]
+    songs: int
+    reused: int
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One song's work, as it is sent to a worker."""
+
+    song: SongFiles
+    key: str
+    songs_dir: Path
+    settings: Convert
+    store: Path
+
+    @property
+    def song_id(self) -> str:
+        """The song."""
+        return self.song.song_id
+
+
+def convert_folder(
+    songs_dir: Path, folder: Path, prefix: str, settings: Convert, *, store: Path, workers: int
+) -> Converted:
+    """Write the arrays of all songs of a folder.
+
+    Args:
+        songs_dir: The songs.
+        folder: An empty folder to write to.
+        prefix: What the rows' paths begin with: the final name of ``folder``.
+        settings: The recipe's section.
+        store: Where finished songs are kept.
+        workers: Processes; 0 is one for each core.
+    """
+    discovery = discover_songs(songs_dir)
+    if not discovery.songs and not discovery.rejected:
+        raise AudioError(
+            f"{songs_dir}: no songs in it",
+            fix="put audio files there (wav, flac, mp3, ogg, opus, aiff)",
+        )
+    jobs, rejected = _jobs(discovery.songs, songs_dir, settings, store)
+    rejected += discovery.rejected
+    entries = Store(store)
+    with entries.scratch() as scratch:
+        done = finish(jobs, _run, store=entries, scratch=scratch, workers=workers, label="convert")
+        tracks = [
+            track
+            for job in jobs
+            if job.song_id in done.folders
+            for track in _adopt(job, done.folders[job.song_id], folder, prefix)
+        ]
+    rejected += done.failed.values()
+    return Converted(
+        tracks=tuple(tracks),
+        rejected=tuple(sorted(rejected, key=lambda entry: (entry.what, entry.reason))),
+        songs=len(done.folders),
+        reused=done.reused,
+    )
+
+
+def _jobs(
+    songs: Sequence[SongFiles], songs_dir: Path, settings: Convert, store: Path
+) -> tuple[list[_Job], list[Rejected]]:
+    """The songs whose files can be read, with their keys in the store, and those that cannot."""
+
+    def job(song: SongFiles) -> _Job | Rejected:
+        digests = {}
+        for role, name in sorted(song.tracks.items()):
+            try:
+                digests[role] = file_digest(songs_dir / name)
+            except OSError as error:
+                reason = f"it cannot be read ({error.strerror})"
+                return Rejected(name, reason, "check the file and its rights", song.song_id)
+        key = value_digest(["convert", VERSION, digests, asdict(settings)])
+        return _Job(song, key, songs_dir, settings, store)
+
+    with ThreadPoolExecutor() as threads:
+        outcomes = list(threads.map(job, songs))
+    jobs = [outcome for outcome in outcomes if isinstance(outcome, _Job)]
+    # The largest first: no worker is left alone with a long song at the end.
+    jobs.sort(key=lambda job: (-_bytes(job), job.song_id))
+    return jobs, [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
+
+
+def _bytes(job: _Job) -> int:
+    return sum((job.songs_dir / name).stat().st_size for name in job.song.tracks.values())
+
+
+def _run(job: _Job) -> Rejected | None:
+    """Convert one song into the store (in a worker)."""
+    store = Store(job.store)
+    files = {role: (job.songs_dir / name, name) for role, name in sorted(job.song.tracks.items())}
+    with store.scratch() as folder:
+        try:
+            convert_song(job.song_id, files, job.settings, folder)
+        except AudioError as error:
+            return rejection(error, job.song_id)
+        store.add(job.key, folder)
+    return None
+
+
+def _adopt(job: _Job, entry: Path, folder: Path, prefix: str) -> list[Track]:
+    """Move a song's files from its store entry to the output; its rows with all they need."""
+    tracks = []
+    for row in read_tracks(entry / ROWS):
+        song_id = job.song_id + row.song_id
+        name = f"{safe_name(song_id)}.{row.role}.npy"
+        (entry / row.path).rename(folder / name)
+        tracks.append(
+            replace(
+                row,
+                song_id=song_id,
+                path=f"{prefix}/{name}",
+                source=job.song.tracks[row.role],
+                digest=job.key,
+            )
+        )
+    return tracks

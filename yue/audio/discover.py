@@ -1,0 +1,222 @@
+"""A folder of music as songs: which files are there and which are tracks of one song."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from yue.audio.metadata import METADATA_NAMES, Entry, read_entries
+from yue.audio.names import is_part, plain_id, stem_mark
+from yue.audio.rejected import Rejected
+from yue.audio.rows import MIXTURE, VOCAL
+from yue.errors import AudioError
+
+# fmt: off
+READABLE = frozenset({
+    ".wav", ".wave", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc",
+    ".w64", ".rf64", ".caf", ".au",
+})
+_OTHER_MEDIA = frozenset({
+    ".m4a", ".m4b", ".aac", ".wma", ".alac", ".ape", ".wv", ".mpc", ".mp2", ".ac3",
+    ".mka", ".mp4", ".mkv", ".webm", ".mov", ".avi",
+})
+# fmt: on
+
+
+@dataclass(frozen=True)
+class SongFiles:
+    """The files of one song.
+
+    Attributes:
+        song_id: Unique in the folder.
+        tracks: Role (``mixture``, ``vocal``, ``instrumental``) to path, relative to the folder.
+    """
+
+    song_id: str
+    tracks: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What a folder holds.
+
+    Attributes:
+        songs: Sorted by id.
+        rejected: Files that are music but of no song, with the reason.
+    """
+
+    songs: tuple[SongFiles, ...]
+    rejected: tuple[Rejected, ...]
+
+
+@dataclass(frozen=True)
+class _Listing:
+    audio: tuple[str, ...]
+    metadata: tuple[PurePosixPath, ...]
+    rejected: tuple[Rejected, ...]
+
+
+def discover_songs(songs_dir: Path) -> Discovery:
+    """Find the songs of a folder and its sub-folders.
+
+    Metadata files say it first, then the names of files and folders; a file that neither calls a
+    stem is a song's mixture. Hidden files and files that are not music are passed over.
+
+    Raises:
+        AudioError: The folder is missing or cannot be read.
+    """
+    listing = _list_files(songs_dir)
+    rows = list(read_entries(songs_dir, list(listing.metadata), frozenset(listing.audio)))
+    rejected = [*listing.rejected, *(row for row in rows if isinstance(row, Rejected))]
+    entries = [row for row in rows if isinstance(row, Entry)]
+    claimed = {name for entry in entries for name in entry.tracks.values()}
+    named, collisions = _group_by_name(name for name in listing.audio if name not in claimed)
+    songs, refused = _apply(entries, named)
+    rejected += [*collisions, *refused]
+    return Discovery(
+        songs=tuple(songs[song_id] for song_id in sorted(songs)),
+        rejected=tuple(sorted(rejected, key=lambda entry: (entry.what, entry.reason))),
+    )
+
+
+def _list_files(songs_dir: Path) -> _Listing:
+    """All files by kind, in one order on every machine; links are followed, loops are not."""
+    if not songs_dir.is_dir():
+        raise AudioError(
+            f"{songs_dir}: no such folder of songs",
+            fix="make it and put audio files there, or correct data.songs_dir",
+        )
+    audio: list[str] = []
+    metadata: list[PurePosixPath] = []
+    rejected: list[Rejected] = []
+
+    def unreadable(error: OSError) -> None:
+        name = Path(error.filename).relative_to(songs_dir).as_posix()
+        rejected.append(
+            Rejected(name, f"the folder cannot be read ({error.strerror})", "check its rights")
+        )
+
+    seen: set[tuple[int, int]] = set()
+    for folder, children, files in os.walk(songs_dir, followlinks=True, onerror=unreadable):
+        state = Path(folder).stat()
+        if (state.st_dev, state.st_ino) in seen:
+            children.clear()
+            continue
+        seen.add((state.st_dev, state.st_ino))
+        children[:] = sorted(child for child in children if not child.startswith("."))
+        for name in sorted(files):
+            path = PurePosixPath(Path(folder, name).relative_to(songs_dir).as_posix())
+            suffix = path.suffix.lower()
+            if name.startswith("."):
+                continue
+            if name in METADATA_NAMES:
+                metadata.append(path)
+            elif suffix in READABLE | _OTHER_MEDIA:
+                problem = _problem(songs_dir, path)
+                if problem is None:
+                    audio.append(path.as_posix())
+                else:
+                    rejected.append(problem)
+    return _Listing(tuple(sorted(audio)), tuple(sorted(metadata)), tuple(rejected))
+
+
+def _problem(songs_dir: Path, path: PurePosixPath) -> Rejected | None:
+    """Why a media file cannot be listed, if so."""
+    try:
+        path.as_posix().encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+        return Rejected(shown, "the name is not valid UTF-8", "rename the file")
+    if path.suffix.lower() in _OTHER_MEDIA:
+        reason = f"{path.suffix.lower()} files cannot be read"
+        return Rejected(path.as_posix(), reason, "convert it first: ffmpeg -i FILE FILE.flac")
+    if not _is_regular(songs_dir / path):
+        reason = "it is a broken link, or not a regular file"
+        return Rejected(path.as_posix(), reason, "remove it, or put the file there")
+    return None
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:  # broken or looping link, or a folder without the right to enter
+        return False
+
+
+def _group_by_name(names: Iterable[str]) -> tuple[dict[str, SongFiles], list[Rejected]]:
+    """Songs by id, and the files whose place in a song is taken."""
+    songs: dict[str, dict[str, str]] = defaultdict(dict)
+    rejected = []
+    for song_id, role, name in _readings([PurePosixPath(name) for name in names]):
+        if role is None:
+            reason = "it is one part of the accompaniment of a separated song"
+            fix = "mix bass, drums and the others into one file: instrumental.wav"
+            rejected.append(Rejected(name, reason, fix, song_id))
+        elif role in songs[song_id]:
+            reason = f"{songs[song_id][role]} is the {role} of song '{song_id}' already"
+            fix = "remove or rename one of the two, or say in metadata.jsonl which is which"
+            rejected.append(Rejected(name, reason, fix, song_id))
+        else:
+            songs[song_id][role] = name
+    return {i: SongFiles(i, tracks) for i, tracks in songs.items() if tracks}, rejected
+
+
+def _readings(paths: list[PurePosixPath]) -> Iterator[tuple[str, str | None, str]]:
+    """Song, role and name of every file; the role is None for a part of the accompaniment."""
+    marks = {path: stem_mark(path) for path in paths}
+    roles: dict[str, set[str]] = defaultdict(set)
+    for path, mark in marks.items():
+        if mark is None:
+            roles[plain_id(path)].add(MIXTURE)
+        else:
+            roles[mark.song_id].add(mark.role)
+    # What is sure first, so that it has its place when a doubtful name wants the same.
+    for path, mark in sorted(marks.items(), key=lambda item: bool(item[1] and not item[1].sure)):
+        if mark is not None and (mark.sure or roles[mark.song_id] - {mark.role}):
+            yield mark.song_id, mark.role, path.as_posix()
+        elif is_part(path) and VOCAL in roles[path.parent.as_posix()]:
+            yield path.parent.as_posix(), None, path.as_posix()
+        else:
+            yield plain_id(path), MIXTURE, path.as_posix()
+
+
+def _apply(
+    entries: list[Entry], named: dict[str, SongFiles]
+) -> tuple[dict[str, SongFiles], list[Rejected]]:
+    """Songs by id: those that metadata describes, then those that only names describe."""
+    songs: dict[str, SongFiles] = {}
+    rejected = []
+    by_file = {name: song for song in named.values() for name in song.tracks.values()}
+    used: set[str] = set()
+    for entry in entries:
+        song = SongFiles("", entry.tracks) if entry.tracks else by_file.get(entry.main)
+        if song is None or used & set(song.tracks.values()):
+            reason = f"{entry.main} belongs to another row already"
+            rejected.append(Rejected(entry.place, reason, "name every file once", entry.song_id))
+            continue
+        used |= set(song.tracks.values())
+        song_id = entry.song_id or song.song_id or _main_id(entry.main)
+        if song_id in songs:
+            reason = f"another row has the id '{song_id}'"
+            rejected.append(Rejected(entry.place, reason, "give every song its own id", song_id))
+            continue
+        songs[song_id] = replace(song, song_id=song_id)
+    for song in named.values():
+        if used & set(song.tracks.values()):
+            continue
+        if song.song_id in songs:
+            reason = f"a row of metadata has the id '{song.song_id}' for other files"
+            name = next(iter(song.tracks.values()))
+            rejected.append(Rejected(name, reason, "rename the file or the id", song.song_id))
+        else:
+            songs[song.song_id] = song
+    return songs, rejected
+
+
+def _main_id(name: str) -> str:
+    mark = stem_mark(PurePosixPath(name))
+    return mark.song_id if mark is not None and mark.sure else plain_id(PurePosixPath(name))

@@ -1,0 +1,99 @@
+"""Conversion outside a project: any folder of songs to a folder of arrays."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from yue.audio.convert import convert_folder
+from yue.audio.pairs import STEMS
+from yue.audio.rejected import check_share, describe, write_rejected
+from yue.audio.rows import Track, write_stems, write_tracks
+from yue.audio.separate import Separated, separate_tracks
+from yue.errors import UsageError
+from yue.files import atomic_folder
+from yue.recipe.model import Recipe
+from yue.stages import StageSummary
+
+_ROWS = "audio.jsonl"
+
+
+def convert_to_folder(
+    songs_dir: Path, output: Path, recipe: Recipe, *, detect_vocals: bool
+) -> StageSummary:
+    """Write a folder as the stage ``convert`` writes ``work/audio/``; a former one is replaced.
+
+    Paths in its rows are relative to the folder's parent, as in a project.
+
+    Args:
+        songs_dir: The songs.
+        output: The folder to make.
+        recipe: Its sections convert, separate and runtime are read.
+        detect_vocals: Whether to write ``stems/`` in it, as the stage ``separate`` does.
+
+    Raises:
+        UsageError: Writing ``output`` would destroy what is not ours.
+    """
+    songs_dir, output = songs_dir.resolve(), output.resolve()
+    _refuse_to_destroy(songs_dir, output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".yue-", dir=output.parent) as scratch:
+        store, workers = Path(scratch), recipe.runtime.workers
+        with atomic_folder(output) as folder:
+            done = convert_folder(
+                songs_dir, folder, output.name, recipe.convert, store=store, workers=workers
+            )
+            check_share(done.rejected, done.songs, limit=1.0)
+            write_tracks(folder / _ROWS, done.tracks)
+            write_rejected(folder / "rejected.json", done.rejected)
+        rejected = done.rejected
+        made = f"{done.songs} songs, {len(done.tracks)} tracks in {output}"
+        if detect_vocals:
+            found = _detect(done.tracks, output, recipe, store)
+            made, rejected = f"{made}; {_in_words(found)}", rejected + found.rejected
+    return StageSummary(
+        made=made,
+        rejected=describe(rejected),
+        next=f"yue tokenize --input-dir {output} --output-dir codes --codec-type NAME",
+    )
+
+
+def _refuse_to_destroy(songs_dir: Path, output: Path) -> None:
+    if songs_dir == output or output in songs_dir.parents:
+        raise UsageError(
+            f"--output-dir {output} holds the songs",
+            why="the output folder is replaced as a whole",
+            fix="give another folder",
+        )
+    if output.exists() and not (output / _ROWS).is_file() and any(output.iterdir()):
+        raise UsageError(
+            f"--output-dir {output} holds other files",
+            why=f"the output folder is replaced as a whole, and this one has no {_ROWS}",
+            fix="give a new or empty folder",
+        )
+
+
+def _detect(tracks: tuple[Track, ...], output: Path, recipe: Recipe, store: Path) -> Separated:
+    """Pair the stems and find the singing, as the stage ``separate`` does."""
+    with atomic_folder(output / "stems") as folder:
+        found = separate_tracks(
+            tracks,
+            output.parent,
+            folder,
+            f"{output.name}/stems",
+            recipe.separate,
+            store=store,
+            workers=recipe.runtime.workers,
+        )
+        write_stems(folder / "stems.jsonl", found.songs)
+        write_rejected(folder / "rejected.json", found.rejected)
+    return found
+
+
+def _in_words(found: Separated) -> str:
+    pairs = [song for song in found.songs if song.kind == STEMS]
+    singing = sum(bool(song.singing) for song in pairs)
+    return (
+        f"singing in {singing} of {len(pairs)} songs with stems "
+        f"({len(found.songs) - len(pairs)} without stems cannot be judged)"
+    )

@@ -1,0 +1,78 @@
+"""The same work on many songs, in processes; the results do not depend on how many."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import TypeVar
+from unittest import mock
+
+from yue.errors import AudioError
+from yue.progress import Progress
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+# A worker is one thread: more would share the cores with the other workers, and a matrix product
+# cut among threads need not round alike.
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+def map_songs(
+    function: Callable[[_Item], _Result], items: Sequence[_Item], *, workers: int, label: str
+) -> list[_Result]:
+    """Apply a function to every song, with progress.
+
+    Args:
+        function: A module's function; it and the items must pickle.
+        items: One for each song; the first are started first.
+        workers: Processes; 0 is one for each core.
+        label: What the progress line says.
+
+    Returns:
+        The results, in the order of ``items``.
+    """
+    if not items:
+        return []
+    count = min(workers or _cores(), len(items))
+    with (
+        Progress(label, len(items), "songs") as progress,
+        mock.patch.dict(os.environ, _ONE_THREAD),
+        _pool(count) as pool,
+    ):
+        futures = [pool.submit(function, item) for item in items]
+        try:
+            for future in as_completed(futures):
+                future.result()
+                progress.advance()
+        except BrokenProcessPool as error:
+            raise AudioError(
+                f"{label}: a worker process died",
+                why="the machine ran out of memory, or a decoder crashed on a damaged file",
+                fix="run again with fewer runtime.workers; finished songs are kept",
+            ) from error
+        return [future.result() for future in futures]
+
+
+@contextlib.contextmanager
+def _pool(count: int) -> Iterator[ProcessPoolExecutor]:
+    # Fresh processes: a fork would copy the locks of whatever threads the caller has.
+    pool = ProcessPoolExecutor(
+        count,
+        mp_context=get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),  # an interrupt is the parent's to handle
+    )
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

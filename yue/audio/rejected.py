@@ -1,0 +1,85 @@
+"""What was left out and why: no file is ever dropped in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from yue.errors import AudioError
+from yue.files import write_json
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A file or song that was left out.
+
+    Attributes:
+        what: The file, relative to the songs folder, or the song.
+        reason: Why.
+        fix: What to do about it.
+        song_id: The song, where it is known.
+    """
+
+    what: str
+    reason: str
+    fix: str
+    song_id: str | None = None
+
+
+def rejection(error: AudioError, song_id: str | None) -> Rejected:
+    """An error about one file, as an entry of the report."""
+    return Rejected(error.what, error.why, error.fix, song_id)
+
+
+def write_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
+    """Write ``rejected.json``."""
+    rows: list[dict[str, Any]] = [asdict(entry) for entry in rejected]
+    write_json(path, rows)
+
+
+def printable(name: str) -> str:
+    """A file name as it can be shown on one line of a terminal."""
+    return name if name.isprintable() else ascii(name)
+
+
+def describe(rejected: Sequence[Rejected]) -> str:
+    """The rejections for a summary: a line each, the first few."""
+    if not rejected:
+        return "nothing"
+    lines = [f"{printable(entry.what)}: {entry.reason}" for entry in rejected[:_SHOWN]]
+    if len(rejected) > _SHOWN:
+        lines.append(f"and {len(rejected) - _SHOWN} more, see rejected.json")
+    return "\n    ".join([f"{len(rejected)}", *lines])
+
+
+def check_share(rejected: Sequence[Rejected], kept: int, limit: float) -> None:
+    """Refuse to go on when too much was left out, or everything.
+
+    Args:
+        rejected: What was left out.
+        kept: How many songs were kept.
+        limit: ``data.max_rejected_share``.
+
+    Raises:
+        AudioError: Nothing was kept, or the share is above the limit.
+    """
+    share = len(rejected) / max(1, len(rejected) + kept)
+    if kept and share <= limit:
+        return
+    entries = "\n".join(
+        f"    {printable(entry.what)}: {entry.reason}\n      fix: {entry.fix}"
+        for entry in rejected[:_SHOWN]
+    )
+    more = len(rejected) - _SHOWN
+    raise AudioError(
+        f"{len(rejected)} of {len(rejected) + kept} songs or files were rejected\n{entries}"
+        + (f"\n    and {more} more" if more > 0 else ""),
+        why=f"that is {share:.0%}, and data.max_rejected_share is {limit:.0%}"
+        if kept
+        else "no song is left",
+        fix="mend or remove these files, or raise data.max_rejected_share in params.yaml",
+    )

@@ -1,0 +1,126 @@
+"""Rows of audio.jsonl and stems.jsonl as typed values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from yue.errors import AudioError
+from yue.files import read_jsonl, write_jsonl
+
+_Row = TypeVar("_Row")
+
+MIXTURE, VOCAL, INSTRUMENTAL = "mixture", "vocal", "instrumental"
+
+
+@dataclass(frozen=True)
+class Track:
+    """One converted track.
+
+    Attributes:
+        song_id: The song, or the piece of it: ``album/song#000``.
+        role: ``mixture``, ``vocal`` or ``instrumental``.
+        path: A float32 .npy, shape (samples,), or (channels, samples) when not mono. Relative to
+            the folder that holds audio.jsonl's own folder.
+        source: The file it came from, relative to the songs folder.
+        sample_rate: Hertz.
+        samples: Length.
+        seconds: Length.
+        gain_db: The gain that was applied; the same for all tracks of a song.
+        trim_start: Where the track begins in its source, in seconds.
+        peak: Largest absolute sample, after the gain (as are the measures below).
+        rms_db: Root mean square in dB of full scale, -120 or more.
+        lufs: BS.1770 integrated loudness, None if too short or silent.
+        clipped_share: Share of the source file's samples at full scale.
+        dc: Mean.
+        silence_share: Share of 10 ms frames below -60 dB of full scale.
+        digest: What the song was made from and how; equal digests are equal audio.
+    """
+
+    song_id: str
+    role: str
+    path: str
+    source: str
+    sample_rate: int
+    samples: int
+    seconds: float
+    gain_db: float
+    trim_start: float
+    peak: float
+    rms_db: float
+    lufs: float | None
+    clipped_share: float
+    dc: float
+    silence_share: float
+    digest: str
+
+
+@dataclass(frozen=True)
+class Stems:
+    """One song with its pair of stems.
+
+    Attributes:
+        song_id: The song.
+        vocal: Path of the vocal track, relative to the work folder.
+        instrumental: Path of the instrumental track.
+        mixture: Path of the mixture, if there is one.
+        sample_rate: Hertz.
+        samples: Length of every track.
+        seconds: Length of every track.
+        kind: ``stems``, or ``instrumental`` when there is no vocal (its track is digital silence).
+        singing: Start and end in seconds of every stretch of singing.
+        singing_share: Share of the song with singing.
+    """
+
+    song_id: str
+    vocal: str
+    instrumental: str
+    mixture: str | None
+    sample_rate: int
+    samples: int
+    seconds: float
+    kind: str
+    singing: tuple[tuple[float, float], ...]
+    singing_share: float
+
+
+def write_tracks(path: Path, tracks: Sequence[Track]) -> None:
+    """Write audio.jsonl, sorted by song and role."""
+    write_jsonl(path, map(asdict, sorted(tracks, key=lambda track: (track.song_id, track.role))))
+
+
+def read_tracks(path: Path) -> tuple[Track, ...]:
+    """Read audio.jsonl.
+
+    Raises:
+        YueError: The file is missing or not JSONL.
+        AudioError: A row lacks a field.
+    """
+    return tuple(_row(Track, path, number, row) for number, row in enumerate(read_jsonl(path), 1))
+
+
+def write_stems(path: Path, songs: Sequence[Stems]) -> None:
+    """Write stems.jsonl, sorted by song."""
+    write_jsonl(path, map(asdict, sorted(songs, key=lambda song: song.song_id)))
+
+
+def read_stems(path: Path) -> tuple[Stems, ...]:
+    """Read stems.jsonl; raises as :func:`read_tracks` does."""
+    songs = []
+    for number, row in enumerate(read_jsonl(path), 1):
+        song = _row(Stems, path, number, row)
+        spans = tuple((float(start), float(end)) for start, end in song.singing)
+        songs.append(Stems(**{**vars(song), "singing": spans}))
+    return tuple(songs)
+
+
+def _row(kind: type[_Row], path: Path, number: int, row: dict[str, Any]) -> _Row:
+    try:
+        return kind(**{field.name: row[field.name] for field in fields(kind)})  # type: ignore[arg-type]
+    except (KeyError, TypeError) as error:
+        raise AudioError(
+            f"{path}:{number}: not a row of this file ({error})",
+            fix="run the stage that writes it again: `dvc repro -f convert separate`",
+        ) from error

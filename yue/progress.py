@@ -1,0 +1,68 @@
+"""One line of progress on a terminal: count, rate, time left."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+_REFRESH = 0.1  # seconds
+
+
+class Progress:
+    """A counter on standard error; silent unless that is a terminal.
+
+    Args:
+        label: What is going on, for example the stage.
+        total: How many units there are.
+        unit: What is counted, in the plural.
+    """
+
+    def __init__(self, label: str, total: int, unit: str = "") -> None:
+        self._label, self._total, self._unit = label, total, unit
+        self._done = 0
+        self._shown = sys.stderr.isatty() and total > 0
+        self._start = time.monotonic()
+        self._last = float("-inf")
+
+    def __enter__(self) -> Self:
+        self._draw()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._shown:
+            self._draw(force=True)
+            print(file=sys.stderr)
+
+    def advance(self, n: int = 1) -> None:
+        """Count ``n`` more units as done."""
+        self._done += n
+        self._draw()
+
+    def _draw(self, *, force: bool = False) -> None:
+        now = time.monotonic()
+        if self._shown and (force or now - self._last >= _REFRESH):
+            self._last = now
+            # \x1b[K clears what a longer line left behind.
+            print(f"\r{self._line(now - self._start)}\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def _line(self, seconds: float) -> str:
+        line = f"{self._label}: {self._done}/{self._total} {self._unit}".rstrip()
+        if self._done == 0 or seconds <= 0:
+            return line
+        rate = self._done / seconds
+        left = (self._total - self._done) / rate
+        speed = f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each"
+        return f"{line}, {speed}, {_clock(left)} left"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

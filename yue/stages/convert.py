@@ -1,0 +1,33 @@
+"""Stage ``convert``: a folder of songs to mono arrays and what was measured of them."""
+
+from __future__ import annotations
+
+from yue.audio.convert import convert_folder
+from yue.audio.rejected import check_share, describe, write_rejected
+from yue.audio.rows import write_tracks
+from yue.files import atomic_folder
+from yue.paths import Paths
+from yue.recipe.model import Recipe
+from yue.stages import StageSummary
+
+
+def main(recipe: Recipe, paths: Paths) -> StageSummary:
+    """Write ``work/audio/``: arrays, ``audio.jsonl`` and ``rejected.json``."""
+    with atomic_folder(paths.audio) as folder:
+        done = convert_folder(
+            paths.root / recipe.data.songs_dir,
+            folder,
+            paths.audio.name,
+            recipe.convert,
+            store=paths.side_store / "cache",
+            workers=recipe.runtime.workers,
+        )
+        check_share(done.rejected, done.songs, recipe.data.max_rejected_share)
+        write_tracks(folder / "audio.jsonl", done.tracks)
+        write_rejected(folder / "rejected.json", done.rejected)
+    return StageSummary(
+        made=f"{done.songs} songs ({done.reused} from the store, {done.songs - done.reused} "
+        f"converted), {len(done.tracks)} tracks in {paths.audio.relative_to(paths.root)}",
+        rejected=describe(done.rejected),
+        next="yue separate (or dvc repro for all that follows)",
+    )

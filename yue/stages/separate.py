@@ -1,0 +1,39 @@
+"""Stage ``separate``: pairs of vocal and instrumental, and where there is singing."""
+
+from __future__ import annotations
+
+from yue.audio.pairs import STEMS
+from yue.audio.rejected import check_share, describe, write_rejected
+from yue.audio.rows import read_tracks, write_stems
+from yue.audio.separate import separate_tracks
+from yue.files import atomic_folder
+from yue.paths import Paths
+from yue.recipe.model import Recipe
+from yue.stages import StageSummary
+
+
+def main(recipe: Recipe, paths: Paths) -> StageSummary:
+    """Write ``work/stems/``: ``stems.jsonl``, derived tracks and ``rejected.json``."""
+    tracks = read_tracks(paths.audio / "audio.jsonl")
+    with atomic_folder(paths.stems) as folder:
+        done = separate_tracks(
+            tracks,
+            paths.work,
+            folder,
+            paths.stems.name,
+            recipe.separate,
+            store=paths.side_store / "cache",
+            workers=recipe.runtime.workers,
+        )
+        check_share(done.rejected, len(done.songs), recipe.data.max_rejected_share)
+        write_stems(folder / "stems.jsonl", done.songs)
+        write_rejected(folder / "rejected.json", done.rejected)
+    pairs = [song for song in done.songs if song.kind == STEMS]
+    sung = sum(song.singing_share * song.seconds for song in pairs)
+    return StageSummary(
+        made=f"{len(done.songs)} songs ({done.reused} from the store, "
+        f"{len(done.songs) - done.reused} new): {len(pairs)} with stems, {sung:.0f} s of singing; "
+        f"{len(done.songs) - len(pairs)} instrumental",
+        rejected=describe(done.rejected),
+        next="yue tokenize (or dvc repro for all that follows)",
+    )

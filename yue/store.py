@@ -1,0 +1,156 @@
+"""The side store: finished per-song results, found again by what they were made from.
+
+An entry is a flat folder of files under a key (a digest of the inputs, the parameters and the
+algorithm's version) beside a manifest of their sizes. Entries appear whole, by one rename, so any
+number of processes may add at once and a killed one leaves nothing half made. An entry whose files
+do not have the manifest's sizes counts as absent. The store may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_MANIFEST = ".manifest.json"
+_FICLONE = 0x40049409  # Linux: share the blocks of another file, copied on write
+_READ_ONLY = 0o444
+
+
+class Store:
+    """Content-addressed results in a folder.
+
+    Args:
+        root: The store's folder; it is made when the first entry is added.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._reflinks = True  # until the file system says that it has none
+
+    def restore(self, key: str, folder: Path) -> bool:
+        """Put an entry's files into ``folder`` (made if needed, files of the same name replaced).
+
+        The files may share their bytes with the store: replace them, never write into them.
+
+        Returns:
+            False if there is no such entry or it is damaged; nothing is left in ``folder`` then.
+        """
+        entry = self._entry(key)
+        names = _intact_files(entry)
+        if names is None:
+            return False
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            for name in names:
+                self._place(entry / name, folder / name)
+        except FileNotFoundError:  # somebody is deleting the store
+            for name in names:
+                (folder / name).unlink(missing_ok=True)
+            return False
+        return True
+
+    def add(self, key: str, folder: Path) -> None:
+        """Adopt the regular files of a flat folder as the entry ``key``.
+
+        The files stay where they are but become read-only: the store may share their bytes.
+        An intact entry of that key is kept, since it was made from the same things.
+        """
+        entry = self._entry(key)
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with self.scratch() as temporary:
+            new = temporary / "entry"
+            new.mkdir()
+            files = sorted(path for path in folder.iterdir() if path.is_file())
+            for path in files:
+                self._place(path, new / path.name)
+                (new / path.name).chmod(_READ_ONLY)
+                _flush(new / path.name)
+            manifest = new / _MANIFEST
+            manifest.write_text(json.dumps({path.name: path.stat().st_size for path in files}))
+            _flush(manifest)
+            attempts = itertools.count()
+            while not _adopt(new, entry):
+                if _intact_files(entry) is not None:
+                    return
+                with contextlib.suppress(FileNotFoundError):  # another process may repair it first
+                    entry.rename(temporary / f"damaged-{next(attempts)}")
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A temporary folder on the store's own file system, removed at the end."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=self.root))
+        try:
+            yield temporary
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def _entry(self, key: str) -> Path:
+        if not key.isalnum():
+            raise ValueError(f"not a digest: {key!r}")
+        return self.root / key[:2] / key
+
+    def _place(self, source: Path, target: Path) -> None:
+        """Make ``target`` a new file with the bytes of ``source``: reflink, hard link or copy."""
+        target.unlink(missing_ok=True)
+        self._reflinks = self._reflinks and _reflink(source, target)
+        if self._reflinks:
+            return
+        try:
+            os.link(source, target)
+        except FileNotFoundError:
+            raise
+        except OSError:  # another file system, too many links, or no links at all
+            shutil.copyfile(source, target)
+
+
+def _intact_files(entry: Path) -> list[str] | None:
+    """An entry's file names, or None if a file is missing or has another size than recorded."""
+    try:
+        sizes = json.loads((entry / _MANIFEST).read_bytes())
+        for name, size in sizes.items():
+            if (entry / name).stat().st_size != size:
+                return None
+    except (OSError, ValueError, AttributeError):
+        return None
+    return list(sizes)
+
+
+def _adopt(new: Path, entry: Path) -> bool:
+    try:
+        new.rename(entry)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    return True
+
+
+def _reflink(source: Path, target: Path) -> bool:
+    try:
+        import fcntl  # not on Windows
+    except ImportError:
+        return False
+    with source.open("rb") as old, target.open("xb") as new:
+        try:
+            fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
+        except OSError:
+            target.unlink()
+            return False
+    return True
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file's bytes are on the disk: a size alone must mean that they are there."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
