@@ -79,7 +79,7 @@ def _near_pairs(tracks: Sequence[tuple[int, Codes]]) -> list[tuple[int, int]]:
     words, places, owners = words[order], places[order], owners[order]
     found = []
     for step in range(1, _COMMON):  # every two places of a run, ``step`` apart in this order
-        same = words[step:] == words[: len(words) - step]
+        same = words[step:] == words[: max(0, len(words) - step)]
         left, right = np.flatnonzero(same), np.flatnonzero(same) + step
         found.append(np.stack([owners[left], owners[right], places[right] - places[left]], axis=1))
     votes, number = np.unique(np.concatenate(found), axis=0, return_counts=True)

@@ -92,7 +92,7 @@ def _sidecar(kind: str, text: str, place: str) -> Description:
     if kind == "json":
         return describe(_object(text, place), place)
     if kind == "genres":
-        return Description(genres=clean_genres(", ".join(filter(str.strip, text.splitlines()))))
+        return Description(genres=", ".join(filter(None, map(clean_genres, text.splitlines()))))
     if kind == "lrc" and text.strip() and not is_lrc(text):
         raise SongError(
             place, why="no line has a time", fix="write [mm:ss.xx] before each line, or name the "

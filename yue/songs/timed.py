@@ -15,8 +15,8 @@ def place_timed(
     """Cover the song with sections whose times are given.
 
     A section without an end goes on to the next one, or to the end of its singing when at least
-    :data:`~yue.songs.timeline.REST` seconds without singing follow that. What lies before the
-    song's start (trimmed silence) or after its end is left out.
+    :data:`~yue.songs.timeline.REST` seconds without singing follow that. Lines before the song's
+    start (trimmed silence) begin with it; what begins after its end is left out.
 
     Args:
         sections: At least one, in order of their starts.
@@ -30,10 +30,10 @@ def place_timed(
     for number, section in enumerate(sections):
         later = sections[number + 1].start if number + 1 < len(sections) else song.end
         limit = min(max(later, section.start), song.end)
-        end = min(_end(section, limit, singing), limit)
-        if section.start >= song.end or end < song.start:
+        if section.start >= song.end:
             continue
         start = max(section.start, song.start)
+        end = min(_end(section, limit, singing), limit)
         placed.append(Section(start, max(start, end), section.label, _lines(section, song)))
     if not placed:
         raise SongError(
