@@ -61,7 +61,7 @@ def _generate(args: argparse.Namespace) -> None:
     from yue.files import atomic_folder
     from yue.generation.given import lyrics_source
     from yue.generation.make import Setup, make_samples
-    from yue.lm.load import pick_device
+    from yue.lm.device import pick_device
     from yue.recipe.flags import recipe_from_flags
     from yue.stages import StageSummary
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from yue.dataset.pieces import Piece, split_document
 from yue.dataset.reader import TokenFiles
-from yue.evaluation.scores import NO_SCORES, Scores, score_row
+from yue.evaluation.scores import NO_SCORES, Scorer, Scores
 from yue.tokens.roles import Role
-
-if TYPE_CHECKING:
-    from yue.lm.tuned import TunedModel
 
 SCORED = (Role.TEXT, Role.VOCAL, Role.INSTRUMENTAL)
 """Control ids follow from the layout and reference audio is given: neither says what is learnt."""
@@ -48,7 +44,7 @@ def pieces_of(files: TokenFiles, document: int, context: int) -> list[Piece]:
 
 
 def score_document(
-    model: TunedModel,
+    scorer: Scorer,
     tokens: npt.NDArray[np.int32],
     roles: npt.NDArray[np.uint8],
     pieces: list[Piece],
@@ -59,15 +55,14 @@ def score_document(
     a section has nothing that it continues; neither is scored.
 
     Args:
-        model: Both models.
+        scorer: Both models.
         tokens: The document's ids, shape (N,).
         roles: Their roles, shape (N,).
         pieces: The document, cut to the context. What a piece repeats is context alone.
     """
     positions = [_predicted(piece, roles) for piece in pieces]
     scores = [
-        score_row(
-            model,
+        scorer.score_row(
             piece.take(tokens),
             np.array([0, piece.tokens]),
             found - piece.body.start + piece.repeated,

@@ -10,6 +10,7 @@ import numpy as np
 
 from yue.dataset.reader import TokenFiles
 from yue.evaluation.document import DocumentScores, pieces_of, score_document
+from yue.evaluation.scores import Scorer
 from yue.evaluation.sections import section_kinds
 from yue.evaluation.tally import Tally
 from yue.tokens.roles import roles_of
@@ -59,11 +60,12 @@ def evaluate(
     """
     codec = codec_range(files.info.codec.name)
     width = _width(int(files.document_lengths[:songs].max()))
+    scorer = Scorer(model)
     tallies = Tallies()
     for document in range(songs):
         tokens = files.document(document)
         roles = roles_of(tokens, codec, reference_marker=files.info.reference_marker)
-        scored = score_document(model, tokens, roles, pieces_of(files, document, context))
+        scored = score_document(scorer, tokens, roles, pieces_of(files, document, context))
         lengths = files.sequence_lengths(document)
         _add(tallies, document, scored, width, lengths, section_kinds(tokens, lengths, tokenizer))
         advance()

@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from yue.lm.forward import hidden_states
+from yue.lm.forward import hidden_states, output_head
+from yue.lm.head import DistinctHead, distinct_head
 
 if TYPE_CHECKING:
     from yue.lm.tuned import TunedModel
 
-# Positions whose logits (each as long as the vocabulary, of both models) exist at the same time.
-_CHUNK = {"cpu": 32, "cuda": 512}
+# Logits of each model that exist at the same time.
+_CHUNK_LOGITS = {"cpu": 2**22, "cuda": 2**26}
 
 
 class Score(IntEnum):
     """The columns of a matrix of scores, one row a predicted token.
 
-    Losses are cross entropies in nats. A token is in the top k when fewer than k ids have a higher
-    logit, or an equal one and a lower number. ``KL`` is that of the tuned model's distribution to
+    Losses are cross entropies in nats. A token is in the top k when at most k ids, itself
+    included, have a logit as high as its own. ``KL`` is that of the tuned model's distribution to
     the base model's, in nats.
     """
 
@@ -41,59 +42,76 @@ Scores = npt.NDArray[np.float64]
 NO_SCORES: Scores = np.zeros((0, len(Score)))
 
 
-def score_row(
-    model: TunedModel,
-    tokens: npt.NDArray[np.integer],
-    boundaries: npt.NDArray[np.integer],
-    places: npt.NDArray[np.integer],
-) -> Scores:
-    """Score the predictions of some tokens of a row by both models.
+class Scorer:
+    """Both models, ready to score; the output layer is theirs in common.
 
     Args:
-        model: Both models.
-        tokens: Ids, shape (N,); one piece of a song, or several.
-        boundaries: Where each piece starts, and N; shape (pieces + 1,).
-        places: The tokens that are predicted, shape (M,); each from those before it in its piece,
-            so the first of a piece is not among them.
-
-    Returns:
-        Shape (M, 8), the columns of :class:`Score`.
+        model: With an adapter that leaves the output layer as it is.
     """
-    if not places.size:
-        return NO_SCORES
-    with torch.inference_mode():
-        ids = torch.from_numpy(tokens.astype(np.int64)).to(model.device)
-        cuts = torch.from_numpy(boundaries.astype(np.int64)).to(model.device)
-        at = torch.from_numpy(places.astype(np.int64)).to(model.device)
-        hidden = {}
-        for name in ("base", "tuned"):
-            with model.use(name) as lm:
-                hidden[name] = hidden_states(lm, ids, cuts)[at - 1]
-        size = _CHUNK.get(model.device.type, _CHUNK["cpu"])
-        chunks = [
-            _score_chunk(
-                model.logits("base", hidden["base"][first : first + size]),
-                model.logits("tuned", hidden["tuned"][first : first + size]),
-                ids[at[first : first + size]],
-            )
-            for first in range(0, len(at), size)
-        ]
-        return torch.cat(chunks).to("cpu", torch.float64).numpy()
+
+    def __init__(self, model: TunedModel) -> None:
+        self.model = model
+        with model.use("base") as lm:
+            self._head = _counted(output_head(lm))
+        self._counts = self._head.log_counts.exp().round()
+
+    def score_row(
+        self,
+        tokens: npt.NDArray[np.integer],
+        boundaries: npt.NDArray[np.integer],
+        places: npt.NDArray[np.integer],
+    ) -> Scores:
+        """Score the predictions of some tokens of a row by both models.
+
+        Args:
+            tokens: Ids, shape (N,); one piece of a song, or several.
+            boundaries: Where each piece starts, and N; shape (pieces + 1,).
+            places: The tokens that are predicted, shape (M,); each from those before it in its
+                piece, so the first of a piece is not among them.
+
+        Returns:
+            Shape (M, 8), the columns of :class:`Score`.
+        """
+        if not places.size:
+            return NO_SCORES
+        device = self.model.device
+        with torch.inference_mode():
+            ids = torch.from_numpy(tokens.astype(np.int64)).to(device)
+            at = torch.from_numpy(places.astype(np.int64)).to(device)
+            hidden = []
+            for name in ("base", "tuned"):
+                with self.model.use(name) as lm:
+                    hidden.append(hidden_states(lm, ids, boundaries.tolist())[at - 1])
+            targets = self._head.row_of[ids[at]]
+            size = max(1, _CHUNK_LOGITS[device.type] // len(self._head.weight))
+            chunks = [
+                self._score_chunk(*(part[first : first + size] for part in (*hidden, targets)))
+                for first in range(0, len(targets), size)
+            ]
+            return torch.cat(chunks).to("cpu", torch.float64).numpy()
+
+    def _score_chunk(self, base: Tensor, tuned: Tensor, targets: Tensor) -> Tensor:
+        """Scores (m, 8) from the hidden states of both and the right rows of the head (m,)."""
+        log_base, log_tuned = self._log_probabilities(base), self._log_probabilities(tuned)
+        columns = [torch.ones_like(targets)]
+        for values in (log_base, log_tuned):
+            right = values.gather(-1, targets[:, None])
+            rank = (values >= right).float() @ self._counts
+            columns += [-right[:, 0], rank <= 1, rank <= 5]
+        columns.append((log_tuned.exp() * (log_tuned - log_base)) @ self._counts)
+        return torch.stack([column.float() for column in columns], dim=-1)
+
+    def _log_probabilities(self, hidden: Tensor) -> Tensor:
+        """Of one id of each distinct row, (m, rows) float32."""
+        logits = (hidden @ self._head.weight.T).float() + self._head.log_counts
+        return logits.log_softmax(-1) - self._head.log_counts
 
 
-def _score_chunk(base: Tensor, tuned: Tensor, targets: Tensor) -> Tensor:
-    """Scores from the logits of both, each (m, vocabulary), and the right ids (m,)."""
-    base, tuned = base.float().log_softmax(-1), tuned.float().log_softmax(-1)
-    columns = [torch.ones_like(targets)]
-    for log_probabilities in (base, tuned):
-        right = log_probabilities.gather(-1, targets[:, None])
-        rank = _rank(log_probabilities, right, targets)
-        columns += [-right[:, 0], rank < 1, rank < 5]
-    columns.append((tuned.exp() * (tuned - base)).sum(-1))
-    return torch.stack([column.float() for column in columns], dim=-1)
-
-
-def _rank(values: Tensor, right: Tensor, targets: Tensor) -> Tensor:
-    """How many ids come before the right one; (m,)."""
-    before = torch.arange(values.shape[-1], device=values.device) < targets[:, None]
-    return ((values > right) | ((values == right) & before)).sum(-1)
+def _counted(head: nn.Linear) -> DistinctHead:
+    """The distinct rows of the output layer; all its rows, once each, where most differ."""
+    found = distinct_head(head)
+    if isinstance(found, DistinctHead):
+        return found
+    weight = head.weight.detach()
+    rows = torch.arange(len(weight), device=weight.device)
+    return DistinctHead(weight, torch.zeros(len(weight), device=weight.device), rows)

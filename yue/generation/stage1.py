@@ -33,6 +33,7 @@ class Stage1:
 
     def __init__(self, model: LlamaForCausalLM, codec: CodecRange, sampling: Sampling) -> None:
         self._model, self._codec, self._sampling = model, codec, sampling
+        model.set_attn_implementation("sdpa")  # packed attention, if it is on, has no cache
         self._context = int(model.config.max_position_embeddings)
         allowed = [*range(codec.offset, codec.offset + codec.codebook_size), EOA]
         self._end = len(allowed) - 1

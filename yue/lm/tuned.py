@@ -1,4 +1,4 @@
-"""A base model and, where there is one, its adapter: loaded once, used with the adapter on or off."""
+"""A base model, and its adapter where there is one: loaded once, used with and without it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from yue.files import read_json
 from yue.lm.load import load_base
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from transformers import LlamaForCausalLM
 
 _CONFIG = "adapter_config.json"
@@ -32,16 +31,12 @@ class TunedModel:
 
     def __init__(self, base: LlamaForCausalLM, adapted: Any | None = None) -> None:
         self._base, self._adapted = base, adapted
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """What there is: "base", and "tuned" where there is an adapter."""
-        return ("base",) if self._adapted is None else ("base", "tuned")
+        self.models = ("base",) if adapted is None else ("base", "tuned")
 
     @property
     def device(self) -> torch.device:
         """Where its weights are."""
-        return self._base.device
+        return torch.device(self._base.device)
 
     @contextlib.contextmanager
     def use(self, model: str) -> Iterator[LlamaForCausalLM]:
@@ -54,11 +49,14 @@ class TunedModel:
         with off:
             yield self._base
 
-    def logits(self, model: str, hidden: Tensor) -> Tensor:
-        """The output layer of one of the models: (..., hidden size) to (..., vocabulary)."""
-        with self.use(model) as lm:
-            logits: Tensor = lm.lm_head(hidden)
-        return logits
+    def merge(self) -> None:
+        """Add the adapter to the weights, for speed; the base model is gone afterwards.
+
+        Only in float32: in bfloat16 a weight's rounding is as large as what an adapter adds.
+        """
+        if self._adapted is not None and self._base.dtype == torch.float32:
+            self._adapted.merge_adapter()
+            self.models = ("tuned",)
 
 
 def check_adapter(path: Path) -> None:
