@@ -59,7 +59,7 @@ class Piece:
 
 
 def split_document(files: TokenFiles, document: int, context: int) -> list[Piece]:
-    """The pieces of a document that is longer than the context, in order.
+    """The pieces of a document that may be longer than the context, in order.
 
     Raises:
         TrainingError: The header leaves no room for codes.
@@ -67,6 +67,8 @@ def split_document(files: TokenFiles, document: int, context: int) -> list[Piece
     """
     header, *sections = _sequences(files, document)
     room = context - len(header)
+    if not sections and room < 0:
+        raise _too_small(files, document, header, len(header), context)
     pieces: list[Piece] = []
     start = 0  # of the piece that is being filled; at 0 it has the header in its body
     for section in sections:
@@ -79,10 +81,9 @@ def split_document(files: TokenFiles, document: int, context: int) -> list[Piece
         elif section.stop - max(start, header.stop) > room:
             pieces.append(_piece(document, range(start, section.start), header))
             start = section.start
-    if start == 0:
-        raise _too_small(files, document, header, len(header), context)
-    if start < sections[-1].stop:
-        pieces.append(_piece(document, range(start, sections[-1].stop), header))
+    end = (sections or [header])[-1].stop
+    if start < end:
+        pieces.append(_piece(document, range(start, end), header))
     return pieces
 
 

@@ -31,7 +31,7 @@ from yue.tokens.megatron import (
     info_path,
     read_header,
 )
-from yue.tokens.vocabulary import CodecRange
+from yue.tokens.vocabulary import CodecRange, codec_range
 
 Ids = npt.NDArray[np.int32]
 
@@ -88,6 +88,11 @@ class TokenFiles:
         ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
         dtype = np.dtype(DTYPES[header.dtype_code])
         return cls(prefix, info, lengths, marks, ends[marks], stream, dtype)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Open again in the process that unpickles: a descriptor does not travel."""
+        codec = None if self.info.layout else codec_range(self.info.codec.name)
+        return _open_again, (self.prefix, codec)
 
     @property
     def documents(self) -> int:
@@ -170,6 +175,10 @@ class TokenFiles:
                     why=f"CRC-32C {have:08x}, written as {want:08x}",
                     fix=REBUILD,
                 )
+
+
+def _open_again(prefix: Path, codec: CodecRange) -> TokenFiles:
+    return TokenFiles.open(prefix, codec=codec)
 
 
 def _open_bin(path: Path) -> IO[bytes]:

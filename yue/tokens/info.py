@@ -132,7 +132,9 @@ def _checksums(value: dict[str, Any]) -> Checksums:
     return Checksums(int(value["block_bytes"]), tuple(map(int, value["bin"])), int(value["idx"]))
 
 
-def _known(kind: type[Any], value: dict[str, Any]) -> dict[str, Any]:
+def _known(kind: type[Any], value: Any) -> dict[str, Any]:
     """The fields of a dataclass, from JSON; a key too many is ignored, one too few a TypeError."""
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r:.40} where an object belongs")
     names = {field.name for field in fields(kind)}
     return {key: item for key, item in value.items() if key in names}

@@ -65,10 +65,14 @@ def write_token_files(
         SongError: No row can be used, too many cannot, or one of ``ids`` is not there. Nothing is
             written then.
         TokenFileError: The files cannot be written.
-        UsageError: An unknown layout or compat.
+        UsageError: An unknown layout or compat, or a share that is none.
     """
     _check_choice("layout", layout, LAYOUTS)
     _check_choice("compat", compat, COMPAT)
+    if not 0 <= max_rejected_share <= 1:
+        raise UsageError(
+            f"--max-rejected-share {max_rejected_share:g}", fix="give a share from 0 to 1"
+        )
     text = TextTokenizer(tokenizer, specials_in_text=compat == "upstream")
     log = _Log()
     documents = _documents(songs_jsonl, root, text, codec, compat, ids, max_rejected_share, log)
