@@ -81,14 +81,13 @@ def read_inputs(songs_dir: Path, paths: Paths) -> StageInputs:
     )
 
 
-def read_codes(rows: Sequence[Row], work: Path) -> dict[str, tuple[Codes, ...]]:
-    """Row id to codebook 0 of its two tracks, each shape (T,).
+def read_codes(rows: Sequence[Row], work: Path) -> dict[str, tuple[Codes, Codes]]:
+    """Row id to codebook 0 of its vocal and its instrumental track, each shape (T,).
 
     Raises:
         SongError: A file is missing or not codes.
     """
-    return {row.id: tuple(_first(work / path) for path in (row.vocal, row.instrumental))
-            for row in rows}  # fmt: skip
+    return {row.id: (_first(work / row.vocal), _first(work / row.instrumental)) for row in rows}
 
 
 def _first(path: Path) -> Codes:
