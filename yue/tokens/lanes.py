@@ -129,7 +129,8 @@ def _load(root: Path, path: str, place: str) -> npt.NDArray[Any]:
     path as the row does, so that the description of the files is the same on every machine.
     """
     try:
-        array = np.load(root / path, allow_pickle=False)
+        with (root / path).open("rb") as stream:
+            array: npt.NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
     except FileNotFoundError as error:
         raise SongError(
             place, why=f"{path}: no such file", fix="run `yue tokenize`, or correct the path"
@@ -140,19 +141,20 @@ def _load(root: Path, path: str, place: str) -> npt.NDArray[Any]:
             why=f"{path}: cannot be read ({error.strerror})",
             fix="check the path and its permissions",
         ) from error
-    except (ValueError, EOFError) as error:
+    except Exception as error:  # a damaged header raises whatever NumPy's parser runs into
         raise SongError(
             place, why=f"{path}: not a .npy array ({error})", fix="encode the track again"
         ) from error
-    shape = getattr(array, "shape", ())
-    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "iu":
+    if array.ndim != 2 or array.dtype.kind not in "iu":
         raise SongError(
             place,
-            why=f"{path}: {getattr(array, 'dtype', 'an archive')} {shape}, not codes",
+            why=f"{path}: {array.dtype} {array.shape}, not codes",
             fix="codes are integers of shape (codebooks, frames)",
         )
-    if 0 in shape:
-        raise SongError(place, why=f"{path}: no codes, shape {shape}", fix="encode the track again")
+    if not array.size:
+        raise SongError(
+            place, why=f"{path}: no codes, shape {array.shape}", fix="encode the track again"
+        )
     return array
 
 

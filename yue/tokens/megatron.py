@@ -57,7 +57,7 @@ def info_path(prefix: Path) -> Path:
 
 def as_prefix(path: Path) -> Path:
     """The prefix of token files, from itself or from one of the files."""
-    return path.with_suffix("") if path.suffix in (".bin", ".idx") else path
+    return path.with_suffix("") if path.suffix in (".bin", ".idx", ".json") else path
 
 
 @dataclass(frozen=True)
