@@ -48,7 +48,7 @@ def find_duplicates(tracks: Mapping[str, tuple[Codes, Codes]]) -> tuple[Duplicat
     frames = [_frames(*tracks[song]) for song in songs]
     same: dict[str, list[int]] = {}
     for number, values in enumerate(frames):
-        if len(np.unique(values)) >= _LEAST_DISTINCT:
+        if values.any():
             same.setdefault(bytes_digest(values.tobytes()), []).append(number)
     firsts = [numbers[0] for numbers in same.values()]
     near = [(firsts[a], firsts[b]) for a, b in _near_pairs([frames[n] for n in firsts])]
@@ -65,8 +65,9 @@ def _frames(vocal: Codes, instrumental: Codes) -> _Numbers:
     length = min(len(vocal), len(instrumental))
     numbers = np.zeros(length, np.int64)
     for codes in (vocal, instrumental):
-        silent = len(np.unique(codes)) < _LEAST_DISTINCT
-        numbers = numbers << 15 | (0 if silent else codes[:length].astype(np.int64) & 0x7FFF)
+        values = codes.astype(np.int64) & 0x7FFF
+        silent = np.count_nonzero(np.bincount(values)) < _LEAST_DISTINCT
+        numbers = numbers << 15 | (0 if silent else values[:length])
     return numbers
 
 
