@@ -38,7 +38,7 @@ def test_odd_ids_are_shown_and_stop_nothing(tmp_path: Path, write_songs: Any) ->
     tokens[12], tokens[30] = 99_999, -3
     (tmp_path / "a.bin").write_bytes(tokens.tobytes())
     view = describe(TokenFiles.open(tmp_path / "a"), 0)
-    assert {fault.token for fault in view.faults} == {12, 30}
+    assert {fault.token for fault in view.faults} == {12}, "one fault for all of a kind"
     shown = show_document(view, XCODEC, Painter(False))
     assert "id 99999 <id 99999>" in shown
     assert "odd at token 12" in shown
