@@ -1,0 +1,132 @@
+"""What every codec is to the rest of the program, and the checks that all of them share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yue.codecs.card import CodecCard
+from yue.errors import CodecError
+
+Audio = NDArray[np.float32]
+Codes = NDArray[np.int16]
+
+
+class Codec(ABC):
+    """Mono audio to codes and back.
+
+    Subclasses do the work for audio that is a whole number of frames (``_encode``, ``_decode``);
+    checks, padding and trimming are here, once.
+
+    Args:
+        card: What the codec is.
+    """
+
+    def __init__(self, card: CodecCard) -> None:
+        self.card = card
+
+    @property
+    def name(self) -> str:
+        """Its name in the vocabulary."""
+        return self.card.name
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second of the audio, in and out."""
+        return self.card.sample_rate
+
+    @property
+    def frame_rate(self) -> Fraction:
+        """Frames a second, exact."""
+        return self.card.frame_rate
+
+    @property
+    def codebooks(self) -> int:
+        """K, how many codebooks are kept."""
+        return len(self.card.codebook_sizes)
+
+    @property
+    def codebook_sizes(self) -> tuple[int, ...]:
+        """Codes of each codebook."""
+        return self.card.codebook_sizes
+
+    @property
+    def digest(self) -> str:
+        """Of the weights and of the way they are used: equal digests, equal codes."""
+        return self.card.digest
+
+    def encode(self, audio: Audio) -> Codes:
+        """Encode tracks of equal length; a last part of a frame is filled with silence.
+
+        A row's codes do not depend on the other rows.
+
+        Args:
+            audio: (B, N) float32 mono at ``sample_rate``.
+
+        Returns:
+            (B, K, T) int16, T = ceil(N / hop).
+
+        Raises:
+            CodecError: No samples, or samples that are not finite.
+        """
+        if audio.ndim != 2 or audio.shape[1] == 0:
+            raise CodecError(
+                f"audio of shape {audio.shape} has nothing to encode",
+                why="a codec takes tracks of equal length, (tracks, samples)",
+            )
+        if not np.isfinite(audio).all():
+            raise CodecError(
+                "the audio has samples that are not finite numbers",
+                fix="convert the song again from its source file",
+            )
+        hop = self.card.hop
+        padded = np.pad(audio.astype(np.float32, copy=False), ((0, 0), (0, -audio.shape[1] % hop)))
+        codes = self._encode(padded)
+        expected = (len(audio), self.codebooks, padded.shape[1] // hop)
+        if codes.shape != expected:
+            raise CodecError(f"{self.name} returned codes of shape {codes.shape}, not {expected}")
+        return self._checked(codes).astype(np.int16)
+
+    def decode(self, codes: NDArray[np.integer]) -> Audio:
+        """Decode one track from its first k <= K codebooks.
+
+        Args:
+            codes: (k, T) integers.
+
+        Returns:
+            (T * hop,) float32 at ``sample_rate``.
+
+        Raises:
+            CodecError: Codes of another shape or range than this codec's.
+        """
+        if codes.ndim != 2 or not 1 <= len(codes) <= self.codebooks:
+            raise CodecError(
+                f"codes of shape {codes.shape} are not {self.name}'s",
+                why=f"it decodes (k, frames) with k from 1 to {self.codebooks}",
+            )
+        if codes.shape[1] == 0:
+            return np.zeros(0, np.float32)
+        return self._decode(self._checked(codes).astype(np.int64))
+
+    def _checked(self, codes: NDArray[np.integer]) -> NDArray[np.integer]:
+        """The codes (..., k, T) as they are; one out of its codebook's range is an error."""
+        for book in range(codes.shape[-2]):
+            rows, size = codes[..., book, :], self.codebook_sizes[book]
+            low, high = int(rows.min(initial=0)), int(rows.max(initial=0))
+            if low < 0 or high >= size:
+                raise CodecError(
+                    f"code {low if low < 0 else high} in codebook {book} is not {self.name}'s",
+                    why=f"its codes are 0 to {size - 1}",
+                )
+        return codes
+
+    @abstractmethod
+    def _encode(self, audio: Audio) -> NDArray[np.integer]:
+        """(B, T * hop) to (B, K, T)."""
+
+    @abstractmethod
+    def _decode(self, codes: NDArray[np.int64]) -> Audio:
+        """(k, T) to (T * hop,)."""

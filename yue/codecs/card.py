@@ -1,0 +1,114 @@
+"""What a folder of codes says about its codec: ``codec.json``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from yue.errors import CodecError
+from yue.files import read_json, write_json
+
+
+@dataclass(frozen=True)
+class CodecCard:
+    """A codec's identity and shape.
+
+    Attributes:
+        name: Its name in the vocabulary.
+        digest: Of the weights and of the way they are used.
+        sample_rate: Samples a second.
+        frame_rate: Frames a second, exact.
+        codebook_sizes: Codes of each codebook that is kept.
+    """
+
+    name: str
+    digest: str
+    sample_rate: int
+    frame_rate: Fraction
+    codebook_sizes: tuple[int, ...]
+
+    @property
+    def codebooks(self) -> int:
+        """How many codebooks are kept."""
+        return len(self.codebook_sizes)
+
+    @property
+    def hop(self) -> int:
+        """Samples of a frame."""
+        hop = self.sample_rate / self.frame_rate
+        if hop.denominator != 1:
+            raise ValueError(f"{self.sample_rate} Hz at {self.frame_rate} frames a second")
+        return hop.numerator
+
+    def record(self) -> dict[str, Any]:
+        """The JSON value."""
+        rate = self.frame_rate
+        return {
+            **asdict(self),
+            "frame_rate": f"{rate.numerator}/{rate.denominator}",
+            "codebooks": self.codebooks,
+            "codebook_sizes": list(self.codebook_sizes),
+        }
+
+    def write(self, path: Path) -> None:
+        """Write codec.json."""
+        write_json(path, self.record())
+
+    @classmethod
+    def read(cls, path: Path) -> CodecCard:
+        """Read codec.json.
+
+        Raises:
+            CodecError: It is not one.
+        """
+        value = read_json(path)
+        try:
+            return cls(
+                name=str(value["name"]),
+                digest=str(value["digest"]),
+                sample_rate=int(value["sample_rate"]),
+                frame_rate=Fraction(value["frame_rate"]),
+                codebook_sizes=tuple(int(size) for size in value["codebook_sizes"]),
+            )
+        except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+            raise CodecError(
+                f"{path}: not a codec card ({type(error).__name__}: {error})",
+                fix="tokenize again",
+            ) from error
+
+
+def kept_sizes(name: str, sizes: tuple[int, ...], codebooks: int | None) -> tuple[int, ...]:
+    """Sizes of the first ``codebooks`` codebooks (None: all).
+
+    Raises:
+        CodecError: The codec has fewer.
+    """
+    if codebooks is None:
+        return sizes
+    if not 1 <= codebooks <= len(sizes):
+        raise CodecError(
+            f"{codebooks} codebooks of {name}, which has {len(sizes)}",
+            fix=f"set codec.codebooks (--num-codebooks) to 1 to {len(sizes)}",
+        )
+    return sizes[:codebooks]
+
+
+def same_codec(card: CodecCard, other: CodecCard) -> None:
+    """Refuse to treat codes of one codec as those of another.
+
+    Args:
+        card: The codec that made the codes.
+        other: The codec that is about to read them.
+
+    Raises:
+        CodecError: They differ in name or weights.
+    """
+    if (card.name, card.digest) != (other.name, other.digest):
+        raise CodecError(
+            f"codes of {card.name} ({card.digest[:12]}) given to {other.name} "
+            f"({other.digest[:12]})",
+            why="codes mean nothing to another codec, or to other weights of the same one",
+            fix="use the weights that made the codes, or tokenize again",
+        )

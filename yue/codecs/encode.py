@@ -1,0 +1,196 @@
+"""Many songs to a folder of codes, each song once: finished songs are found in the side store."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yue.audio.rejected import Rejected, write_rejected
+from yue.codecs.base import Audio, Codec
+from yue.codecs.card import CodecCard
+from yue.codecs.sources import SongFiles, TrackFile
+from yue.errors import CodecError
+from yue.files import file_digest, safe_name, value_digest, write_jsonl
+from yue.progress import Progress
+from yue.store import Store
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What became of the songs.
+
+    Attributes:
+        songs: How many have codes.
+        tracks: How many tracks they have.
+        reused: How many of the songs came from the store.
+        rejected: Songs that were left out.
+        speed: Seconds of audio encoded a second; 0 if all came from the store.
+    """
+
+    songs: int
+    tracks: int
+    reused: int
+    rejected: tuple[Rejected, ...]
+    speed: float
+
+
+def encode_songs(
+    songs: Sequence[SongFiles],
+    card: CodecCard,
+    load: Callable[[], Codec],
+    folder: Path,
+    *,
+    prefix: str,
+    store: Store | None,
+    workers: int,
+) -> Encoded:
+    """Write every song's codes, ``codes.jsonl``, ``codec.json`` and ``rejected.json``.
+
+    Args:
+        songs: What to encode.
+        card: The codec's.
+        load: Loads the codec; called only if some song is not in the store.
+        folder: An empty folder.
+        prefix: What the paths in ``codes.jsonl`` begin with.
+        store: Where finished songs are kept, if anywhere.
+        workers: Threads that read and encode; 0 is one for each core. The codes do not depend
+            on it.
+
+    Raises:
+        CodecError: No song could be encoded.
+    """
+    with tempfile.TemporaryDirectory(prefix=".", dir=folder) as scratch:
+        jobs = [
+            _Job(song, _key(song, card) if store else "", Path(scratch) / str(number))
+            for number, song in enumerate(songs)
+        ]
+        waiting = [job for job in jobs if not (store and store.restore(job.key, job.made))]
+        start = time.monotonic()
+        done = _encode_all(waiting, load(), store, workers) if waiting else _Done()
+        left = [job for job in jobs if job.song.song_id not in done.rejected]
+        if not left:
+            raise _nothing_left(list(done.rejected.values()))
+        rows = [_publish(job, track, folder, prefix) for job in left for track in job.song.tracks]
+    write_jsonl(folder / "codes.jsonl", sorted(rows, key=lambda row: (row["song_id"], row["role"])))
+    card.write(folder / "codec.json")
+    rejected = tuple(done.rejected[song_id] for song_id in sorted(done.rejected))
+    write_rejected(folder / "rejected.json", rejected)
+    speed = done.seconds / (time.monotonic() - start) if done.seconds else 0.0
+    return Encoded(len(left), len(rows), len(jobs) - len(waiting), rejected, speed)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One song, its key in the store, and the folder in which its codes are made."""
+
+    song: SongFiles
+    key: str
+    made: Path
+
+
+@dataclass
+class _Done:
+    """What was encoded now: seconds of audio, and the songs that failed."""
+
+    seconds: float = 0.0
+    rejected: dict[str, Rejected] = field(default_factory=dict)
+
+
+def _encode_all(jobs: Sequence[_Job], codec: Codec, store: Store | None, workers: int) -> _Done:
+    done = _Done()
+    pool = ThreadPoolExecutor(workers or os.cpu_count())
+    try:
+        futures = {pool.submit(_encode_song, job.song, codec, job.made): job for job in jobs}
+        with Progress("tokenize", len(jobs), "songs") as progress:
+            for future in as_completed(futures):
+                job = futures[future]
+                try:
+                    done.seconds += future.result()
+                except CodecError as error:
+                    song_id = job.song.song_id
+                    reason = f"{error.what} ({error.why})" if error.why else error.what
+                    done.rejected[song_id] = Rejected(
+                        f"song '{song_id}'", reason, error.fix, song_id
+                    )
+                else:
+                    if store:
+                        store.add(job.key, job.made)
+                progress.advance()
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return done
+
+
+def _nothing_left(rejected: Sequence[Rejected]) -> CodecError:
+    if not rejected:
+        return CodecError("there are no songs to encode", fix="run the stages before: `dvc repro`")
+    first = rejected[0]
+    return CodecError(
+        f"none of {len(rejected)} songs could be encoded",
+        why=f"{first.what}: {first.reason}",
+        fix=first.fix,
+    )
+
+
+def _key(song: SongFiles, card: CodecCard) -> str:
+    tracks = [[track.role, track.digest or file_digest(track.path)] for track in song.tracks]
+    return value_digest(["tokenize", card.record(), song.samples, tracks])
+
+
+def _encode_song(song: SongFiles, codec: Codec, folder: Path) -> float:
+    """Encode the tracks of one song, which are equally long, together; seconds of audio."""
+    if song.sample_rate not in (None, codec.sample_rate):
+        raise CodecError(
+            f"its audio is at {song.sample_rate} Hz, {codec.name} takes {codec.sample_rate}",
+            fix=f"convert at that rate: set convert.sample_rate (--sr) to {codec.sample_rate}",
+        )
+    audio = np.stack([read_array(track.path, song.samples) for track in song.tracks])
+    folder.mkdir()
+    for track, codes in zip(song.tracks, codec.encode(audio), strict=True):
+        np.save(folder / f"{track.role}.npy", codes)
+    return audio.size / codec.sample_rate
+
+
+def read_array(path: Path, samples: int | None) -> Audio:
+    """A float32 .npy as mono, cut or filled with silence to ``samples``.
+
+    Raises:
+        CodecError: It is missing, damaged or no audio.
+    """
+    try:
+        audio: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise CodecError(
+            f"{path}: cannot be read ({error})", fix="convert the song again"
+        ) from error
+    if audio.dtype != np.float32 or audio.ndim not in (1, 2):
+        raise CodecError(
+            f"{path}: {audio.dtype} of shape {audio.shape}",
+            why="a track is float32, (samples,) or (channels, samples)",
+            fix="make it with `yue convert`",
+        )
+    mono = np.asarray(audio if audio.ndim == 1 else audio.mean(axis=0, dtype=np.float64))
+    length = len(mono) if samples is None else samples
+    return np.pad(mono[:length], (0, max(0, length - len(mono)))).astype(np.float32)
+
+
+def _publish(job: _Job, track: TrackFile, folder: Path, prefix: str) -> dict[str, str | int]:
+    """Move one track's codes into the folder; its row."""
+    name = f"{safe_name(job.song.song_id)}.{track.role}.npy"
+    made = job.made / f"{track.role}.npy"
+    frames = np.load(made, mmap_mode="r", allow_pickle=False).shape[1]
+    made.rename(folder / name)
+    return {
+        "song_id": job.song.song_id,
+        "role": track.role,
+        "path": f"{prefix}/{name}",
+        "frames": frames,
+    }

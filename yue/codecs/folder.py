@@ -1,0 +1,79 @@
+"""Tokenizing outside a project: any folder of arrays to a folder of codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from yue.audio.rejected import describe
+from yue.codecs.encode import encode_songs
+from yue.codecs.registry import DEFAULT_CODEBOOKS, DEFAULT_FOLDER, load_codec, read_card
+from yue.codecs.sources import folder_songs
+from yue.codecs.summary import describe_codes
+from yue.errors import UsageError
+from yue.files import atomic_folder
+from yue.stages import StageSummary
+
+
+def tokenize_folder(
+    source: Path,
+    output: Path,
+    name: str,
+    *,
+    weights: Path | None,
+    codebooks: int | None,
+    device: str,
+    workers: int,
+) -> StageSummary:
+    """Write a folder as the stage ``tokenize`` writes ``work/codes/``; a former one is replaced.
+
+    Paths in its rows are relative to the folder's parent, as in a project.
+
+    Args:
+        source: A folder that `yue convert` made, or any folder of .npy.
+        output: The folder to make.
+        name: The codec.
+        weights: The folder of its weights; None: where the project keeps them.
+        codebooks: How many to keep; None: as many as are usual.
+        device: Where to run it.
+        workers: Threads; 0 is one for each core.
+
+    Raises:
+        CodecError: The codec cannot be loaded, or no song can be encoded.
+        UsageError: Writing ``output`` would destroy what is not ours.
+    """
+    source, output = source.resolve(), output.resolve()
+    _refuse_to_destroy(source, output)
+    folder_of_weights = weights or Path(DEFAULT_FOLDER.get(name, f"models/{name}"))
+    kept = codebooks or DEFAULT_CODEBOOKS.get(name)
+    card = read_card(name, folder_of_weights, codebooks=kept)
+    songs = folder_songs(source)
+    with atomic_folder(output) as folder:
+        done = encode_songs(
+            songs,
+            card,
+            lambda: load_codec(name, folder_of_weights, device=device, codebooks=kept),
+            folder,
+            prefix=output.name,
+            store=None,
+            workers=workers,
+        )
+    return StageSummary(
+        made=describe_codes(done, card),
+        rejected=describe(done.rejected),
+        next=f"the codes are in {output}, one row a track in codes.jsonl",
+    )
+
+
+def _refuse_to_destroy(source: Path, output: Path) -> None:
+    if source == output or output in source.parents:
+        raise UsageError(
+            f"--output-dir {output} holds the audio",
+            why="the output folder is replaced as a whole",
+            fix="give another folder",
+        )
+    if output.exists() and not (output / "codec.json").is_file() and any(output.iterdir()):
+        raise UsageError(
+            f"--output-dir {output} holds other files",
+            why="the output folder is replaced as a whole, and this one has no codec.json",
+            fix="give a new or empty folder",
+        )
