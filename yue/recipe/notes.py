@@ -48,21 +48,18 @@ def drift_notes(params: Document, root: Path) -> list[Note]:
     if drift.recipe is None:
         return []
     notes = []
+    force = "--force " if drift.edited else ""
     if drift.edited:
         what = f"{params.file} was edited since `yue use {drift.recipe}`"
         if drift.differences:
             what += f": {shown(drift.differences)}"
-        notes.append(Note(what, f"nothing, or `yue use --force {drift.recipe}` to go back"))
-    if drift.moved:
-        gone = "is gone" if not (root / drift.recipe).is_file() else "has changed"
-        notes.append(
-            Note(
-                f"{drift.recipe} {gone} since it was made active",
-                f"nothing, or `yue use {drift.recipe}` to take it over"
-                if gone == "has changed"
-                else "nothing, or make another recipe active with `yue use`",
-            )
-        )
+        notes.append(Note(what, f"nothing, or `yue use {force}{drift.recipe}` to go back"))
+    if drift.moved and _exists(root / drift.recipe):
+        what = f"{drift.recipe} has changed since it was made active"
+        notes.append(Note(what, f"nothing, or `yue use {force}{drift.recipe}` to take it over"))
+    elif drift.moved:
+        what = f"{drift.recipe}, which {params.file} was written from, is gone"
+        notes.append(Note(what, "nothing, or make another recipe active with `yue use`"))
     return notes
 
 

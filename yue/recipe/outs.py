@@ -27,19 +27,21 @@ def is_made(path: str, root: Path) -> bool:
     return any((root / f"{part}.dvc").is_file() for part in tracked)
 
 
-def _outs(file: Path, folder: PurePosixPath) -> Iterator[str]:
+def _outs(file: Path, folder: PurePosixPath) -> list[str]:
     """Outputs of a pipeline file's stages, relative to the project."""
     try:
         stages = YAML(typ="safe").load(file.read_text(encoding="utf-8"))["stages"]
-    except (OSError, UnicodeDecodeError, YAMLError, KeyError, TypeError):
-        return  # DVC itself says what is wrong with a pipeline file
-    for stage in stages.values():
-        for name, body in _unfolded(stage):
-            base = folder / str(body.get("wdir", "."))
-            for out in body.get("outs") or ():
-                text = next(iter(out)) if isinstance(out, Mapping) else str(out)
-                text = text.replace("${key}", name).replace("${item}", name)
-                yield normpath(str(base / text))
+        bodies = [part for stage in stages.values() for part in _unfolded(stage)]
+        return [out for name, body in bodies for out in _outs_of(name, body, folder)]
+    except (OSError, ValueError, YAMLError, KeyError, TypeError, AttributeError):
+        return []  # DVC itself says what is wrong with a pipeline file
+
+
+def _outs_of(name: str, body: Mapping[str, Any], folder: PurePosixPath) -> Iterator[str]:
+    base = folder / str(body.get("wdir", "."))
+    for out in body.get("outs") or ():
+        text = next(iter(out)) if isinstance(out, Mapping) else str(out)
+        yield normpath(str(base / text.replace("${key}", name).replace("${item}", name)))
 
 
 def _unfolded(stage: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

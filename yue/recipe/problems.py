@@ -139,7 +139,7 @@ def suggest(section: str, name: str) -> str | None:
     """
     here, word = keys_of(section), name.lower().replace("-", "_")
     for key in here:
-        if word in key.aliases:
+        if word == key.name or word in key.aliases:
             return key.name
     for key in keys():
         if word == key.name:

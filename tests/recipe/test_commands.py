@@ -1,0 +1,272 @@
+"""`yue use`, `validate`, `recipes` and `schema` as a user meets them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.recipe.conftest import ROOT
+from yue.cli import main
+from yue.recipe.read import read_recipe
+from yue.recipe.schema import keys, schema
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the recipes in it, entered."""
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def yue(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a verb; its exit code, stdout and stderr."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        code = main(words)
+        text = capsys.readouterr()
+        return code, text.out, text.err
+
+    return run
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_use_writes_the_recipe_by_path_or_by_name(project: Path, yue: Run) -> None:
+    code, out, _ = yue("use", "recipes/own-songs.yaml")
+    assert (code, out.splitlines()[0]) == (
+        0,
+        "use: recipes/own-songs.yaml is the active recipe (params.yaml)",
+    )
+    params = project / "params.yaml"
+    assert read_recipe(params) == read_recipe(project / "recipes" / "own-songs.yaml")
+    text = params.read_bytes()
+    params.unlink()
+    assert yue("use", "own-songs")[0] == 0
+    assert params.read_bytes() == text
+
+
+def test_use_replaces_an_untouched_recipe_without_a_word(project: Path, yue: Run) -> None:
+    assert yue("use", "demo")[0] == 0
+    assert yue("use", "own-songs")[0] == 0
+    assert yue("use", "demo")[0] == 0
+    assert (project / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+def test_use_never_loses_edits_silently(project: Path, yue: Run) -> None:
+    yue("use", "demo")
+    params = project / "params.yaml"
+    edit(params, "  r: 8 ", "  r: 16 ")
+    edit(params, "  lr: 0.002 ", "  lr: 0.001 ")
+    before = params.read_bytes()
+    code, _, err = yue("use", "own-songs")
+    assert code == 2
+    assert err.splitlines() == [
+        "yue use: params.yaml was edited since `yue use recipes/demo.yaml`: "
+        "lora.r is 16, not 8; train.lr is 0.001, not 0.002",
+        "  why: these edits would be lost",
+        "  fix: keep it as a recipe of its own (cp params.yaml recipes/mine.yaml), or give --force",
+    ]
+    assert params.read_bytes() == before
+    assert yue("use", "own-songs", "--force")[0] == 0
+    assert read_recipe(params).name == "own-songs"
+
+
+def test_edits_saved_as_a_recipe_become_active_without_force(project: Path, yue: Run) -> None:
+    yue("use", "demo")
+    edit(project / "params.yaml", "  r: 8 ", "  r: 16 ")
+    shutil.copy(project / "params.yaml", project / "recipes" / "mine.yaml")
+    assert yue("use", "mine")[0] == 0
+    text = (project / "params.yaml").read_text()
+    assert text.count("Active recipe") == 1
+    assert "# Active recipe: recipes/mine.yaml sha256:" in text
+    assert read_recipe(project / "params.yaml").lora.r == 16
+    assert yue("use", "demo")[0] == 0
+
+
+@pytest.mark.parametrize("damage", ["a: [", "lora:\n  r: 4\n"])
+def test_use_spares_a_params_file_that_is_not_its_own(project: Path, yue: Run, damage: str) -> None:
+    params = project / "params.yaml"
+    params.write_text(damage)
+    code, _, err = yue("use", "demo")
+    assert code == 2
+    assert "params.yaml would be lost" in err
+    assert params.read_text() == damage
+    assert yue("use", "demo", "--force")[0] == 0
+
+
+def test_use_refuses_a_faulty_recipe_and_changes_nothing(project: Path, yue: Run) -> None:
+    yue("use", "demo")
+    before = (project / "params.yaml").read_bytes()
+    edit(project / "recipes" / "own-songs.yaml", "  r: 8 ", "  r: no ")
+    code, _, err = yue("use", "own-songs")
+    assert code == 2
+    assert re.search(r"recipes/own-songs.yaml:\d+:6: lora.r: no: must be an integer", err)
+    assert (project / "params.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("params.yaml", "params.yaml is the active recipe already"),
+        ("dmeo.yaml", "dmeo.yaml: no such file"),
+        ("recipes", "recipes is a folder, not a recipe"),
+    ],
+)
+def test_use_of_something_else(project: Path, yue: Run, name: str, words: str) -> None:
+    yue("use", "demo")
+    code, _, err = yue("use", name)
+    assert code == 2
+    assert words in err
+
+
+def test_validate_writes_the_same_marker_for_any_valid_recipe(project: Path, yue: Run) -> None:
+    marker = project / "work" / "recipe.ok"
+    contents = set()
+    for name in ("demo", "own-songs"):
+        yue("use", name)
+        code, out, _ = yue("validate")
+        assert code == 0
+        assert out.splitlines()[0] == (
+            f"validate: params.yaml is the recipe {name}: {len(keys())} keys, no faults"
+        )
+        contents.add(marker.read_bytes())
+    assert len(contents) == 1
+
+
+def test_validate_of_a_faulty_recipe_writes_no_marker(project: Path, yue: Run) -> None:
+    yue("use", "demo")
+    edit(project / "params.yaml", "  r: 8 ", "  r: abc ")
+    edit(project / "params.yaml", "  mono: true ", "  mono: yes ")
+    code, _, err = yue("validate")
+    assert code == 2
+    assert err.startswith("yue validate: params.yaml: 2 faults\nparams.yaml:")
+    assert not (project / "work").exists()
+
+
+def test_validate_notes_drift_and_missing_inputs(project: Path, yue: Run) -> None:
+    yue("use", "demo")
+    edit(project / "params.yaml", "  r: 8 ", "  r: 16 ")
+    code, _, err = yue("validate")
+    assert code == 0
+    assert "params.yaml was edited since `yue use recipes/demo.yaml`: lora.r is 16, not 8" in err
+    assert "note: model.path: demo/work/base does not exist, and no dvc.yaml makes it" in err
+    assert "note: data.songs_dir: demo/work/songs does not exist" in err
+    for name in ("base", "songs", "codec", "tokenizer.model"):
+        (project / "demo" / "work" / name).mkdir(parents=True)
+    assert "does not exist" not in yue("validate")[2]
+    edit(project / "recipes" / "demo.yaml", "  max_steps: 40 ", "  max_steps: 41 ")
+    assert "recipes/demo.yaml has changed since it was made active" in yue("validate")[2]
+    (project / "recipes" / "demo.yaml").unlink()
+    assert "recipes/demo.yaml, which params.yaml was written from, is gone" in yue("validate")[2]
+
+
+def test_validate_takes_many_recipes_and_reports_all(project: Path, yue: Run) -> None:
+    code, out, _ = yue("validate", *map(str, sorted((project / "recipes").glob("*.yaml"))))
+    assert (code, out.count("no faults")) == (0, 3)
+    for name in ("demo", "own-songs"):
+        edit(project / "recipes" / f"{name}.yaml", "  r: 8 ", "  r: abc ")
+    code, _, err = yue("validate", "recipes/demo.yaml", "recipes/own-songs.yaml")
+    assert code == 2
+    assert "recipes/demo.yaml:" in err
+    assert "recipes/own-songs.yaml:" in err
+
+
+def test_recipes_lists_them_with_the_active_one_and_the_broken(project: Path, yue: Run) -> None:
+    yue("use", "demo")
+    (project / "recipes" / "bad.yaml").write_text("name: 1\n")
+    code, out, _ = yue("recipes")
+    assert code == 0
+    rows = {line[2:].split()[0]: line for line in out.splitlines()[:-1]}
+    assert list(rows) == ["bad", "demo", "own-songs", "yue-s1-lora"]
+    assert rows["demo"].startswith("* demo")
+    assert "recipes/demo.yaml" in rows["demo"]
+    assert "`yue validate recipes/bad.yaml` says why" in rows["bad"]
+    listed = json.loads(yue("recipes", "--json")[1])
+    assert [row["active"] for row in listed] == [False, True, False, False]
+    assert listed[0]["faults"] > 1
+    assert listed[1]["description"] == read_recipe(Path("recipes/demo.yaml")).description
+
+
+def test_recipes_elsewhere_says_where_to_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yue: Run
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = yue("recipes")
+    assert code == 2
+    assert "no recipes/*.yaml" in err
+
+
+def test_schema_explains_a_key_a_section_and_all(yue: Run) -> None:
+    code, out, _ = yue("schema", "lora.r")
+    assert code == 0
+    assert out.splitlines() == [
+        "lora.r: Rank of the update matrices.",
+        "  takes:   an integer from 1 to 1024",
+        "  default: 8",
+        "  elsewhere called: rank, lora_r, lora_rank",
+    ]
+    out = yue("schema", "lora")[1]
+    assert "lora.alpha" in out
+    assert "train.lr" not in out
+    out = yue("schema")[1]
+    assert [key.dotted for key in keys() if f"  {key.dotted} " not in out] == []
+    assert "name: Short name" in yue("schema", "name")[1]
+    assert json.loads(yue("schema", "--json")[1]) == schema()
+    assert json.loads(yue("schema", "lora.r", "--json")[1])["maximum"] == 1024
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("lora.rank", "lora.r"),
+        ("trian", "train"),
+        ("learning_rate", "train.lr"),
+        ("train.seq_length", "train.context_length"),
+        ("lr", "train.lr"),
+    ],
+)
+def test_schema_finds_the_nearest_key(yue: Run, name: str, meant: str) -> None:
+    code, _, err = yue("schema", name)
+    assert code == 2
+    assert f"did you mean '{meant}'?" in err
+
+
+@pytest.mark.parametrize(
+    "words", [["validate"], ["recipes"], ["schema", "lora.r"], ["use", "own-songs"]]
+)
+def test_recipe_verbs_are_quick_and_import_no_torch(project: Path, words: list[str]) -> None:
+    shutil.copy(ROOT / "params.yaml", project)
+    code = (
+        "import sys\nfrom yue.cli import main\n"
+        f"assert main({words!r}) == 0\n"
+        "bad = {'torch', 'numpy', 'dvc', 'transformers'} & set(sys.modules)\n"
+        "assert not bad, bad"
+    )
+    times = []
+    for _ in range(3):  # the machine may be busy: the best of three
+        start = time.monotonic()
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=project,
+            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+            check=True,
+            capture_output=True,
+        )
+        times.append(time.monotonic() - start)
+    assert min(times) < 2  # seconds; 0.4 on a quiet machine

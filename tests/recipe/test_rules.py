@@ -1,0 +1,133 @@
+"""Rules between keys, each reported at the key to change with what to change it to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from tests.recipe.conftest import demo_lines, line_of
+from yue.recipe.faults import Fault
+from yue.recipe.read import problems
+from yue.recipe.rules import RULES
+from yue.recipe.schema import defaults, keys_by_path
+
+CASES = [
+    (
+        {"train.micro_batch_size": "3"},
+        "train.micro_batch_size",
+        "must divide train.batch_size, which is 4",
+        "take one of 1, 2, 4",
+    ),
+    (
+        {"launch.processes": "3", "train.micro_batch_size": "1"},
+        "launch.processes",
+        "the processes cannot share 4 micro-batches evenly (train.batch_size 4 / "
+        "train.micro_batch_size 1)",
+        "set train.batch_size to a multiple of 3",
+    ),
+    ({"codec.codebooks": "9"}, "codec.codebooks", "melrvq has 8 codebooks", "take 1 to 8"),
+    (
+        {"convert.sample_rate": "22050"},
+        "convert.sample_rate",
+        "melrvq takes 16000 Hz",
+        "set it to 16000",
+    ),
+    (
+        {"codec.name": "dac44k"},
+        "convert.sample_rate",
+        "dac44k takes 44100 Hz",
+        "set it to 44100",
+    ),
+    ({"convert.mono": "false"}, "convert.mono", "melrvq takes one channel", "set it to true"),
+    (
+        {"convert.segment_length": "2", "convert.min_segment_length": "5"},
+        "convert.min_segment_length",
+        "no piece of convert.segment_length 2 could be kept",
+        "take at most 2, or a longer segment_length",
+    ),
+    (
+        {"songs.test_share": "0.8"},
+        "songs.test_share",
+        "with songs.valid_share 0.2 nothing is left to train on",
+        "let the two add up to less than 1",
+    ),
+    (
+        {"songs.valid_share": "0"},
+        "evaluate.split",
+        "songs.valid_share 0 holds no songs out for it",
+        "set songs.valid_share above 0",
+    ),
+    (
+        {"songs.test_share": "0", "evaluate.split": "test"},
+        "evaluate.split",
+        "songs.test_share 0 holds no songs out for it",
+        "set songs.test_share above 0, or evaluate on valid",
+    ),
+]
+PATHS = [
+    ("../songs", "leads out of its folder by '..'", "write an absolute path"),
+    ("a/../../b", "leads out of its folder by '..'", "write an absolute path"),
+    ("~/music", "~ is not expanded", "write the folder out"),
+    ("$HOME/music", "variables are not expanded", "write the folder out"),
+    ("${data.x}", "variables are not expanded", "write the folder out"),
+    ("s3://bucket/a", "is a URL; a path is needed", "fetch it first"),
+    ("C:\\music", "has a backslash", "write folders with /"),
+    ("' songs'", "has spaces at its ends", "remove them"),
+    (".", "is the project folder itself", "name a folder in it"),
+    ("work/audio", "lies in work/, which the pipeline writes", "name a folder of your own"),
+    ("./work", "lies in work/, which the pipeline writes", "name a folder of your own"),
+    ("a" * 300, "has a name that is too long for a file", "take at most 255 bytes"),
+]
+
+
+def changed(changes: Mapping[str, str]) -> str:
+    lines = demo_lines()
+    for dotted, value in changes.items():
+        lines[line_of(dotted)] = f"  {dotted.split('.')[1]}: {value}"
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(("changes", "key", "rule", "fix"), CASES)
+def test_a_broken_rule_is_told_at_its_key(
+    faults_of: Callable[[str], list[Fault]],
+    changes: dict[str, str],
+    key: str,
+    rule: str,
+    fix: str,
+) -> None:
+    found = {fault.key: fault for fault in faults_of(changed(changes))}
+    fault = found[key]
+    assert (fault.rule, fault.fix) == (rule, fix)
+    assert fault.place.line == line_of(key) + 1
+
+
+def test_every_rule_is_tried_here() -> None:
+    assert {rule.keys[0] for rule in RULES} == {key for _, key, _, _ in CASES}
+    for rule in RULES:
+        assert all(tuple(key.split(".")) in keys_by_path() for key in rule.keys)
+
+
+@pytest.mark.parametrize("key", ["data.songs_dir", "codec.path", "tokens.tokenizer", "model.path"])
+@pytest.mark.parametrize(("path", "rule", "fix"), PATHS)
+def test_a_path_that_others_would_read_otherwise(
+    faults_of: Callable[[str], list[Fault]], key: str, path: str, rule: str, fix: str
+) -> None:
+    [fault] = faults_of(changed({key: path}))
+    assert (fault.key, fault.rule) == (key, rule)
+    assert fault.fix.startswith(fix)
+
+
+@pytest.mark.parametrize(
+    "path", ["/music/songs", "songs/..rock", "a b/ü", "demo/work/x", "./songs/"]
+)
+def test_other_paths_are_fine(path: str) -> None:
+    values = defaults()
+    values["data"]["songs_dir"] = path
+    assert problems(values) == []
+
+
+def test_a_rule_waits_until_its_keys_are_sound() -> None:
+    values = defaults()
+    values["train"] |= {"batch_size": "x", "micro_batch_size": 3}
+    assert [".".join(map(str, p.path)) for p in problems(values)] == ["train.batch_size"]
