@@ -51,6 +51,8 @@ def convert_to_folder(
         if detect_vocals:
             found = _detect(done.tracks, output, recipe, store)
             made, rejected = f"{made}; {_in_words(found)}", rejected + found.rejected
+    for path in output.rglob("*.npy"):
+        path.chmod(0o644)  # no store shares these bytes any more
     return StageSummary(
         made=made,
         rejected=describe(rejected),

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_flags(parser, *_SECTIONS)
     parser.add_argument(
         "--no-normalize",
-        dest="recipe.convert.normalize",
+        dest="normalize",
         action="store_const",
         const="none",
         help="the same as --normalize none",
