@@ -79,6 +79,12 @@ class PackedRows:
             roles=np.concatenate([roles for _, roles in parts]),
         )
 
+    def songs(self, epoch: int, index: int) -> tuple[str, ...]:
+        """The songs that one row of an epoch has pieces of, in order."""
+        pieces = self.packing.pieces(int(self._epoch_order(epoch)[index]))
+        ids = self.files.info.song_ids
+        return tuple(dict.fromkeys(ids[piece.document] for piece in pieces))
+
     def _part(self, piece: Piece) -> tuple[Ids, npt.NDArray[np.uint8]]:
         document = self.files.document(piece.document)
         marker = self.files.info.reference_marker

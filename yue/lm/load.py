@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from yue.errors import YueError
-from yue.files import read_json
 from yue.lm.attention import use_packed_attention
+from yue.lm.base import read_base
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
@@ -27,7 +27,7 @@ def load_base(path: Path, *, dtype: str, device: str, needed_rows: int = 0) -> L
     Raises:
         YueError: There is no such model, it is damaged, of another kind or of a smaller vocabulary.
     """
-    check_base(path, needed_rows=needed_rows)
+    read_base(path, needed_rows=needed_rows)
     from safetensors import SafetensorError
     from transformers import LlamaForCausalLM
 
@@ -54,28 +54,3 @@ def load_base(path: Path, *, dtype: str, device: str, needed_rows: int = 0) -> L
         )
     use_packed_attention(model)
     return model.to(device)
-
-
-def check_base(path: Path, *, needed_rows: int) -> None:
-    """Check a base model's config.json, without loading the model.
-
-    Raises:
-        YueError: There is no such model, it is of another kind or of a smaller vocabulary.
-    """
-    if not (path / "config.json").is_file():
-        raise YueError(
-            f"no base model in {path}",
-            why="config.json is not there",
-            fix="check model.path; `dvc repro` makes or fetches the models that recipes name",
-        )
-    config = read_json(path / "config.json")
-    kind = config.get("model_type") if isinstance(config, dict) else None
-    if kind != "llama":
-        raise YueError(f"{path}: model type {kind!r}, but YuE v1 is 'llama'")
-    rows = int(config.get("vocab_size", 0))
-    if rows < needed_rows:
-        raise YueError(
-            f"{path}: {rows} vocabulary rows, the tokens need {needed_rows}",
-            why="the base model has no ids for this codec's codes",
-            fix="use the codec that the model was trained with (codec.name), or another base model",
-        )

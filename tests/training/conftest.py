@@ -1,0 +1,136 @@
+"""Token files of made-up songs, and a tiny Llama that knows the whole vocabulary."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sentencepiece
+import torch
+
+from yue.paths import Paths
+from yue.recipe.model import Launch, Logging, Lora, Model, Train
+from yue.tokens.vocabulary import ROWS, YUE_ROWS, codec_range
+from yue.tokens.write import write_token_files
+from yue.training.run import RunSetup
+
+CONTEXT = 256
+
+
+@pytest.fixture(scope="session")
+def tokens_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Token files: 8 songs to train on, 2 held out; every code follows from the one before."""
+    root = tmp_path_factory.mktemp("tokens")
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["[verse] [chorus] la di da", "Generate music segment by segment"]),
+        model_prefix=str(root / "tokenizer"),
+        model_type="bpe",
+        vocab_size=300,
+        byte_fallback=True,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        hard_vocab_limit=False,
+        minloglevel=2,
+    )
+    for split, count in (("train", 8), ("valid", 2)):
+        rows = [song(root, f"{split}{number}", number) for number in range(count)]
+        (root / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        write_token_files(
+            root / f"{split}.jsonl",
+            root,
+            root / "tokenizer.model",
+            codec_range("melrvq"),
+            output_prefix=root / split,
+            layout="cot",
+            compat="strict",
+        )
+    return root
+
+
+def song(root: Path, name: str, seed: int, *, frames: int = 60) -> dict[str, object]:
+    start = np.random.default_rng(seed).integers(0, 64)
+    for place, role in enumerate(("vocal", "instrumental")):
+        codes = ((start + np.arange(frames)) * (3 + place)) % 64
+        np.save(root / f"{name}.{role}.npy", codes[None].astype(np.int16))
+    section = {"offset": 0.0, "duration": frames / 50, "codec_frame_start": 0,
+               "codec_frame_end": frames, "line_content": "[verse]\nla la\n\n"}  # fmt: skip
+    return {
+        "id": name,
+        "vocals_codec": f"{name}.vocal.npy",
+        "instrumental_codec": f"{name}.instrumental.npy",
+        "audio_length_in_sec": frames / 50,
+        "genres": "pop",
+        "splitted_lyrics": {"segmented_lyrics": [section]},
+        "msa": [],
+    }
+
+
+def save_base(folder: Path, *, hidden: int = 32) -> Path:
+    """A random Llama; as after pretraining, the rows of ids that it never met are all equal."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=ROWS,
+        hidden_size=hidden,
+        intermediate_size=2 * hidden,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=CONTEXT,
+        tie_word_embeddings=False,
+        initializer_range=0.1,
+    )
+    model = LlamaForCausalLM(config)
+    with torch.no_grad():
+        head = model.lm_head.weight
+        head[400:YUE_ROWS] = head[400]
+        head[YUE_ROWS + 64 :] = head[400]
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def base_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_base(tmp_path_factory.mktemp("base"))
+
+
+def a_train(**changes: object) -> Train:
+    train = Train(
+        context_length=CONTEXT,
+        batch_size=4,
+        micro_batch_size=4,
+        epochs=1.0,
+        max_steps=6,
+        lr=0.01,
+        lr_scheduler="cosine",
+        warmup_ratio=0.1,
+        weight_decay=0.01,
+        max_grad_norm=1.0,
+        loss_on=("vocal", "instrumental"),
+        gradient_checkpointing=False,
+        eval_steps=3,
+        save_steps=2,
+        logging_steps=2,
+        seed=0,
+    )
+    return dataclasses.replace(train, **changes)
+
+
+@pytest.fixture
+def setup(base_path: Path, tokens_path: Path, tmp_path: Path) -> RunSetup:
+    return RunSetup(
+        model=Model(path=str(base_path), dtype="float32"),
+        lora=Lora(r=4, alpha=8, dropout=0.1, rslora=True, target_modules="all-linear"),
+        train=a_train(),
+        launch=Launch(processes=1, zero_stage=2),
+        logging=Logging(wandb=False, wandb_project="yue"),
+        device="cpu",
+        base=base_path,
+        tokens=tokens_path,
+        checkpoints=Paths(tmp_path).side_store / "checkpoints",
+        scratch=tmp_path,
+    )

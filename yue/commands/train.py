@@ -1,0 +1,98 @@
+"""``yue train``: the stage of the project, or a run of one's own on token files."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from yue.recipe.model import Recipe
+    from yue.training.outcome import Outcome
+
+EXAMPLE = (
+    "yue train --model models/YuE-s1-7B --data-dir tokens --output-dir adapter "
+    "--epochs 3 --batch-size 4 --lora-r 8 --lora-alpha 16"
+)
+_SECTIONS = ("model", "lora", "train", "launch", "logging")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Data, result, and a flag for each key of the recipe's sections."""
+    from yue.recipe.flags import add_flags
+
+    parser.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="folder with train.bin, .idx and .json"
+    )
+    parser.add_argument(
+        "--output-dir", type=Path, metavar="DIR", help="folder for the adapter, made or replaced"
+    )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), help="where to train (default: auto)"
+    )
+    add_flags(parser, *_SECTIONS)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train: the project's stage where no flag is given, else on ``--data-dir``."""
+    from yue.commands.project import print_summary, run_stage
+    from yue.errors import UsageError
+
+    known = {"verb", "debug", "recipe_flags"}
+    if all(value is None for name, value in vars(args).items() if name not in known):
+        run_stage("train")
+        return
+    needed = ("model", "data_dir", "output_dir")
+    missing = [f"--{name.replace('_', '-')}" for name in needed if getattr(args, name) is None]
+    if missing:
+        raise UsageError(
+            f"train also needs {', '.join(missing)}",
+            why="with flags it trains on files of its own, apart from the project",
+            fix=f"give them (example: {EXAMPLE}), or no flag at all to run the project's stage",
+        )
+    from yue.recipe.flags import recipe_from_flags
+    from yue.stages.train import summary
+
+    recipe = recipe_from_flags(args, *_SECTIONS)
+    outcome = _train(recipe, args.data_dir, args.output_dir, args.device or "auto")
+    done = summary(outcome, str(args.output_dir))
+    hint = f"yue generate --adapter {args.output_dir} makes songs with it"
+    print_summary("train", dataclasses.replace(done, next=hint))
+
+
+def _train(recipe: Recipe, data: Path, output: Path, device: str) -> Outcome:
+    """Train into one folder: the adapter, ``train.json`` and ``curves/``."""
+    from yue.errors import UsageError
+    from yue.files import atomic_folder
+    from yue.training.run import RunSetup, TrainingRun
+
+    ours = (output / "run.json").is_file() or not output.exists()
+    if not ours and not (output.is_dir() and not any(output.iterdir())):
+        raise UsageError(
+            f"{output} is there already and is no adapter of an earlier run",
+            why="the folder is replaced as a whole",
+            fix="give --output-dir a new folder",
+        )
+    output.absolute().parent.mkdir(parents=True, exist_ok=True)
+    setup = RunSetup(
+        model=recipe.model,
+        lora=recipe.lora,
+        train=recipe.train,
+        launch=recipe.launch,
+        logging=recipe.logging,
+        device=device,
+        base=Path(recipe.model.path),
+        tokens=data,
+        checkpoints=output.absolute().parent / ".yue" / "checkpoints",
+        scratch=output.absolute().parent,
+    )
+    with TrainingRun(setup) as training:
+        results = training.train()
+        with atomic_folder(output) as folder:
+            shutil.copytree(results.adapter, folder, dirs_exist_ok=True)
+            shutil.copytree(results.curves, folder / "curves")
+            shutil.copy(results.metrics, folder / "train.json")
+        shutil.rmtree(results.checkpoints, ignore_errors=True)
+    return results.outcome

@@ -1,0 +1,50 @@
+"""Stage ``train``: a LoRA adapter, by DeepSpeed."""
+
+from __future__ import annotations
+
+import shutil
+
+from yue.files import atomic_file, atomic_folder
+from yue.paths import Paths
+from yue.recipe.model import Recipe
+from yue.stages import StageSummary
+from yue.training.outcome import Outcome
+from yue.training.run import RunSetup, TrainingRun
+
+
+def main(recipe: Recipe, paths: Paths) -> StageSummary:
+    """Write ``work/adapter/``, ``metrics/train.json`` and ``metrics/plots/train/``."""
+    setup = RunSetup(
+        model=recipe.model,
+        lora=recipe.lora,
+        train=recipe.train,
+        launch=recipe.launch,
+        logging=recipe.logging,
+        device=recipe.runtime.device,
+        base=paths.root / recipe.model.path,
+        tokens=paths.tokens,
+        checkpoints=paths.side_store / "checkpoints",
+        scratch=paths.work,
+    )
+    with TrainingRun(setup) as run:
+        results = run.train()
+        with atomic_folder(paths.metrics / "plots" / "train") as folder:
+            shutil.copytree(results.curves, folder, dirs_exist_ok=True)
+        with atomic_file(paths.metrics / "train.json") as stream:
+            stream.write(results.metrics.read_bytes())
+        with atomic_folder(paths.adapter) as folder:
+            shutil.copytree(results.adapter, folder, dirs_exist_ok=True)
+        shutil.rmtree(results.checkpoints, ignore_errors=True)
+    return summary(results.outcome, str(paths.adapter.relative_to(paths.root)))
+
+
+def summary(outcome: Outcome, place: str) -> StageSummary:
+    """What a finished run says."""
+    valid = "" if outcome.valid_loss is None else f", held-out {outcome.valid_loss:.3f}"
+    loss = "-" if outcome.loss is None else f"{outcome.loss:.3f}"
+    return StageSummary(
+        made=f"the adapter in {place}: {outcome.step} steps, {outcome.tokens_seen:,} tokens, "
+        f"loss {loss}{valid}",
+        rejected="nothing",
+        next="dvc repro evaluate holds it against the base model; dvc plots show draws the curves",
+    )

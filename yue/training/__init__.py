@@ -1,0 +1,1 @@
+"""Training a LoRA adapter: the stage prepares a job, DeepSpeed's launcher starts the workers."""

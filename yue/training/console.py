@@ -1,0 +1,43 @@
+"""What the user sees of a run, line by line."""
+
+from __future__ import annotations
+
+from yue.training.launch import MARK
+from yue.training.tally import Losses
+
+
+def say(text: str) -> None:
+    """Show a line."""
+    print(f"{MARK}{text}", flush=True)
+
+
+def step_line(
+    step: int, steps: int, losses: Losses, *, rate: float, speed: float, seconds_left: float
+) -> str:
+    """The line of a logging step.
+
+    Args:
+        step: Optimizer steps done.
+        steps: All steps.
+        losses: Since the line before.
+        rate: Learning rate.
+        speed: Tokens a second.
+        seconds_left: Until the last step.
+    """
+    return (
+        f"  step {step}/{steps}  {losses_text(losses)}  lr {rate:.2e}  {speed:,.0f} tok/s  "
+        f"{duration(seconds_left)} left"
+    )
+
+
+def losses_text(losses: Losses) -> str:
+    """``loss 4.321 (vocal 4.100, instrumental 4.542)``."""
+    roles = ", ".join(f"{name} {loss:.3f}" for name, loss in losses.roles.items())
+    return f"loss {losses.mean:.3f} ({roles})" if losses.tokens else "loss - (nothing learnt)"
+
+
+def duration(seconds: float) -> str:
+    """``1:02:03``, or ``2:03`` below an hour."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

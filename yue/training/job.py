@@ -1,0 +1,112 @@
+"""What a training process is to do, as one file that the workers read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from yue.errors import TrainingError
+from yue.files import read_json, write_json
+from yue.recipe.model import Logging, Lora, Model, Train
+
+_NAME = "job.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that the workers need to know.
+
+    Attributes:
+        base: Folder of the base model, absolute.
+        tokens: Folder of ``train`` and, maybe, ``valid`` token files, absolute.
+        checkpoints: Folder of this run's checkpoints, absolute.
+        fingerprint: Digest of everything that defines the run.
+        device: "cpu" or "cuda".
+        zero_stage: DeepSpeed ZeRO, 0 to 3.
+        model: The recipe's section.
+        lora: The recipe's section.
+        train: The recipe's section.
+        logging: The recipe's section.
+    """
+
+    base: str
+    tokens: str
+    checkpoints: str
+    fingerprint: str
+    device: str
+    zero_stage: int
+    model: Model
+    lora: Lora
+    train: Train
+    logging: Logging
+
+
+@dataclass(frozen=True)
+class JobFolder:
+    """Where the stage and its workers meet.
+
+    Attributes:
+        root: The folder.
+    """
+
+    root: Path
+
+    @property
+    def adapter(self) -> Path:
+        """The finished adapter."""
+        return self.root / "adapter"
+
+    @property
+    def live(self) -> Path:
+        """DVCLive's folder; its curves are in ``plots/metrics``."""
+        return self.root / "live"
+
+    @property
+    def metrics(self) -> Path:
+        """``train.json``."""
+        return self.root / "train.json"
+
+    @property
+    def outcome(self) -> Path:
+        """Written last, by the first process: how the run ended."""
+        return self.root / "outcome.json"
+
+    def error(self, rank: int) -> Path:
+        """A process's error in the words for the user."""
+        return self.root / f"error-{rank:05d}.json"
+
+    def errors(self) -> list[Path]:
+        """The errors that there are, the first process's first."""
+        return sorted(self.root.glob("error-*.json"))
+
+
+def write_job(folder: JobFolder, job: Job) -> None:
+    """Write the job for the workers."""
+    write_json(folder.root / _NAME, asdict(job))
+
+
+def read_job(folder: JobFolder) -> Job:
+    """Read the job.
+
+    Raises:
+        YueError: The file is missing or damaged.
+    """
+    value = read_json(folder.root / _NAME)
+    sections: dict[str, type[Any]] = {
+        "model": Model,
+        "lora": Lora,
+        "train": Train,
+        "logging": Logging,
+    }
+    try:
+        typed = {name: kind(**_tuples(value.pop(name))) for name, kind in sections.items()}
+        return Job(**value, **typed)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise TrainingError(f"{folder.root / _NAME}: not a job ({error})") from error
+
+
+def _tuples(section: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in section.items()
+    }

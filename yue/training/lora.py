@@ -1,0 +1,76 @@
+"""The adapter: put into the base model, and written out as PEFT reads it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from yue.errors import TrainingError
+from yue.files import write_json
+from yue.recipe.model import Lora
+
+_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+def add_adapter(base: Any, lora: Lora, *, base_path: str, seed: int) -> Any:
+    """Freeze a base model and put LoRA layers into it.
+
+    Args:
+        base: The causal language model.
+        lora: The recipe's section.
+        base_path: The base model's path as the recipe has it, for whoever loads the adapter.
+        seed: Of the adapter's first weights.
+
+    Returns:
+        The PEFT model.
+
+    Raises:
+        TrainingError: A named layer is no layer of the blocks.
+    """
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    names = _TARGETS if lora.target_modules == "all-linear" else tuple(lora.target_modules)
+    if unknown := sorted(set(names) - set(_TARGETS)):
+        raise TrainingError(
+            f"lora.target_modules: no layer '{unknown[0]}' to adapt",
+            fix=f"choose from {', '.join(_TARGETS)}, or all-linear for all of them",
+        )
+    torch.manual_seed(seed)
+    config = LoraConfig(
+        task_type=TaskType.CAUSAL_LM,
+        base_model_name_or_path=base_path,
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        use_rslora=lora.rslora,
+        target_modules=sorted(names),
+    )
+    model = get_peft_model(base, config)
+    # PEFT sets the path that the weights were loaded from.
+    model.peft_config["default"].base_model_name_or_path = base_path
+    return model
+
+
+def write_adapter(model: Any, weights: dict[str, Tensor], folder: Path) -> None:
+    """Write a PEFT folder: ``adapter_config.json`` and ``adapter_model.safetensors``.
+
+    Args:
+        model: The PEFT model.
+        weights: The adapter's full weights by parameter name of ``model``.
+        folder: A folder to write into.
+    """
+    from peft import get_peft_model_state_dict
+    from safetensors.torch import save_file
+
+    state = get_peft_model_state_dict(model, state_dict=weights, save_embedding_layers=False)
+    tensors = {name: state[name].detach().cpu().contiguous() for name in sorted(state)}
+    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    config = dict(model.peft_config["default"].to_dict(), inference_mode=True)
+    # Sets have no order of their own; the same adapter is to be the same bytes.
+    plain = json.loads(json.dumps(config, default=lambda value: sorted(value), sort_keys=True))
+    plain["target_modules"] = sorted(plain["target_modules"])
+    write_json(folder / "adapter_config.json", plain)

@@ -1,0 +1,53 @@
+"""How a run ended, from the first worker to the stage."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from yue.files import read_json, write_json
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        finished: False where it was told to stop; its checkpoint is saved.
+        step: Optimizer steps done.
+        steps: Optimizer steps of the whole run.
+        resumed_from: The step that this run went on from, 0 from the start.
+        loss: Mean training loss since the line before the last, nats a token.
+        valid_loss: Last held-out loss, or None.
+        role_loss: Last training loss by role.
+        tokens_seen: Tokens read, over all steps.
+        learnt_tokens: Tokens that had a loss, over all steps.
+        wall_seconds: Time of all runs that led here, start-up included.
+        tokens_per_second: Of this run's steps, without validation and saving.
+        useful_tokens_per_second: The same, of tokens that had a loss.
+        peak_memory_bytes: Of the GPU's allocator, or of the process on a CPU; the largest process.
+    """
+
+    finished: bool
+    step: int
+    steps: int
+    resumed_from: int
+    loss: float | None
+    valid_loss: float | None
+    role_loss: dict[str, float]
+    tokens_seen: int
+    learnt_tokens: int
+    wall_seconds: float
+    tokens_per_second: float
+    useful_tokens_per_second: float
+    peak_memory_bytes: int
+
+
+def write_outcome(path: Path, outcome: Outcome) -> None:
+    """Write it, whole or not at all."""
+    write_json(path, asdict(outcome))
+
+
+def read_outcome(path: Path) -> Outcome:
+    """Read it."""
+    return Outcome(**read_json(path))

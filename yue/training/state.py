@@ -1,0 +1,52 @@
+"""How far a run has come: what a checkpoint keeps beside DeepSpeed's own state."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of the curves.
+
+    Attributes:
+        step: Optimizer steps done.
+        values: By name of the curve.
+    """
+
+    step: int
+    values: dict[str, float]
+
+
+@dataclass
+class RunState:
+    """Where a run is.
+
+    Attributes:
+        step: Optimizer steps done.
+        tokens_seen: Tokens read.
+        learnt_tokens: Tokens that had a loss.
+        seconds: Time of the runs before this one.
+        points: The curves so far.
+    """
+
+    step: int = 0
+    tokens_seen: int = 0
+    learnt_tokens: int = 0
+    seconds: float = 0.0
+    points: list[Point] = field(default_factory=list)
+
+    def last(self, name: str) -> float | None:
+        """The last value of a curve, or None."""
+        return next((p.values[name] for p in reversed(self.points) if name in p.values), None)
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+def state_of(value: dict[str, Any]) -> RunState:
+    """From JSON values."""
+    points = [Point(point["step"], point["values"]) for point in value["points"]]
+    return RunState(**{**value, "points": points})

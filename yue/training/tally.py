@@ -1,0 +1,59 @@
+"""Sums of losses by role, kept on the device and read rarely."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from yue.tokens.roles import Role
+from yue.training.world import World
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Mean losses in nats a token.
+
+    Attributes:
+        tokens: How many tokens they are means of.
+        mean: Over all tokens; NaN where there are none.
+        roles: By role, where there are tokens of it.
+    """
+
+    tokens: int
+    mean: float
+    roles: dict[str, float]
+
+
+class Tally:
+    """Adds up token losses by role.
+
+    Args:
+        device: Where the losses are.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        # Double: a sum of millions of losses in single precision loses the last ones.
+        self._sums = torch.zeros(len(Role), dtype=torch.float64, device=device)
+        self._counts = torch.zeros(len(Role), dtype=torch.float64, device=device)
+
+    def add(self, losses: Tensor, roles: Tensor) -> None:
+        """Add losses (M,) of tokens with roles (M,)."""
+        self._sums.index_add_(0, roles, losses.double())
+        self._counts.index_add_(0, roles, torch.ones_like(losses, dtype=torch.float64))
+
+    def take(self, world: World) -> Losses:
+        """The means over all processes since the last call; every process must call it."""
+        values = world.sum([*self._sums.tolist(), *self._counts.tolist()])
+        sums, counts = values[: len(Role)], values[len(Role) :]
+        self._sums.zero_()
+        self._counts.zero_()
+        tokens = sum(counts)
+        return Losses(
+            tokens=int(tokens),
+            mean=sum(sums) / tokens if tokens else float("nan"),
+            roles={
+                role.name.lower(): sums[role] / counts[role] for role in Role if counts[role] > 0
+            },
+        )

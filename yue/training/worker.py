@@ -1,0 +1,102 @@
+"""A training process, started by DeepSpeed's launcher: ``python -m yue.training.worker FOLDER``."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from yue.errors import YueError
+from yue.files import write_json
+from yue.training.job import Job, JobFolder, read_job
+from yue.training.stop import StopRequest
+
+if TYPE_CHECKING:
+    from yue.training.session import Session
+
+_STARTED = time.monotonic()
+
+
+def main() -> None:
+    """Do the job; an error for the user goes into the job's folder."""
+    folder = JobFolder(Path(sys.argv[1]))
+    stop = StopRequest()
+    stop.listen()
+    try:
+        _work(read_job(folder), folder, stop)
+    except YueError as error:
+        words = {"what": error.what, "why": error.why, "fix": error.fix}
+        write_json(folder.error(int(os.environ.get("RANK", "0"))), words)
+        _leave(1)
+    _leave(0)
+
+
+def _leave(code: int) -> None:
+    """End at once: the libraries' own teardown takes a second and may wait for dead processes."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _work(job: Job, folder: JobFolder, stop: StopRequest) -> None:
+    from yue.training.checkpoint import Checkpoints
+    from yue.training.console import say
+    from yue.training.engine import full_weights, start_distributed
+    from yue.training.live import open_curves
+    from yue.training.loop import Loop
+    from yue.training.lora import write_adapter
+    from yue.training.outcome import write_outcome
+    from yue.training.session import start_session
+    from yue.training.state import RunState
+
+    world = start_distributed(job.device)
+    checkpoints = Checkpoints(Path(job.checkpoints), world)
+    checkpoints.lock()
+    world.barrier()
+    session = start_session(job, world)
+    checkpoint = checkpoints.newest()
+    state = checkpoint.state if checkpoint else RunState()
+    if checkpoint:
+        checkpoints.load(session.engine, checkpoint)
+    curves = open_curves(job, folder.live, state.points) if world.first else None
+    if world.first:
+        say(_describe(session, state.step, time.monotonic() - _STARTED))
+    loop = Loop(session, checkpoints, curves, stop, state)
+    finished = loop.run()
+    peak = int(world.largest(_peak_memory(world.device)))
+    weights = full_weights(session.engine, session.objective.model)
+    if not world.first:
+        return
+    if curves:
+        curves.end()
+    if finished:
+        folder.adapter.mkdir()
+        write_adapter(session.objective.model, weights, folder.adapter)
+    write_outcome(folder.outcome, loop.outcome(finished=finished, peak_memory_bytes=peak))
+
+
+def _describe(session: Session, step: int, seconds: float) -> str:
+    train, size = session.train, session.world.size
+    start = f"going on from step {step}" if step else f"{session.learning:,} weights learn"
+    return (
+        f"  {start}: {session.schedule.steps} steps of {train.batch_size} x "
+        f"{train.context_length} tokens, {size} process{'es' if size > 1 else ''} on "
+        f"{session.world.device.type}, ZeRO {session.engine.zero_optimization_stage()}, "
+        f"{'' if session.valid else 'no held-out songs, '}ready in {seconds:.1f} s"
+    )
+
+
+def _peak_memory(device: Any) -> int:
+    """Bytes: of the GPU's allocator, or of this process."""
+    if device.type == "cuda":
+        import torch
+
+        return int(torch.cuda.max_memory_allocated(device))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+if __name__ == "__main__":
+    main()
