@@ -14,10 +14,9 @@ from yue.tokens.vocabulary import ROWS, CodecRange, codec_range
 CONTEXT = 1024
 
 
-@pytest.fixture(scope="session")
-def tokenizer_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def save_tokenizer(folder: Path) -> Path:
     """A byte-fallback BPE with the normaliser settings of YuE's."""
-    prefix = tmp_path_factory.mktemp("tokenizer") / "tokenizer"
+    prefix = folder / "tokenizer"
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(["[verse] [chorus] la di da", "Generate music segment by segment"]),
         model_prefix=str(prefix),
@@ -30,6 +29,11 @@ def tokenizer_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         minloglevel=2,
     )
     return prefix.with_suffix(".model")
+
+
+@pytest.fixture(scope="session")
+def tokenizer_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tokenizer(tmp_path_factory.mktemp("tokenizer"))
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 _RESAMPLES = 2000
 _SEED = 0
+_BLOCK = 1_000_000  # songs
 
 
 def interval(
@@ -24,9 +25,10 @@ def interval(
     """
     generator = np.random.default_rng(_SEED)
     songs = len(sums)
-    means = np.empty(_RESAMPLES)
-    for number in range(_RESAMPLES):
-        drawn = generator.integers(0, songs, songs)
-        means[number] = sums[drawn].sum() / tokens[drawn].sum()
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    block = max(1, _BLOCK // songs)  # resamples drawn at once
+    means = []
+    for first in range(0, _RESAMPLES, block):
+        drawn = generator.integers(0, songs, (min(block, _RESAMPLES - first), songs))
+        means.append(sums[drawn].sum(1) / tokens[drawn].sum(1))
+    low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
