@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from tests.audio.conftest import RATE, convert_settings, music
 from yue.audio.activity import singing_spans
