@@ -75,14 +75,14 @@ def results(tmp_path: Path) -> Paths:
     paths = Paths(tmp_path)
     write_evaluation(paths.metrics / "eval.json")
     write_json(paths.metrics / "train.json", {"loss": 3.1, "steps": 40, "tokens_per_second": 900.5})
-    plots = paths.metrics / "plots" / "train" / "plots" / "metrics"
+    plots = paths.metrics / "plots" / "train"
     curve = "step\t{0}\n5\t4.0\n10\t3.5\n15\t3.2\n"
     write_text(plots / "loss.tsv", curve.format("loss"))
     write_text(plots / "valid_loss.tsv", curve.format("valid_loss"))
-    write_text(plots / "role_loss" / "vocal.tsv", curve.format("vocal"))
+    write_text(plots / "valid_loss_vocal.tsv", curve.format("valid_loss_vocal"))
     write_text(
-        paths.metrics / "plots" / "eval" / "by_position.csv",
-        "model,role,position,loss\nbase,vocal,0,4.1\nbase,vocal,1,3.9\ntuned,vocal,0,3.1\n",
+        paths.metrics / "plots" / "eval" / "position_vocal.csv",
+        "position,tokens,base,tuned\n0,20,4.1,3.1\n512,20,3.9,2.9\n",
     )
     write_json(paths.adapter / "run.json", {"recipe": "abc", "versions": {"torch": "2.11"}})
     write_json(paths.data_report, {"songs": 9, "rejected": [], "warnings": []})

@@ -12,10 +12,10 @@ from yue.report.facts import read_facts
 
 def test_curves_and_tables_are_found_by_name(results: Paths) -> None:
     facts = read_facts(results)
-    assert set(facts.curves) == {"loss", "valid_loss", "role_loss/vocal"}
+    assert set(facts.curves) == {"loss", "valid_loss", "valid_loss_vocal"}
     assert facts.curves["loss"].steps == (5.0, 10.0, 15.0)
     assert facts.curves["loss"].values == (4.0, 3.5, 3.2)
-    assert facts.tables["by_position"].header == ("model", "role", "position", "loss")
+    assert facts.tables["position_vocal"].numbers("tuned") == [3.1, 2.9]
     assert facts.evaluation.tuned["vocal"].loss == 3.0
 
 

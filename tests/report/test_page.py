@@ -68,6 +68,11 @@ def test_every_song_model_and_track_has_a_player(page: str) -> None:
         assert page.count(f"<h4>{title}</h4>") == 2
 
 
+def test_each_kind_of_curve_is_drawn(page: str) -> None:
+    assert page.count('<svg class="chart"') == 3  # losses, per track, by position; no learning rate
+    assert page.count("dashed") >= 1
+
+
 def test_lyrics_never_become_markup(page: str) -> None:
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page

@@ -78,6 +78,11 @@ class Table:
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
+    def numbers(self, column: str) -> list[float]:
+        """A column as numbers."""
+        place = self.header.index(column)
+        return [float(row[place]) for row in self.rows]
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -167,15 +172,8 @@ def read_curves(folder: Path) -> dict[str, Series]:
         step = rows[0].index("step")
         points = [(float(row[step]), float(row[-1])) for row in rows[1:]]
         steps, values = zip(*points, strict=True)
-        curves[_curve_name(path)] = Series(_curve_name(path), steps, values)
+        curves[path.stem] = Series(path.stem, steps, values)
     return curves
-
-
-def _curve_name(path: Path) -> str:
-    """``loss``, or ``role_loss/vocal`` for a file below a folder of its own."""
-    below = path.with_suffix("").parts
-    start = below.index("metrics", -4) + 1 if "metrics" in below[-4:-1] else len(below) - 1
-    return "/".join(below[start:])
 
 
 def read_tables(folder: Path) -> dict[str, Table]:

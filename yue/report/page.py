@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 
 from yue.generation.records import MODELS, TRACKS, Sample
 from yue.report.chart import Line, line_chart
-from yue.report.facts import Facts, Series, Table
+from yue.report.facts import Facts
 from yue.report.sound import Sound, load_sound
 from yue.report.tokens import DocumentView
 from yue.report.verdict import judge
@@ -113,73 +113,55 @@ def _songs(samples: Sequence[Sample], folder: Path, progress: Callable[[], None]
 
 
 def charts(facts: Facts) -> list[str]:
-    """The curves that are there: loss with the base as a line, per track, learning rate."""
+    """The charts for which there is data."""
     found = [
-        _loss_chart(facts),
-        _track_chart(facts),
-        _table_chart(facts.tables.get("by_position")),
-        _single(facts.curves.get("lr"), "Learning rate", "learning rate"),
+        _curves_chart(
+            facts,
+            "Loss by optimizer step",
+            (("loss", "all"), ("valid_loss", "held")),
+        ),
+        _curves_chart(
+            facts,
+            "Held-out loss per track by optimizer step (step 0 is the base model)",
+            (("valid_loss_vocal", "vocal"), ("valid_loss_instrumental", "instrumental")),
+        ),
+        _position_chart(facts),
+        _curves_chart(facts, "Learning rate", (("learning_rate", "all"),), y_label=""),
     ]
     return [chart for chart in found if chart]
 
 
-def _points(series: Series) -> tuple[tuple[float, float], ...]:
-    return tuple(zip(series.steps, series.values, strict=True))
-
-
-def _loss_chart(facts: Facts) -> str:
+def _curves_chart(
+    facts: Facts,
+    title: str,
+    curves: Sequence[tuple[str, str]],
+    y_label: str = "nats a token",
+) -> str:
+    """A chart of those training curves (name, style) that are there."""
     lines = []
-    for key, name, style in (("loss", "training", "all"), ("valid_loss", "held-out", "held")):
-        if key in facts.curves:
-            lines.append(Line(name, _points(facts.curves[key]), style))
-    return line_chart(
-        lines, title="Loss by optimizer step", x_label="optimizer step", y_label="nats a token"
-    )
+    for name, style in curves:
+        series = facts.curves.get(name)
+        if series is not None:
+            points = tuple(zip(series.steps, series.values, strict=True))
+            lines.append(Line(name, points, style))
+    return line_chart(lines, title=title, x_label="optimizer step", y_label=y_label)
 
 
-def _track_chart(facts: Facts) -> str:
+def _position_chart(facts: Facts) -> str:
+    """Loss by place in the song, for both tracks and both models."""
     lines = []
     for track in ("vocal", "instrumental"):
-        curve = facts.curves.get(f"role_loss/{track}")
-        if curve is None:
+        table = facts.tables.get(f"position_{track}")
+        if table is None:
             continue
-        lines.append(Line(track, _points(curve), track))
-        base = facts.evaluation.base.get(track)
-        if base is not None:
-            ends = ((curve.steps[0], base.loss), (curve.steps[-1], base.loss))
-            lines.append(Line(f"{track}, base, held-out", ends, track, dashed=True))
-    return line_chart(
-        lines,
-        title="Loss per track (dashed: the base model on held-out songs)",
-        x_label="optimizer step",
-        y_label="nats a token",
-    )
-
-
-def _single(series: Series | None, title: str, label: str) -> str:
-    lines = [] if series is None else [Line(series.name, _points(series), "all")]
-    return line_chart(lines, title=title, x_label="optimizer step", y_label=label)
-
-
-def _table_chart(table: Table | None) -> str:
-    """Loss by place in the song, one line a model and track."""
-    wanted = ("model", "role", "position", "loss")
-    if table is None or not set(wanted) <= set(table.header):
-        return ""
-    columns = [table.header.index(name) for name in wanted]
-    points: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for row in table.rows:
-        model, role, position, loss = (row[column] for column in columns)
-        if role in ("vocal", "instrumental"):
-            points.setdefault((model, role), []).append((float(position), float(loss)))
-    lines = [
-        Line(f"{role}, {model}", tuple(sorted(found)), role, dashed=model == "base")
-        for (model, role), found in points.items()
-    ]
+        for model in ("base", "tuned"):
+            points = tuple(zip(table.numbers(table.header[0]), table.numbers(model), strict=True))
+            if points:
+                lines.append(Line(f"{track}, {model}", points, track, dashed=model == "base"))
     return line_chart(
         lines,
         title="Held-out loss by place in the song (dashed: base)",
-        x_label="position",
+        x_label="tokens from the start",
         y_label="nats a token",
     )
 
