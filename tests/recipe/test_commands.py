@@ -258,8 +258,7 @@ def test_recipe_verbs_are_quick_and_import_no_torch(project: Path, words: list[s
         "bad = {'torch', 'numpy', 'dvc', 'transformers'} & set(sys.modules)\n"
         "assert not bad, bad"
     )
-    times = []
-    for _ in range(3):  # the machine may be busy: the best of three
+    for _ in range(3):  # the machine may be busy
         start = time.monotonic()
         subprocess.run(
             [sys.executable, "-c", code],
@@ -268,5 +267,7 @@ def test_recipe_verbs_are_quick_and_import_no_torch(project: Path, words: list[s
             check=True,
             capture_output=True,
         )
-        times.append(time.monotonic() - start)
-    assert min(times) < 2  # seconds; 0.4 on a quiet machine
+        seconds = time.monotonic() - start
+        if seconds < 1:  # about 0.4 on a quiet machine
+            return
+    pytest.fail(f"{' '.join(words)} takes {seconds:.1f} s")
