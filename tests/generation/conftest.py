@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sentencepiece
 import torch
 
+from yue.codecs.melrvq_fit import fit
 from yue.tokens.text import TextTokenizer
 from yue.tokens.vocabulary import ROWS, CodecRange, codec_range
 
 CONTEXT = 1024
+
+# Tiny tensors: threads cost more than they do, all the more where test processes share the cores.
+torch.set_num_threads(1)
 
 
 def save_tokenizer(folder: Path) -> Path:
@@ -78,6 +83,18 @@ def save_adapter(base: Path, folder: Path) -> Path:
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.3)
     tuned.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def codec_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded codec, fitted to a few seconds of tones; it has fewer codes than its ids."""
+    time = np.arange(6 * 16_000) / 16_000
+    notes = np.repeat([220.0, 330.0, 440.0, 550.0, 660.0, 880.0], 16_000)
+    noise = np.random.default_rng(0).normal(0, 0.01, time.size)
+    track = (0.3 * np.sin(2 * np.pi * notes * time) * (1 - time % 1) + noise).astype(np.float32)
+    folder = tmp_path_factory.mktemp("codec") / "melrvq"
+    fit([track], codebooks=2, codebook_size=32).save(folder)
     return folder
 
 

@@ -70,7 +70,7 @@ def whole_vocabulary_reference(
 
 def whole_logits(model: LlamaForCausalLM, ids: list[int]) -> torch.Tensor:
     with torch.inference_mode():
-        return model(torch.tensor([ids])).logits[0, -1].to(torch.float64)
+        return model(torch.tensor([ids]), logits_to_keep=1).logits[0, -1].to(torch.float64)
 
 
 def all_ids(song: SongPrompt, sections: list[SectionCodes], codec: CodecRange) -> list[int]:
@@ -119,7 +119,7 @@ def test_every_section_is_there_and_within_its_limits(
         assert section.vocal.size == section.instrumental.size
         assert section.vocal.min() >= 0
         assert section.instrumental.max() < codec.codebook_size
-        assert section.ended == (section.vocal.size < 7) or section.vocal.size == 7
+        assert section.ended or section.vocal.size == 7
 
 
 def test_a_song_does_not_depend_on_the_batch(
@@ -153,32 +153,36 @@ def test_a_seed_names_a_song(model: LlamaForCausalLM, song: SongPrompt, codec: C
 
 
 def test_a_long_song_keeps_its_head_and_its_latest_sections(
-    model: LlamaForCausalLM, tokenizer: TextTokenizer, codec: CodecRange
+    model: LlamaForCausalLM,
+    tokenizer: TextTokenizer,
+    codec: CodecRange,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Past the context, the ids are those of a fresh model that reads head and last sections."""
-    texts = tuple(f"[verse {n}]\nla\n\n" for n in range(8))
+    texts = tuple(f"[verse {n}]\nla\n\n" for n in range(6))
     song = song_prompt(tokenizer, codec, genres="x", line_contents=texts, sections=None, seed=1)
-    limits = SectionLimits(70, 70)
-    context = model.config.max_position_embeddings
+    frames = 10
+    length = len(song.openings[0].before) + 2 * frames + len(song.openings[0].after)
+    context = len(song.head) + 3 * length + length // 2
+    monkeypatch.setattr(model.config, "max_position_embeddings", context)
     greedy = Sampling(temperature=0.0, repetition_penalty=1.2)
+    limits = SectionLimits(frames, frames)
     sections = Stage1(model, codec, greedy).generate([song], [limits])[0]
-    assert len(all_ids(song, sections, codec)) > context
     tokens = [
         all_ids_of(opening, section, codec)
         for opening, section in zip(song.openings, sections, strict=True)
     ]
     opening = song.openings[-1]
-    kept = tokens[:-1]
-    while len(song.head) + sum(map(len, kept)) + len(opening.before) + 140 > context:
-        kept = kept[1:]
-    assert 0 < len(kept) < 7
-    ids = [*song.head.tolist(), *(t for section in kept for t in section), *opening.before.tolist()]
-    logits = whole_logits(model, ids)
-    heard = {int(c) for s in sections[:-1] for lane in (s.vocal, s.instrumental) for c in lane}
-    seen = torch.tensor([[c in heard for c in range(codec.codebook_size)]])
-    codes = logits[None, codec.offset : codec.offset + codec.codebook_size]
-    first = sample(codes, seen, torch.zeros(1, dtype=torch.float64), greedy)
-    assert int(first) == int(sections[-1].vocal[0])
+    ids = [*song.head.tolist(), *tokens[-3], *tokens[-2], *opening.before.tolist()]
+    assert len(ids) + 2 * frames <= context < len(ids) + len(tokens[-4]) + 2 * frames
+    seen = {int(c) for s in sections[:-1] for lane in (s.vocal, s.instrumental) for c in lane}
+    for code in np.stack([sections[-1].vocal, sections[-1].instrumental], axis=1).ravel():
+        logits = whole_logits(model, ids)[codec.offset : codec.offset + codec.codebook_size]
+        heard = torch.tensor([[c in seen for c in range(codec.codebook_size)]])
+        expected = int(sample(logits[None], heard, torch.zeros(1, dtype=torch.float64), greedy))
+        assert expected == int(code)
+        ids.append(codec.offset + expected)
+        seen.add(expected)
 
 
 def all_ids_of(opening: object, section: SectionCodes, codec: CodecRange) -> list[int]:
@@ -213,24 +217,29 @@ def test_the_stream_reads_ragged_chunks_as_single_rows(
         assert torch.allclose(logits[row], expected, atol=1e-4)
 
 
-def test_the_end_may_not_split_a_frame(
-    model: LlamaForCausalLM, song: SongPrompt, codec: CodecRange
+@pytest.mark.parametrize(("wish", "frames", "ended"), [(1e3, 3, True), (-1e3, 7, False)])
+def test_a_model_that_always_or_never_wants_to_end_meets_the_limits(
+    model: LlamaForCausalLM,
+    song: SongPrompt,
+    codec: CodecRange,
+    monkeypatch: pytest.MonkeyPatch,
+    wish: float,
+    frames: int,
+    ended: bool,
 ) -> None:
-    """A model that wants to end at every step ends at the first step that is allowed."""
-    eager = LlamaForCausalLM(model.config)
-    eager.load_state_dict(model.state_dict())
-    with torch.no_grad():
-        eager.lm_head.weight[EOA] = 0
-        eager.lm_head.weight[codec.offset : codec.offset + codec.codebook_size] = 0
-    limits = SectionLimits(3, 50)
-    sections = Stage1(eager, codec, Sampling(top_k=1, temperature=0.0)).generate([song], [limits])
-    assert [s.vocal.size for s in sections[0]] == [50] * 3  # ties go to the lower index: a code
-    with torch.no_grad():
-        hidden = eager.model(torch.tensor([song.head.tolist()])).last_hidden_state[0, -1]
-        eager.lm_head.weight[codec.offset : codec.offset + codec.codebook_size] = -1e3 * hidden
-        eager.model.norm.weight *= hidden.sign().clamp_min(0)
-    sizes = [s.vocal.size for s in Stage1(eager, codec, HOW).generate([song], [limits])[0]]
-    assert all(size >= 3 for size in sizes)
+    """The end comes after whole frames, neither too early nor too late."""
+    original = SlicedHead.__call__
+
+    def wishing(self: SlicedHead, hidden: torch.Tensor) -> torch.Tensor:
+        logits = original(self, hidden)
+        logits[:, -1] = wish
+        return logits
+
+    monkeypatch.setattr(SlicedHead, "__call__", wishing)
+    sections = Stage1(model, codec, HOW).generate([song], [SectionLimits(3, 7)])[0]
+    assert [section.vocal.size for section in sections] == [frames] * len(LYRICS)
+    assert [section.instrumental.size for section in sections] == [frames] * len(LYRICS)
+    assert [section.ended for section in sections] == [ended] * len(LYRICS)
 
 
 def test_adjacent_sections_share_one_cache(
@@ -247,6 +256,7 @@ def test_adjacent_sections_share_one_cache(
     monkeypatch.setattr(Stream, "read", counting)
     sections = Stage1(model, codec, HOW).generate([song], [SectionLimits(2, 6)])[0]
     ids = all_ids(song, sections, codec)
+    # What ends the last section is never read; nor is its last code, unless the model ended it.
     unread = len(song.openings[-1].after) + (0 if sections[-1].ended else 1)
     assert sum(read) == len(ids) - unread
     assert all(a >= 1 for a, _ in pairwise(read))

@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--codec-type", choices=CODECS, help="the codec of the model's codes")
     parser.add_argument("--codec-path", type=Path, metavar="PATH", help="the codec's weights")
     parser.add_argument("--tokenizer", type=Path, metavar="FILE", help="a SentencePiece model")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), help="where to run (default: auto)"
+    )
     parser.add_argument(
         "--dtype",
         choices=("float32", "bfloat16"),
@@ -43,15 +45,20 @@ def run(args: argparse.Namespace) -> None:
     from yue.commands.project import run_stage
     from yue.errors import UsageError
 
-    given = [name for name in _NEEDED if getattr(args, name) is not None]
-    if not given:
+    known = {"verb", "debug", "recipe_flags"}
+    if all(value is None for name, value in vars(args).items() if name not in known):
         run_stage("generate")
         return
-    if len(given) < len(_NEEDED):
-        missing = [f"--{name.replace('_', '-')}" for name in _NEEDED if name not in given]
+    missing = [f"--{name.replace('_', '-')}" for name in _NEEDED if getattr(args, name) is None]
+    if missing:
         raise UsageError(
-            f"without a project, generate also needs {', '.join(missing)}",
-            fix=f"example: {EXAMPLE}",
+            f"generate also needs {', '.join(missing)}",
+            why="with flags it makes a song of its own, apart from the project",
+            fix=f"give them (example: {EXAMPLE}), or no flag at all to run the project's stage",
+        )
+    if args.prompts is not None:
+        raise UsageError(
+            "--prompts counts the songs of a project", why="--lyrics is one song", fix="leave it out"
         )
     _generate(args)
 
@@ -68,7 +75,7 @@ def _generate(args: argparse.Namespace) -> None:
     how = recipe_from_flags(args, "generate").generate
     _check_output(args.output_dir)
     source = lyrics_source(args.lyrics, args.genres)
-    device = pick_device(args.device)
+    device = pick_device(args.device or "auto")
     setup = Setup(
         base=args.model,
         adapter=args.adapter,
