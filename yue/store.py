@@ -42,19 +42,37 @@ class Store:
         Returns:
             False if there is no such entry or it is damaged; nothing is left in ``folder`` then.
         """
-        entry = self._entry(key)
-        names = _intact_files(entry)
-        if names is None:
+        entry = self.find(key)
+        if entry is None:
             return False
         folder.mkdir(parents=True, exist_ok=True)
+        names = [path.name for path in entry.iterdir() if path.name != _MANIFEST]
         try:
             for name in names:
-                self._place(entry / name, folder / name)
+                self.place(entry / name, folder / name)
         except FileNotFoundError:  # somebody is deleting the store
             for name in names:
                 (folder / name).unlink(missing_ok=True)
             return False
         return True
+
+    def find(self, key: str) -> Path | None:
+        """The folder of an intact entry, only to be read; None if there is none."""
+        entry = self._entry(key)
+        return entry if _is_intact(entry) else None
+
+    def place(self, source: Path, target: Path) -> None:
+        """Make ``target`` a new file with the bytes of ``source``: reflink, hard link or copy."""
+        target.unlink(missing_ok=True)
+        self._reflinks = self._reflinks and _reflink(source, target)
+        if self._reflinks:
+            return
+        try:
+            os.link(source, target)
+        except FileNotFoundError:
+            raise
+        except OSError:  # another file system, too many links, or no links at all
+            shutil.copyfile(source, target)
 
     def add(self, key: str, folder: Path) -> None:
         """Adopt the regular files of a flat folder as the entry ``key``.
@@ -69,7 +87,7 @@ class Store:
             new.mkdir()
             files = sorted(path for path in folder.iterdir() if path.is_file())
             for path in files:
-                self._place(path, new / path.name)
+                self.place(path, new / path.name)
                 (new / path.name).chmod(_READ_ONLY)
                 _flush(new / path.name)
             manifest = new / _MANIFEST
@@ -77,7 +95,7 @@ class Store:
             _flush(manifest)
             attempts = itertools.count()
             while not _adopt(new, entry):
-                if _intact_files(entry) is not None:
+                if _is_intact(entry):
                     return
                 with contextlib.suppress(FileNotFoundError):  # another process may repair it first
                     entry.rename(temporary / f"damaged-{next(attempts)}")
@@ -97,30 +115,14 @@ class Store:
             raise ValueError(f"not a digest: {key!r}")
         return self.root / key[:2] / key
 
-    def _place(self, source: Path, target: Path) -> None:
-        """Make ``target`` a new file with the bytes of ``source``: reflink, hard link or copy."""
-        target.unlink(missing_ok=True)
-        self._reflinks = self._reflinks and _reflink(source, target)
-        if self._reflinks:
-            return
-        try:
-            os.link(source, target)
-        except FileNotFoundError:
-            raise
-        except OSError:  # another file system, too many links, or no links at all
-            shutil.copyfile(source, target)
 
-
-def _intact_files(entry: Path) -> list[str] | None:
-    """An entry's file names, or None if a file is missing or has another size than recorded."""
+def _is_intact(entry: Path) -> bool:
+    """Whether an entry is there and every file has the size that was recorded."""
     try:
         sizes = json.loads((entry / _MANIFEST).read_bytes())
-        for name, size in sizes.items():
-            if (entry / name).stat().st_size != size:
-                return None
+        return all((entry / name).stat().st_size == size for name, size in sizes.items())
     except (OSError, ValueError, AttributeError):
-        return None
-    return list(sizes)
+        return False
 
 
 def _adopt(new: Path, entry: Path) -> bool:

@@ -73,14 +73,13 @@ def convert_folder(
     jobs, rejected = _jobs(discovery.songs, songs_dir, settings, store)
     rejected += discovery.rejected
     entries = Store(store)
-    with entries.scratch() as scratch:
-        done = finish(jobs, _run, store=entries, scratch=scratch, workers=workers, label="convert")
-        tracks = [
-            track
-            for job in jobs
-            if job.song_id in done.folders
-            for track in _adopt(job, done.folders[job.song_id], folder, prefix)
-        ]
+    done = finish(jobs, _run, store=entries, workers=workers, label="convert")
+    tracks = [
+        track
+        for job in jobs
+        if job.song_id in done.folders
+        for track in _adopt(job, entries, done.folders[job.song_id], folder, prefix)
+    ]
     rejected += done.failed.values()
     return Converted(
         tracks=tuple(tracks),
@@ -131,13 +130,13 @@ def _run(job: _Job) -> Rejected | None:
     return None
 
 
-def _adopt(job: _Job, entry: Path, folder: Path, prefix: str) -> list[Track]:
-    """Move a song's files from its store entry to the output; its rows with all they need."""
+def _adopt(job: _Job, store: Store, entry: Path, folder: Path, prefix: str) -> list[Track]:
+    """Put a song's files from its store entry into the output; its rows with all they need."""
     tracks = []
     for row in read_tracks(entry / ROWS):
         song_id = job.song_id + row.song_id
         name = f"{safe_name(song_id)}.{row.role}.npy"
-        (entry / row.path).rename(folder / name)
+        store.place(entry / row.path, folder / name)
         tracks.append(
             replace(
                 row,

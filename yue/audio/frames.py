@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -32,5 +33,11 @@ def block_ranges(start: int, end: int, sample_rate: int) -> Iterator[tuple[int, 
 def frame_peaks(block: Samples, sample_rate: int) -> Samples:
     """The largest absolute sample of every frame of a block; the last frame may be short."""
     frame = frame_samples(sample_rate)
-    levels = np.abs(block).max(axis=1)
+    levels = functools.reduce(np.maximum, np.abs(block).T)  # faster than a reduction of short rows
     return np.maximum.reduceat(levels, np.arange(0, len(levels), frame))
+
+
+def downmix(block: Samples) -> Samples:
+    """The mean of a block's channels, (samples, 1)."""
+    total: Samples = functools.reduce(np.add, block.T)
+    return (total / np.float32(block.shape[1]))[:, None]

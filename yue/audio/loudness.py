@@ -20,6 +20,7 @@ _HOPS_IN_BLOCK = 4  # a gating block is 400 ms; blocks start every 100 ms
 _ABSOLUTE_GATE = -70.0  # LUFS
 _RELATIVE_GATE = -10.0  # LU
 _OFFSET = -0.691  # LU: 997 Hz at full scale, on one channel, measures -3.01 LUFS
+_FFT_STEP = 1024  # sizes that are multiples of this have small factors: fast, and hardly padded
 _MEMORY = 0.25  # seconds after which the weighting filter has forgotten everything (-500 dB)
 
 
@@ -40,7 +41,7 @@ class LoudnessMeter:
     def push(self, block: Samples) -> None:
         """Take a block (samples, channels); all but the last are a multiple of 100 ms long."""
         signal = np.concatenate([self._memory, block])
-        size = 1 << (len(signal) - 1).bit_length()
+        size = -(-len(signal) // _FFT_STEP) * _FFT_STEP
         response = _k_weighting(self._rate, size)[:, None]
         weighted = np.fft.irfft(np.fft.rfft(signal, size, axis=0) * response, size, axis=0)
         power = np.square(weighted[len(self._memory) : len(signal)]).sum(axis=1)

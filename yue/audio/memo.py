@@ -35,7 +35,7 @@ class Finished:
     """What became of the jobs.
 
     Attributes:
-        folders: Song to a folder with the files of its entry, to be moved from.
+        folders: Song to the folder of its entry in the store, only to be read.
         failed: Song to why it was left out.
         reused: How many of the songs came from the store.
     """
@@ -50,31 +50,33 @@ def finish(
     work: Callable[[_Job], Rejected | None],
     *,
     store: Store,
-    scratch: Path,
     workers: int,
     label: str,
 ) -> Finished:
-    """Have every job's entry in the store, and its files in a folder of their own.
+    """Have every job's entry in the store.
 
     Args:
         jobs: One for each song; the first are started first.
         work: Run in a worker for a job that has no entry: adds it, or says why there is none.
         store: The store.
-        scratch: An empty folder on the store's file system.
         workers: Processes; 0 is one for each core.
         label: What the progress line says.
     """
-    folders = {job.song_id: scratch / str(number) for number, job in enumerate(jobs)}
-    absent = [job for job in jobs if not store.restore(job.key, folders[job.song_id])]
-    outcomes = map_songs(work, absent, workers=workers, label=label)
+    folders = {job.song_id: entry for job in jobs if (entry := store.find(job.key)) is not None}
+    absent = [job for job in jobs if job.song_id not in folders]
+    reused = len(folders)
     failed = {}
-    for job, outcome in zip(absent, outcomes, strict=True):
+    for job, outcome in zip(
+        absent, map_songs(work, absent, workers=workers, label=label), strict=True
+    ):
+        entry = store.find(job.key)
         if outcome is not None:
             failed[job.song_id] = outcome
-            del folders[job.song_id]
-        elif not store.restore(job.key, folders[job.song_id]):
+        elif entry is not None:
+            folders[job.song_id] = entry
+        else:
             raise AudioError(
                 f"{store.root}: the entry of song '{job.song_id}' has vanished",
                 fix="run again, and let nothing delete the store meanwhile",
             )
-    return Finished(folders, failed, len(jobs) - len(absent))
+    return Finished(folders, failed, reused)

@@ -74,13 +74,12 @@ def separate_tracks(
     """
     jobs = _jobs(tracks, base, settings, store)
     entries = Store(store)
-    with entries.scratch() as scratch:
-        done = finish(jobs, _run, store=entries, scratch=scratch, workers=workers, label="separate")
-        songs = [
-            _adopt(job, done.folders[job.song_id], folder, prefix)
-            for job in jobs
-            if job.song_id in done.folders
-        ]
+    done = finish(jobs, _run, store=entries, workers=workers, label="separate")
+    songs = [
+        _adopt(job, entries, done.folders[job.song_id], folder, prefix)
+        for job in jobs
+        if job.song_id in done.folders
+    ]
     return Separated(
         songs=tuple(songs),
         rejected=tuple(sorted(done.failed.values(), key=lambda entry: entry.what)),
@@ -124,15 +123,15 @@ def _derived(pair: Pair) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     return pair.vocal if pair.derived == VOCAL else pair.instrumental
 
 
-def _adopt(job: _Job, entry: Path, folder: Path, prefix: str) -> Stems:
-    """Move what was made for a song from its store entry to the output; its row."""
+def _adopt(job: _Job, store: Store, entry: Path, folder: Path, prefix: str) -> Stems:
+    """Put what was made for a song from its store entry into the output; its row."""
     result = read_json(entry / _RESULT)
     paths = {role: track.path for role, track in job.tracks.items()}
     if result["kind"] == INSTRUMENTAL:
         paths.setdefault(INSTRUMENTAL, paths.get(MIXTURE, ""))
     if result["derived"] is not None:
         name = f"{safe_name(job.song_id)}.{result['derived']}.npy"
-        (entry / _DERIVED).rename(folder / name)
+        store.place(entry / _DERIVED, folder / name)
         paths[result["derived"]] = f"{prefix}/{name}"
     track = next(iter(job.tracks.values()))
     sung = sum(end - start for start, end in result["singing"])

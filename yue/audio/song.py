@@ -16,7 +16,7 @@ from typing import IO
 import numpy as np
 
 from yue.audio.decode import Samples, open_audio
-from yue.audio.frames import block_ranges, frame_peaks, frame_samples
+from yue.audio.frames import block_ranges, downmix, frame_peaks, frame_samples
 from yue.audio.loudness import LoudnessMeter, song_gain
 from yue.audio.measure import Meter, clipped, decibels
 from yue.audio.resample import make_resampler
@@ -109,7 +109,7 @@ def _decode(path: Path, name: str, settings: Convert, scratch: Path) -> _Decoded
         for block in audio.blocks():
             at_full_scale += clipped(block)
             values += block.size
-            mixed = block.mean(axis=1, keepdims=True) if settings.mono else block
+            mixed = downmix(block) if settings.mono else block
             length += _append(out, resampler.push(mixed))
         length += _append(out, resampler.finish())
     return _Decoded(scratch, length, channels, at_full_scale / values)
