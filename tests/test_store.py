@@ -157,3 +157,16 @@ def test_many_may_add_the_same_at_once(tmp_path: Path) -> None:
         counts = list(pool.map(_add_often, [tmp_path / "store"] * 4, folders))
     assert counts == [2, 2, 2, 2]
     assert not list((tmp_path / "store").glob(".tmp-*"))
+
+
+def test_what_a_killed_process_left_is_swept_away_after_a_day(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    store.sweep()
+    with store.scratch() as running:
+        old = fill(store.root / ".tmp-killed", raw=b"1")
+        os.utime(old, (0, 0))
+        store.add(KEY, fill(tmp_path / "made", x=b"123"))
+        store.sweep()
+        assert running.is_dir()
+        assert not old.exists()
+    assert store.find(KEY) is not None

@@ -15,12 +15,15 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 _MANIFEST = ".manifest.json"
 _FICLONE = 0x40049409  # Linux: share the blocks of another file, copied on write
 _READ_ONLY = 0o444
+_SCRATCH = ".tmp-"
+_ABANDONED = 24 * 3600  # seconds
 
 
 class Store:
@@ -104,11 +107,18 @@ class Store:
     def scratch(self) -> Iterator[Path]:
         """A temporary folder on the store's own file system, removed at the end."""
         self.root.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=self.root))
+        temporary = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=self.root))
         try:
             yield temporary
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Remove the scratch folders of killed processes, a day after they were last touched."""
+        for folder in self.root.glob(f"{_SCRATCH}*"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - folder.stat().st_mtime > _ABANDONED:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def _entry(self, key: str) -> Path:
         if not key.isalnum():

@@ -45,10 +45,10 @@ def test_the_minimum_requirements_of_ebu_tech_3341() -> None:
     rate = 48_000
     assert measure(sine(20, -23, rate, 2), rate) == pytest.approx(-23, abs=0.1)
     assert measure(sine(20, -33, rate, 2), rate) == pytest.approx(-33, abs=0.1)
-    levels = [(10, -36), (60, -23), (10, -36)]  # case 3: the relative gate
+    levels = [(10, -36), (30, -23), (10, -36)]  # case 3: the relative gate
     programme = np.concatenate([sine(*level, rate, 2) for level in levels])
     assert measure(programme, rate) == pytest.approx(-23, abs=0.1)
-    levels = [(10, -72), (10, -36), (60, -23), (10, -36), (10, -72)]  # case 4: both gates
+    levels = [(10, -72), (10, -36), (30, -23), (10, -36), (10, -72)]  # case 4: both gates
     programme = np.concatenate([sine(*level, rate, 2) for level in levels])
     assert measure(programme, rate) == pytest.approx(-23, abs=0.1)
 

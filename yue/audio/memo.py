@@ -62,6 +62,7 @@ def finish(
         workers: Processes; 0 is one for each core.
         label: What the progress line says.
     """
+    store.sweep()
     folders = {job.song_id: entry for job in jobs if (entry := store.find(job.key)) is not None}
     absent = [job for job in jobs if job.song_id not in folders]
     reused = len(folders)

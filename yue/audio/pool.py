@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import TypeVar
-from unittest import mock
 
 from yue.errors import AudioError
 from yue.progress import Progress
@@ -42,7 +41,7 @@ def map_songs(
     count = min(workers or _cores(), len(items))
     with (
         Progress(label, len(items), "songs") as progress,
-        mock.patch.dict(os.environ, _ONE_THREAD),
+        _environment(_ONE_THREAD),
         _pool(count) as pool,
     ):
         futures = [pool.submit(function, item) for item in items]
@@ -72,6 +71,21 @@ def _pool(count: int) -> Iterator[ProcessPoolExecutor]:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Variables for the processes that are started meanwhile."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _cores() -> int:
