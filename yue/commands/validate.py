@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from yue.commands.project import project_paths, run_stage
 from yue.errors import RecipeError
+from yue.paths import Paths
 from yue.recipe.document import read_document
+from yue.recipe.faults import RecipeFaultsError
 from yue.recipe.notes import Note, drift_notes, input_notes
 from yue.recipe.read import read_recipe, recipe_of
+from yue.recipe.undo import undo_faults
 
 EXAMPLE = "yue validate recipes/demo.yaml"
 
@@ -33,9 +37,26 @@ def run(args: argparse.Namespace) -> None:
         _validate_files(args.recipes)
         return
     paths = project_paths()
-    run_stage("validate")
+    try:
+        run_stage("validate")
+    except RecipeFaultsError as error:
+        if os.environ.get("DVC_EXP_NAME"):
+            _undo_override(paths, error)
+        raise
     params = read_document(paths.params)
     _print_notes(drift_notes(params, paths.root) + input_notes(recipe_of(params), paths.root))
+
+
+def _undo_override(paths: Paths, error: RecipeFaultsError) -> None:
+    """Leave the workspace as it was before `dvc exp run -S` wrote the faults into params.yaml."""
+    recipe = undo_faults(paths.params, error)
+    if recipe is None:
+        return
+    from yue.stages.validate import main
+
+    main(recipe, paths)  # DVC has removed the marker, and the recipe is valid again
+    keys = ", ".join(dict.fromkeys(fault.key for fault in error.faults))
+    print(f"note: params.yaml has its committed value again for {keys}", file=sys.stderr)
 
 
 def _validate_files(files: Iterable[Path]) -> None:

@@ -31,6 +31,7 @@ class Fault:
         value: The value as it is written, or "".
         rule: What is wrong, or what is allowed.
         fix: What to do; "" when the rule says it.
+        others: Other keys that could mend it.
     """
 
     place: Place
@@ -38,6 +39,7 @@ class Fault:
     value: str
     rule: str
     fix: str = ""
+    others: tuple[str, ...] = ()
 
     def render(self, file: str, lines: Sequence[str]) -> str:
         """``FILE:LINE:COL: key: value: rule``, the excerpt with a caret, and the fix."""

@@ -30,6 +30,7 @@ class Problem:
         missing: The key is not there at all.
         rule: What is wrong or allowed.
         fix: What to do, or "".
+        others: Dotted names of other keys that could mend it.
     """
 
     path: KeyPath
@@ -37,6 +38,7 @@ class Problem:
     fix: str = ""
     at_key: bool = False
     missing: bool = False
+    others: tuple[str, ...] = ()
 
 
 def schema_problems(values: Mapping[str, Any]) -> list[Problem]:

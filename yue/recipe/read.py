@@ -51,7 +51,14 @@ def problems(values: Mapping[str, Any]) -> list[Problem]:
 def _fault(document: Document, problem: Problem) -> Fault:
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem.path)
     source = "" if problem.at_key else document.sources.get(problem.path, "")
-    return Fault(_place(document, problem), key.lstrip("."), source, problem.rule, problem.fix)
+    return Fault(
+        _place(document, problem),
+        key.lstrip("."),
+        source,
+        problem.rule,
+        problem.fix,
+        problem.others,
+    )
 
 
 def _place(document: Document, problem: Problem) -> Place:

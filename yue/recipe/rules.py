@@ -129,7 +129,8 @@ def rule_problems(values: Mapping[str, Any], faulty: Set[KeyPath]) -> list[Probl
         if all(path in sound for path in paths):
             given = [sound[path] for path in paths]
             if not rule.holds(*given):
-                found.append(Problem(paths[0], rule.says(*given), rule.fix(*given)))
+                says, fix = rule.says(*given), rule.fix(*given)
+                found.append(Problem(paths[0], says, fix, others=rule.keys[1:]))
     return found + path_problems(sound)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +44,31 @@ def canonical(text: str) -> str:
     )
 
 
-def _rewrite(text: str) -> str:
+def _rewrite(text: str, values: Mapping[str, Any] | None = None) -> str:
     yaml = YAML()
     yaml.default_flow_style = False
     data = yaml.load(text)
+    if values is not None:
+        _assign(data, values)
     _make_plain(data)
     stream = io.StringIO()
     yaml.dump(data, stream)
     return stream.getvalue()
+
+
+def with_values(text: str, values: Mapping[str, Any]) -> str:
+    """Recipe text with exactly these values, its comments kept, as DVC would write it."""
+    return canonical(_rewrite(text, values))
+
+
+def _assign(mapping: Any, values: Mapping[str, Any]) -> None:
+    for name in [name for name in mapping if name not in values]:
+        del mapping[name]
+    for name, value in values.items():
+        if isinstance(value, Mapping) and isinstance(mapping.get(name), dict):
+            _assign(mapping[name], value)
+        elif name not in mapping or mapping[name] != value:
+            mapping[name] = value
 
 
 def _make_plain(mapping: Any) -> None:

@@ -1,0 +1,99 @@
+"""A refused `dvc exp run -S` leaves params.yaml as it was."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from dvc.utils.hydra import apply_overrides
+
+from tests.recipe.conftest import ROOT
+from yue.cli import main
+from yue.recipe.read import read_recipe
+
+
+@pytest.fixture
+def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The demo as the active recipe, committed, in an experiment of DVC's."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_EXP_NAME", "test")
+    path = tmp_path / "params.yaml"
+    path.write_bytes((ROOT / "params.yaml").read_bytes())
+    for words in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "-qm", "start"],
+    ):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    return path
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["lora.r=abc"],
+        ["+lora.rank=8"],
+        ["train.lr=.nan"],
+        ["~lora.alpha"],
+        ["train.batch_size=3"],
+        ["train.micro_batch_size=3"],
+        ["train.loss_on=[vocal,vokal]"],
+        ["codec.name=dac44k"],
+        ["lora=5"],
+        ["~launch"],
+        ["lora.r=abc", "train.lr=-1", "+zzz=1"],
+    ],
+    ids=" ".join,
+)
+def test_a_refused_override_leaves_no_trace(
+    params: Path, capsys: pytest.CaptureFixture[str], overrides: list[str]
+) -> None:
+    before = params.read_bytes()
+    apply_overrides(params, overrides)
+    assert params.read_bytes() != before
+    assert main(["validate"]) == 2
+    assert "params.yaml:" in capsys.readouterr().err
+    assert params.read_bytes() == before
+    assert (params.parent / "work" / "recipe.ok").is_file()
+
+
+def test_other_edits_stay(params: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    params.write_text(params.read_text().replace("  alpha: 16 ", "  alpha: 32 "))
+    before = params.read_bytes()
+    apply_overrides(params, ["lora.r=abc"])
+    assert main(["validate"]) == 2
+    assert "params.yaml has its committed value again for lora.r" in capsys.readouterr().err
+    assert params.read_bytes() == before
+
+
+def test_edits_outside_an_experiment_are_the_user_s(
+    params: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DVC_EXP_NAME")
+    apply_overrides(params, ["lora.r=abc"])
+    before = params.read_bytes()
+    assert main(["validate"]) == 2
+    assert params.read_bytes() == before
+    assert not (params.parent / "work").exists()
+
+
+def test_what_git_cannot_mend_stays(params: Path) -> None:
+    params.write_text(params.read_text().replace("  alpha: 16 ", "  alpha: 16\n  alpha: 8 "))
+    before = params.read_bytes()
+    assert main(["validate"]) == 2
+    assert params.read_bytes() == before
+
+
+def test_without_git_nothing_is_touched(params: Path) -> None:
+    subprocess.run(["rm", "-rf", ".git"], cwd=params.parent, check=True)
+    apply_overrides(params, ["lora.r=abc"])
+    before = params.read_bytes()
+    assert main(["validate"]) == 2
+    assert params.read_bytes() == before
+
+
+def test_a_good_override_stays(params: Path) -> None:
+    apply_overrides(params, ["lora.r=16"])
+    assert main(["validate"]) == 0
+    assert read_recipe(params).lora.r == 16

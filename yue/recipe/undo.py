@@ -1,0 +1,78 @@
+"""Taking a faulty override out of params.yaml again.
+
+``dvc exp run -S`` writes its overrides into params.yaml before any stage runs, and leaves them
+there when a stage fails. For an override that never was a recipe that is no help: the keys that
+have faults get the values back that git has, and only these, so that other edits stay.
+"""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from yue.errors import RecipeError
+from yue.files import write_text
+from yue.recipe.build import build_recipe, values_digest
+from yue.recipe.document import parse_document, read_document
+from yue.recipe.faults import Fault, RecipeFaultsError
+from yue.recipe.model import Recipe
+from yue.recipe.read import problems
+from yue.recipe.write import with_values
+
+
+def undo_faults(params: Path, error: RecipeFaultsError) -> Recipe | None:
+    """Give faulty keys of ``params`` their committed values, when that makes it a recipe.
+
+    Returns:
+        The recipe that params.yaml is now, or None when the file was left alone.
+    """
+    committed = _committed(params)
+    if committed is None:
+        return None
+    try:
+        before, now = parse_document(committed, params.name), read_document(params)
+        if now.faults:  # duplicate keys: no override makes them, a person did
+            return None
+        values = copy.deepcopy(dict(now.values))
+        for name in {name for fault in error.faults for name in _names(fault)}:
+            _give_back(values, before.values, name.split("."))
+        if problems(values):
+            return None
+        same = values_digest(values) == values_digest(before.values)
+        text = committed if same else with_values(now.text + "\n", values)
+    except RecipeError:
+        return None
+    write_text(params, text)
+    return build_recipe(values)
+
+
+def _names(fault: Fault) -> tuple[str, ...]:
+    """The keys that a fault is about, without places in lists."""
+    return (fault.key.split("[")[0], *fault.others)
+
+
+def _give_back(values: dict[str, Any], before: Mapping[str, Any], path: list[str]) -> None:
+    name, *rest = path
+    if name not in before:
+        values.pop(name, None)
+    elif rest and isinstance(values.get(name), dict):
+        _give_back(values[name], before[name], rest)
+    else:
+        values[name] = copy.deepcopy(before[name])
+
+
+def _committed(path: Path) -> str | None:
+    """The file's text in git's HEAD, or None where there is none."""
+    try:
+        done = subprocess.run(
+            ["git", "show", f"HEAD:./{path.name}"],
+            cwd=path.parent,
+            capture_output=True,
+            check=True,
+        )
+        return done.stdout.decode("utf-8")
+    except (OSError, subprocess.CalledProcessError, UnicodeDecodeError):
+        return None
