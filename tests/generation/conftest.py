@@ -78,7 +78,8 @@ def save_adapter(base: Path, folder: Path) -> Path:
 
     torch.manual_seed(1)
     model = AutoModelForCausalLM.from_pretrained(base)
-    tuned = get_peft_model(model, LoraConfig(r=4, lora_alpha=32, target_modules="all-linear"))
+    names = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    tuned = get_peft_model(model, LoraConfig(r=4, lora_alpha=32, target_modules=names))
     for name, weight in tuned.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.3)

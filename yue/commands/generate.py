@@ -58,7 +58,9 @@ def run(args: argparse.Namespace) -> None:
         )
     if args.prompts is not None:
         raise UsageError(
-            "--prompts counts the songs of a project", why="--lyrics is one song", fix="leave it out"
+            "--prompts counts the songs of a project",
+            why="--lyrics is one song",
+            fix="leave it out",
         )
     _generate(args)
 

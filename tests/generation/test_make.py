@@ -1,0 +1,261 @@
+"""The stage in a small project, and everything that is refused before a model is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from transformers import LlamaForCausalLM
+
+from tests.generation.conftest import save_adapter, save_base
+from yue.codecs.registry import load_codec
+from yue.errors import YueError
+from yue.files import folder_digest, write_json, write_jsonl
+from yue.generation.make import section_limits
+from yue.generation.records import Sample, read_samples
+from yue.paths import Paths
+from yue.recipe.model import Generate, Recipe
+from yue.recipe.read import default_recipe
+from yue.stages.generate import main
+
+RATE = Fraction(50)
+SECONDS = 4.0
+HOW = Generate(
+    prompts=2,
+    seconds=0.3,
+    max_sections=2,
+    temperature=1.0,
+    top_p=0.95,
+    top_k=0,
+    repetition_penalty=1.1,
+    guidance_scale=1.0,
+    compare_base=True,
+    seed=3,
+)
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path, base_path: Path, adapter_path: Path, tokenizer_path: Path, codec_path: Path
+) -> tuple[Recipe, Paths]:
+    """Two held-out songs of two sections, with their stems and codes."""
+    paths = Paths(tmp_path)
+    for folder in (paths.stems, paths.codes, paths.audio):
+        folder.mkdir(parents=True)
+    codec = load_codec("melrvq", codec_path)
+    generator = np.random.default_rng(1)
+    rows: list[dict[str, Any]] = []
+    stems: list[dict[str, Any]] = []
+    for song in ("a/one", "two"):
+        name = song.replace("/", "%2F")
+        stem: dict[str, Any] = {"song_id": song, "sample_rate": codec.sample_rate}
+        row: dict[str, Any] = {"id": song, "genres": "folk"}
+        for role, key in (("vocal", "vocals_codec"), ("instrumental", "instrumental_codec")):
+            audio = generator.normal(0, 0.1, int(SECONDS * codec.sample_rate)).astype(np.float32)
+            np.save(paths.audio / f"{name}.{role}.npy", audio)
+            np.save(paths.codes / f"{name}.{role}.npy", codec.encode(audio[None])[0])
+            stem[role] = f"audio/{name}.{role}.npy"
+            row[key] = f"codes/{name}.{role}.npy"
+        row["splitted_lyrics"] = {
+            "segmented_lyrics": [
+                {"codec_frame_start": 0, "codec_frame_end": 100, "line_content": "[verse]\nla\n\n"},
+                {"codec_frame_start": 100, "codec_frame_end": 110, "line_content": "[outro]\n\n"},
+            ]
+        }
+        rows.append(row)
+        stems.append(stem)
+    write_jsonl(paths.songs, rows)
+    write_jsonl(paths.stems / "stems.jsonl", stems)
+    write_json(paths.split, {"train": [], "valid": ["a/one", "two"], "test": []})
+    paths.adapter.symlink_to(adapter_path)
+    recipe = default_recipe()
+    return (
+        replace(
+            recipe,
+            model=replace(recipe.model, path=str(base_path), dtype="float32"),
+            codec=replace(recipe.codec, name="melrvq", path=str(codec_path)),
+            tokens=replace(recipe.tokens, tokenizer=str(tokenizer_path)),
+            runtime=replace(recipe.runtime, device="cpu"),
+            generate=HOW,
+        ),
+        paths,
+    )
+
+
+def by_name(samples: list[Sample]) -> dict[tuple[str, str], Sample]:
+    return {(sample.song_id, sample.model): sample for sample in samples}
+
+
+def codes_of(paths: Paths, sample: Sample) -> np.ndarray:
+    assert sample.codes
+    with np.load(paths.samples / sample.codes, allow_pickle=False) as lanes:
+        return np.stack([lanes["vocal"], lanes["instrumental"]])
+
+
+def test_every_song_is_there_as_original_roundtrip_base_and_tuned(
+    project: tuple[Recipe, Paths], codec_path: Path
+) -> None:
+    recipe, paths = project
+    summary = main(recipe, paths)
+    samples = read_samples(paths.samples)
+    assert [(sample.song_id, sample.model) for sample in samples] == [
+        (song, model)
+        for song in ("a/one", "two")
+        for model in ("original", "roundtrip", "base", "tuned")
+    ]
+    codec = load_codec("melrvq", codec_path)
+    files = {"samples.json"}
+    for sample in samples:
+        assert set(sample.files) == set(sample.statistics) == {"vocal", "instrumental", "mix"}
+        for track, name in sample.files.items():
+            audio, rate = soundfile.read(paths.samples / name, dtype="float32")
+            assert (rate, audio.ndim) == (codec.sample_rate, 1)
+            assert audio.size / rate == pytest.approx(sample.seconds, abs=1e-5)
+            assert sample.statistics[track].peak == pytest.approx(np.abs(audio).max(), abs=1e-4)
+            files.add(name)
+        if sample.codes:
+            codes = codes_of(paths, sample)
+            assert codes.max() < 32, "a code that the codec does not have"
+            assert sum(section.seconds for section in sample.sections) == pytest.approx(
+                codes.shape[1] / 50
+            )
+            files.add(sample.codes)
+    assert {path.name for path in paths.samples.iterdir()} == files
+    assert summary.made.startswith("4 songs")
+
+
+def test_both_models_draw_with_the_same_numbers_and_songs_with_others(
+    project: tuple[Recipe, Paths],
+) -> None:
+    recipe, paths = project
+    main(recipe, paths)
+    found = by_name(read_samples(paths.samples))
+    seeds = {key: sample.seed for key, sample in found.items()}
+    assert seeds["a/one", "base"] == seeds["a/one", "tuned"] == 3
+    assert seeds["two", "base"] == seeds["two", "tuned"] == 4
+    assert seeds["two", "roundtrip"] is None
+    base, tuned = (codes_of(paths, found["two", model]) for model in ("base", "tuned"))
+    assert not np.array_equal(base, tuned), "the adapter changes nothing"
+
+
+def test_references_are_the_sections_of_the_recording(project: tuple[Recipe, Paths]) -> None:
+    recipe, paths = project
+    main(recipe, paths)
+    found = by_name(read_samples(paths.samples))
+    codes = np.load(paths.codes / "two.vocal.npy")
+    expected = np.concatenate([codes[0, :15], codes[0, 100:110]])  # 0.3 s are 15 frames
+    assert np.array_equal(codes_of(paths, found["two", "roundtrip"])[0], expected)
+    audio = np.load(paths.audio / "two.vocal.npy")
+    expected = np.concatenate([audio[: 15 * 320], audio[100 * 320 : 110 * 320]])
+    wav, _ = soundfile.read(paths.samples / "two.original.vocal.wav", dtype="float32")
+    assert np.allclose(wav, expected, atol=1e-4)
+
+
+def test_the_same_recipe_gives_the_same_bytes(project: tuple[Recipe, Paths]) -> None:
+    recipe, paths = project
+    main(recipe, paths)
+    first = folder_digest(paths.samples)
+    main(recipe, paths)
+    assert folder_digest(paths.samples) == first
+    main(replace(recipe, generate=replace(HOW, seed=4)), paths)
+    assert folder_digest(paths.samples) != first
+
+
+def test_without_comparison_only_the_tuned_model_sings_the_same(
+    project: tuple[Recipe, Paths],
+) -> None:
+    """Merging the adapter, and who else sings, leave a song as it is."""
+    recipe, paths = project
+    main(recipe, paths)
+    expected = {
+        key: codes_of(paths, sample)
+        for key, sample in by_name(read_samples(paths.samples)).items()
+        if sample.model == "tuned"
+    }
+    main(replace(recipe, generate=replace(HOW, compare_base=False)), paths)
+    found = by_name(read_samples(paths.samples))
+    assert {model for _, model in found} == {"original", "roundtrip", "tuned"}
+    for key, codes in expected.items():
+        assert np.array_equal(codes_of(paths, found[key]), codes)
+
+
+def test_training_songs_are_called_so(project: tuple[Recipe, Paths]) -> None:
+    recipe, paths = project
+    write_json(paths.split, {"train": ["two"], "valid": ["a/one"]})
+    assert "training songs" in main(recipe, paths).rejected
+
+
+@pytest.fixture
+def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        pytest.fail("the model was loaded before everything was checked")
+
+    monkeypatch.setattr(LlamaForCausalLM, "from_pretrained", refuse)
+
+
+@pytest.mark.usefixtures("no_weights")
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"codec": {"path": "/none"}}, "no melrvq codec in /none"),
+        ({"codec": {"name": "semanticodec"}}, "semanticodec cannot"),
+        ({"tokens": {"tokenizer": "/none"}}, "/none: no such tokenizer"),
+        ({"model": {"path": "/none"}}, "no base model in /none"),
+        ({"generate": {"seconds": 60.0}}, r"(?s)song 1, section 1: .* exceed .*--seconds"),
+        ({"generate": {"seconds": 0.01}}, "no frame at 50 frames a second"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_the_model_is_loaded(
+    project: tuple[Recipe, Paths], change: dict[str, dict[str, Any]], words: str
+) -> None:
+    recipe, paths = project
+    for section, values in change.items():
+        recipe = replace(recipe, **{section: replace(getattr(recipe, section), **values)})
+    with pytest.raises(YueError, match=words):
+        main(recipe, paths)
+    assert not paths.samples.exists()
+
+
+@pytest.mark.usefixtures("no_weights")
+def test_a_missing_adapter_is_refused_before_the_model_is_loaded(
+    project: tuple[Recipe, Paths],
+) -> None:
+    recipe, paths = project
+    paths.adapter.unlink()
+    with pytest.raises(YueError, match=r"no adapter in .*\n.*\n.*dvc repro train"):
+        main(recipe, paths)
+
+
+@pytest.mark.usefixtures("no_weights")
+def test_a_base_without_ids_for_the_codec_is_refused(
+    project: tuple[Recipe, Paths], tmp_path: Path
+) -> None:
+    recipe, paths = project
+    small = tmp_path / "small"
+    small.mkdir()
+    write_json(small / "config.json", {"model_type": "llama", "vocab_size": 83_968})
+    with pytest.raises(YueError, match="83968 vocabulary rows"):
+        main(replace(recipe, model=replace(recipe.model, path=str(small))), paths)
+
+
+def test_an_adapter_of_another_base_is_refused(
+    project: tuple[Recipe, Paths], tmp_path: Path
+) -> None:
+    recipe, paths = project
+    paths.adapter.unlink()
+    save_adapter(save_base(tmp_path / "other", layers=3), paths.adapter)
+    with pytest.raises(YueError, match="does not fit the base model"):
+        main(recipe, paths)
+
+
+def test_a_section_has_enough_frames_for_a_song_of_five_seconds() -> None:
+    assert section_limits(30.0, 1, RATE).min_frames == 250
+    assert section_limits(30.0, 2, RATE).min_frames == 125
+    assert section_limits(30.0, 50, RATE).min_frames == 50
+    assert section_limits(1.5, 2, RATE) == section_limits(1.5, 1, RATE)
+    assert section_limits(0.3, 1, RATE).max_frames == 15
