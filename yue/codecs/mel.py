@@ -90,7 +90,8 @@ def log_mel(audio: NDArray[np.float32], shape: MelShape) -> Frames:
         shape.sample_rate, shape.n_fft, shape.mels
     )
     decades = np.log10(np.maximum(bands, 10.0**FLOOR)) - CENTRE
-    return np.clip(np.rint(decades * STEPS), LOWEST, HIGHEST).astype(np.float32)
+    frames: Frames = np.clip(np.rint(decades * STEPS), LOWEST, HIGHEST).astype(np.float32)
+    return frames
 
 
 def band_levels(frames: Frames) -> NDArray[np.float32]:

@@ -1,0 +1,57 @@
+"""Codec weights as the Hugging Face hub lays them out: config.json and model.safetensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from torch import nn
+
+from yue.codecs.hub_files import WEIGHTS
+from yue.errors import CodecError
+
+_Model = TypeVar("_Model", bound=nn.Module)
+
+
+def load_model(kind: type[_Model], path: Path, device: str) -> _Model:
+    """Load a Transformers model, every weight of it and nothing else, in float32.
+
+    Args:
+        kind: The class.
+        path: The folder.
+        device: cpu, cuda or auto.
+
+    Raises:
+        CodecError: The file is damaged, or its weights are not those of the class.
+    """
+    from yue.lm.device import pick_device
+
+    where = pick_device(device)
+    loader: Any = kind
+    try:
+        model, report = loader.from_pretrained(
+            path, local_files_only=True, use_safetensors=True, output_loading_info=True
+        )
+    except Exception as error:  # transformers wraps safetensors' errors in many kinds
+        raise CodecError(
+            f"{path / WEIGHTS}: cannot be loaded",
+            why=f"{type(error).__name__}: {str(error).splitlines()[0][:300]}",
+            fix="fetch it again: the file is damaged, or of another model",
+        ) from error
+    wrong = {
+        name: sorted(map(str, keys))
+        for name in ("missing_keys", "unexpected_keys", "mismatched_keys")
+        if (keys := report[name])
+    }
+    if wrong:
+        kinds = "; ".join(
+            f"{len(keys)} {name.split('_')[0]} ({', '.join(keys[:3])} ...)"
+            for name, keys in wrong.items()
+        )
+        raise CodecError(
+            f"{path / WEIGHTS}: not the weights of {kind.__name__}",
+            why=kinds,
+            fix="fetch it again, or use the codec that these weights are for",
+        )
+    ready: _Model = model.float().eval().to(where)
+    return ready

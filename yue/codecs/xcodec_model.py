@@ -1,0 +1,56 @@
+"""The xcodec model, by Transformers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor
+from transformers import XcodecModel
+
+from yue.codecs.card import CodecCard
+from yue.codecs.hub_folder import load_model
+from yue.codecs.torch_codec import TorchCodec
+from yue.codecs.xcodec import is_yue_folder, read_shape
+from yue.codecs.xcodec_convert import load_yue_checkpoint
+
+
+class Xcodec(TorchCodec):
+    """The codec. A track is encoded whole: its semantic model hears all of it at once.
+
+    For that reason tracks are never padded to a common length: the padding would change half of
+    the codes of codebook 0.
+
+    Args:
+        card: What it is.
+        model: Transformers' model.
+    """
+
+    def __init__(self, card: CodecCard, model: XcodecModel) -> None:
+        super().__init__(card, model)
+        self._model = model
+        count = model.quantizer.get_num_quantizers_for_bandwidth
+        # Only some bandwidths are allowed: the least that gives all codebooks that are kept.
+        self._bandwidth = min(
+            bandwidth
+            for bandwidth in model.config.target_bandwidths
+            if count(bandwidth) >= self.codebooks
+        )
+
+    def _model_encode(self, audio: Tensor) -> Tensor:
+        codes: Tensor = self._model.encode(audio[:, None], bandwidth=self._bandwidth).audio_codes
+        return codes[:, : self.codebooks]
+
+    def _model_decode(self, codes: Tensor) -> Tensor:
+        audio: Tensor = self._model.decode(codes[None]).audio_values[0, 0]
+        return audio
+
+
+def load_xcodec(card: CodecCard, path: Path, device: str) -> Xcodec:
+    """Load the model of a folder in either layout.
+
+    Raises:
+        CodecError: The file is damaged or of another model.
+    """
+    if is_yue_folder(path):
+        return Xcodec(card, load_yue_checkpoint(path, read_shape(path), device))
+    return Xcodec(card, load_model(XcodecModel, path, device))
