@@ -108,7 +108,7 @@ def _encode_all(jobs: Sequence[_Job], codec: Codec, store: Store | None, workers
     done = _Done()
     pool = ThreadPoolExecutor(workers or os.cpu_count())
     try:
-        futures = {pool.submit(_encode_song, job.song, codec, job.made): job for job in jobs}
+        futures = {pool.submit(_encode_song, job, codec, store): job for job in jobs}
         with Progress("tokenize", len(jobs), "songs") as progress:
             for future in as_completed(futures):
                 job = futures[future]
@@ -120,9 +120,6 @@ def _encode_all(jobs: Sequence[_Job], codec: Codec, store: Store | None, workers
                     done.rejected[song_id] = Rejected(
                         f"song '{song_id}'", reason, error.fix, song_id
                     )
-                else:
-                    if store:
-                        store.add(job.key, job.made)
                 progress.advance()
     finally:
         pool.shutdown(cancel_futures=True)
@@ -145,17 +142,24 @@ def _key(song: SongFiles, card: CodecCard) -> str:
     return value_digest(["tokenize", card.record(), song.samples, tracks])
 
 
-def _encode_song(song: SongFiles, codec: Codec, folder: Path) -> float:
-    """Encode the tracks of one song, which are equally long, together; seconds of audio."""
+def _encode_song(job: _Job, codec: Codec, store: Store | None) -> float:
+    """Encode the tracks of one song, which are equally long, together; seconds of audio.
+
+    The store has them before this returns, so that whatever happens next loses no finished song.
+    """
+    song = job.song
     if song.sample_rate not in (None, codec.sample_rate):
         raise CodecError(
             f"its audio is at {song.sample_rate} Hz, {codec.name} takes {codec.sample_rate}",
             fix=f"convert at that rate: set convert.sample_rate (--sr) to {codec.sample_rate}",
         )
     audio = np.stack([read_array(track.path, song.samples) for track in song.tracks])
-    folder.mkdir()
-    for track, codes in zip(song.tracks, codec.encode(audio), strict=True):
-        np.save(folder / f"{track.role}.npy", codes)
+    encoded = codec.encode(audio)
+    job.made.mkdir()
+    for track, codes in zip(song.tracks, encoded, strict=True):
+        np.save(job.made / f"{track.role}.npy", codes)
+    if store:
+        store.add(job.key, job.made)
     return audio.size / codec.sample_rate
 
 

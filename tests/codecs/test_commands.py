@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.codecs.conftest import RATE
+from yue.cli import main
+from yue.codecs.base import Audio
+from yue.files import read_json
+
+
+def test_fit_codec_and_tokenize_from_the_command_line(
+    tracks: Sequence[Audio], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audio = tmp_path / "audio"
+    audio.mkdir()
+    np.save(audio / "one.npy", tracks[0])
+    stereo = np.repeat(np.stack([tracks[1], tracks[1]], axis=1), 2, axis=0)
+    soundfile.write(audio / "two.wav", stereo, 2 * RATE)
+    codec, codes = tmp_path / "codec", tmp_path / "codes"
+    words = ["fit-codec", "--input-dir", audio, "--output-dir", codec]
+    assert main([*map(str, words), "--codebooks", "2", "--codebook-size", "128"]) == 0
+    said = capsys.readouterr().out
+    assert "2 codebooks from 27 s of audio" in said
+    report = read_json(codec / "fit.json")
+    assert f"{report['mel_distance']['1']} with 1" in said
+    words = ["tokenize", "--input-dir", audio, "--output-dir", codes, "--codec-type", "melrvq"]
+    assert main([*map(str, words), "--codec-path", str(codec)]) == 0
+    assert "1 songs (0 from the store, 1 encoded)" in capsys.readouterr().out
+    assert np.load(codes / "one.mixture.npy").shape == (2, 750)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["tokenize", "--input-dir", "x"], "also needs --output-dir, --codec-type"),
+        (
+            ["tokenize", "--input-dir", ".", "--output-dir", "y", "--codec-type", "xcodec"],
+            "no weights of xcodec in models/xcodec_mini_infer",
+        ),
+        (["fit-codec", "--input-dir", ".", "--output-dir", "y"], "no audio in"),
+        (["fit-codec", "--input-dir", ".", "--output-dir", "y", "--seed", "-1"], "seed of 0"),
+        (["fit-codec", "--input-dir", ".", "--output-dir", "."], "exists and is no codec"),
+    ],
+)
+def test_what_is_missing_is_said(
+    words: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) in (1, 2)
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "y").exists()
