@@ -28,16 +28,16 @@ def audio_from_bands(bands: NDArray[np.float32], shape: MelShape, seed: int) -> 
     magnitudes = spectrum_from_bands(bands, shape) * (hann(shape.n_fft).sum() / np.float32(2))
     rng = np.random.default_rng(seed)
     turns = rng.random(magnitudes.shape, dtype=np.float32)
-    phases = np.exp(np.complex64(2j * np.pi) * turns)
-    before = np.zeros_like(phases)
-    pull = np.float32(_MOMENTUM / (1 + _MOMENTUM))
+    spectra = magnitudes * np.exp(np.complex64(2j * np.pi) * turns)
+    before = np.zeros_like(spectra)
+    pull = np.float32(-_MOMENTUM / (1 + _MOMENTUM))
     for _ in range(_ITERATIONS):
-        audio = overlap_add(magnitudes * phases, shape)
-        again = np.fft.rfft(windows(audio, shape.n_fft, shape.hop))
-        phases = again - pull * before
-        phases /= np.abs(phases) + np.float32(1e-12)
-        before = again
-    return overlap_add(magnitudes * phases, shape)
+        now = np.fft.rfft(windows(overlap_add(spectra, shape), shape.n_fft, shape.hop))
+        before *= pull
+        before += now
+        spectra = before * (magnitudes / (np.abs(before) + np.float32(1e-12)))
+        before = now
+    return overlap_add(spectra, shape)
 
 
 def spectrum_from_bands(bands: NDArray[np.float32], shape: MelShape) -> NDArray[np.float32]:
