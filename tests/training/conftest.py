@@ -120,6 +120,11 @@ def a_train(**changes: object) -> Train:
     return dataclasses.replace(train, **changes)
 
 
+@pytest.fixture(name="a_train")
+def a_train_fixture():
+    return a_train
+
+
 @pytest.fixture
 def setup(base_path: Path, tokens_path: Path, tmp_path: Path) -> RunSetup:
     return RunSetup(
@@ -133,4 +138,36 @@ def setup(base_path: Path, tokens_path: Path, tmp_path: Path) -> RunSetup:
         tokens=tokens_path,
         checkpoints=Paths(tmp_path).side_store / "checkpoints",
         scratch=tmp_path,
+    )
+
+
+@pytest.fixture(scope="session")
+def world():
+    """This process alone, joined by DeepSpeed as a launched one would be."""
+    import os
+
+    from yue.training.engine import start_distributed
+    from yue.training.launch import _free_port
+
+    alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
+    os.environ.update(alone, MASTER_PORT=str(_free_port()), DS_ACCELERATOR="cpu")
+    torch.set_num_threads(1)
+    return start_distributed("cpu")
+
+
+@pytest.fixture
+def job(setup: RunSetup, tmp_path: Path):
+    from yue.training.job import Job
+
+    return Job(
+        base=str(setup.base),
+        tokens=str(setup.tokens),
+        checkpoints=str(tmp_path / "checkpoints"),
+        fingerprint="0" * 64,
+        device="cpu",
+        zero_stage=2,
+        model=setup.model,
+        lora=setup.lora,
+        train=setup.train,
+        logging=setup.logging,
     )

@@ -8,10 +8,10 @@ chunks, and a chunk's logits are gone before the next chunk's are made.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from yue.lm.head import DistinctHead
 
@@ -22,7 +22,15 @@ CHUNK_LOGITS = 2**25
 """Logits that exist at once, in elements."""
 
 
-def token_losses(hidden: Tensor, head: nn.Linear | DistinctHead, targets: Tensor) -> Tensor:
+class Head(Protocol):
+    """An output layer without bias."""
+
+    @property
+    def weight(self) -> Tensor:
+        """Shape (V, H)."""
+
+
+def token_losses(hidden: Tensor, head: Head | DistinctHead, targets: Tensor) -> Tensor:
     """Cross entropy of every labelled position, over the whole vocabulary.
 
     Args:

@@ -26,6 +26,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         checkpoints=paths.side_store / "checkpoints",
         scratch=paths.work,
     )
+    paths.work.mkdir(parents=True, exist_ok=True)
     with TrainingRun(setup) as run:
         results = run.train()
         with atomic_folder(paths.metrics / "plots" / "train") as folder:

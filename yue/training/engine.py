@@ -26,6 +26,9 @@ def deepspeed_config(
         device: "cpu" or "cuda".
     """
     low = dtype == "bfloat16"
+    if low:
+        # Without ZeRO, DeepSpeed would add up gradients in bfloat16; stage 1 keeps float32.
+        zero_stage = max(zero_stage, 1)
     config: dict[str, Any] = {
         "train_micro_batch_size_per_gpu": 1,  # one packed sequence
         "gradient_accumulation_steps": micro_batches,
@@ -37,8 +40,7 @@ def deepspeed_config(
     }
     if low:
         config["communication_data_type"] = "fp32"
-        if zero_stage > 0:  # without ZeRO, DeepSpeed accumulates in the model's own type only
-            config["data_types"] = {"grad_accum_dtype": "fp32"}
+        config["data_types"] = {"grad_accum_dtype": "fp32"}
     return config
 
 

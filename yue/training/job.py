@@ -72,13 +72,17 @@ class JobFolder:
         """Written last, by the first process: how the run ended."""
         return self.root / "outcome.json"
 
-    def error(self, rank: int) -> Path:
-        """A process's error in the words for the user."""
-        return self.root / f"error-{rank:05d}.json"
+    def error(self, rank: int, *, known: bool) -> Path:
+        """A process's error in the words for the user, known or from within a library."""
+        return self.root / f"{'error' if known else 'fault'}-{rank:05d}.json"
 
     def errors(self) -> list[Path]:
-        """The errors that there are, the first process's first."""
-        return sorted(self.root.glob("error-*.json"))
+        """The errors that there are: the known ones, then the earliest first.
+
+        One process's error often makes the others fail, in words that do not tell why.
+        """
+        found = [*self.root.glob("error-*.json"), *self.root.glob("fault-*.json")]
+        return sorted(found, key=lambda path: (path.name[:5], path.stat().st_mtime_ns))
 
 
 def write_job(folder: JobFolder, job: Job) -> None:

@@ -96,6 +96,8 @@ def _environment(launch: Launch) -> dict[str, str]:
     if launch.device == "cpu":
         threads = max((os.cpu_count() or 1) // launch.processes, 1)
         environment.setdefault("OMP_NUM_THREADS", str(threads))
+        # Threads that wait spin, and on a busy machine take the time of those that work.
+        environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     return environment
 
 
@@ -160,11 +162,11 @@ def _relay(process: subprocess.Popen[str], log: IO[str]) -> list[str]:
 
 def _failure(folder: JobFolder, code: int, tail: list[str], log: Path) -> TrainingError:
     for path in folder.errors():
-        return TrainingError(**read_json(path))
-    killed = code < 0 or code > 128
+        words = read_json(path)
+        return TrainingError(words["what"], why=words["why"], fix=words["fix"] or f"see {log}")
     return TrainingError(
-        f"training failed: {tail[-1] if tail else f'the launcher ended with {code}'}",
+        f"training ended without a word (code {code})",
         why="\n    ".join(["the last lines of the log:", *tail])
-        + ("\n    (a killed process has often used up the memory)" if killed else ""),
-        fix=f"see {log}; with less memory, lower train.micro_batch_size or train.context_length",
+        + "\n    a process that was killed has often used up the memory",
+        fix=f"see {log}; for less memory, lower train.micro_batch_size or train.context_length",
     )

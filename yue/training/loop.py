@@ -122,10 +122,11 @@ class Loop:
         """Stop every process before the update if a loss of any is not a number."""
         if not self._world.sum([not finite])[0]:
             return
+        if finite:
+            raise RuntimeError("the loss of another process is not a finite number")
         songs = tuple(dict.fromkeys(song for batch in batches for song in batch.songs))
         raise TrainingError(
-            f"step {step + 1}: the loss is not a finite number"
-            + ("" if finite else f" (songs {', '.join(songs[:8])})"),
+            f"step {step + 1}: the loss is not a finite number (songs {', '.join(songs[:8])})",
             why="the weights have left the range of numbers; the last checkpoint is good",
             fix="lower train.lr, raise train.warmup_ratio, or use model.dtype: float32",
         )

@@ -42,7 +42,6 @@ def add_adapter(base: Any, lora: Lora, *, base_path: str, seed: int) -> Any:
     torch.manual_seed(seed)
     config = LoraConfig(
         task_type=TaskType.CAUSAL_LM,
-        base_model_name_or_path=base_path,
         r=lora.r,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
@@ -50,7 +49,7 @@ def add_adapter(base: Any, lora: Lora, *, base_path: str, seed: int) -> Any:
         target_modules=sorted(names),
     )
     model = get_peft_model(base, config)
-    # PEFT sets the path that the weights were loaded from.
+    # PEFT notes the path that the weights were loaded from, which is this machine's.
     model.peft_config["default"].base_model_name_or_path = base_path
     return model
 
@@ -68,7 +67,9 @@ def write_adapter(model: Any, weights: dict[str, Tensor], folder: Path) -> None:
 
     state = get_peft_model_state_dict(model, state_dict=weights, save_embedding_layers=False)
     tensors = {name: state[name].detach().cpu().contiguous() for name in sorted(state)}
-    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    file = folder / "adapter_model.safetensors"
+    save_file(tensors, file, metadata={"format": "pt"})
+    file.chmod(0o644)  # it comes as 0600
     config = dict(model.peft_config["default"].to_dict(), inference_mode=True)
     # Sets have no order of their own; the same adapter is to be the same bytes.
     plain = json.loads(json.dumps(config, default=lambda value: sorted(value), sort_keys=True))

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from yue.lm.forward import hidden_states, output_head
-from yue.lm.head import distinct_head
+from yue.lm.head import DistinctHead, distinct_head
 from yue.lm.loss import token_losses
 
 
@@ -22,20 +22,33 @@ class Objective(nn.Module):
     def __init__(self, model: Any, *, sharded: bool) -> None:
         super().__init__()
         self.model = model
-        self._sharded = sharded
         head = output_head(model)
-        # The copy is no parameter of this module: it never learns and is never sharded or saved.
-        self._head = (head,) if sharded else (distinct_head(head),)
+        self.loss = _ShardedLoss(head) if sharded else _Loss(distinct_head(head))
 
     def forward(self, tokens: Tensor, boundaries: tuple[int, ...], targets: Tensor) -> Tensor:
         """Losses of the labelled tokens, float32, shape (M,); see :func:`token_losses`."""
-        hidden = hidden_states(self.model, tokens, boundaries)
-        head = self._head[0]
-        if not self._sharded:
-            return token_losses(hidden, head, targets)
-        import deepspeed
+        losses: Tensor = self.loss(hidden_states(self.model, tokens, boundaries), targets)
+        return losses
 
-        # The head's weight is read past the head's own forward, where ZeRO 3 would gather it.
-        # Under a frozen head backward does not read it again.
-        with deepspeed.zero.GatheredParameters([head.weight]):
-            return token_losses(hidden, head, targets)
+
+class _Loss(nn.Module):
+    def __init__(self, head: nn.Linear | DistinctHead) -> None:
+        super().__init__()
+        self._head = (head,)  # in a tuple, so that it is no second parameter of this module
+
+    def forward(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        return token_losses(hidden, self._head[0], targets)
+
+
+class _ShardedLoss(nn.Module):
+    """The same, as a module that owns the head's weight: ZeRO 3 gathers it around forward.
+
+    Backward does not read a frozen head again.
+    """
+
+    def __init__(self, head: nn.Linear) -> None:
+        super().__init__()
+        self.weight = head.weight
+
+    def forward(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        return token_losses(hidden, self, targets)

@@ -6,10 +6,11 @@ import os
 import resource
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yue.errors import YueError
+from yue.errors import TrainingError, YueError
 from yue.files import write_json
 from yue.training.job import Job, JobFolder, read_job
 from yue.training.stop import StopRequest
@@ -28,10 +29,30 @@ def main() -> None:
     try:
         _work(read_job(folder), folder, stop)
     except YueError as error:
-        words = {"what": error.what, "why": error.why, "fix": error.fix}
-        write_json(folder.error(int(os.environ.get("RANK", "0"))), words)
+        _report(folder, error, known=True)
+        _leave(1)
+    except Exception as error:
+        traceback.print_exc()
+        _report(folder, _in_words(error), known=False)
         _leave(1)
     _leave(0)
+
+
+def _report(folder: JobFolder, error: YueError, *, known: bool) -> None:
+    words = {"what": error.what, "why": error.why, "fix": error.fix}
+    write_json(folder.error(int(os.environ.get("RANK", "0")), known=known), words)
+
+
+def _in_words(error: Exception) -> YueError:
+    """An error from within a library."""
+    text = " ".join(str(error).split())[:300]
+    if type(error).__name__ == "OutOfMemoryError":
+        return TrainingError(
+            "the GPU's memory is full",
+            why=text,
+            fix="lower train.micro_batch_size, or turn train.gradient_checkpointing on",
+        )
+    return TrainingError(f"training failed: {type(error).__name__}: {text}")
 
 
 def _leave(code: int) -> None:
