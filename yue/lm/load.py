@@ -30,7 +30,9 @@ def load_base(path: Path, *, dtype: str, device: str, needed_rows: int = 0) -> L
     read_base(path, needed_rows=needed_rows)
     from safetensors import SafetensorError
     from transformers import LlamaForCausalLM
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # it is drawn even where there is no terminal
     try:
         model, report = LlamaForCausalLM.from_pretrained(
             path,

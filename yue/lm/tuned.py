@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,7 +104,9 @@ def load_tuned(
     from safetensors import SafetensorError
 
     try:
-        adapted = PeftModel.from_pretrained(model, str(adapter), is_trainable=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # weights that are missing are an error, below
+            adapted = PeftModel.from_pretrained(model, str(adapter), is_trainable=False)
     except (RuntimeError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise _mismatch(adapter, base, " ".join(str(error).split())[:300]) from error
     _check_all_weights_used(adapted, adapter, base)
