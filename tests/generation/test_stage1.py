@@ -10,7 +10,7 @@ import torch
 from transformers import LlamaForCausalLM
 
 from yue.errors import GenerationError
-from yue.generation.prompt import SongPrompt, song_prompt
+from yue.generation.prompt import Opening, SongPrompt, song_prompt
 from yue.generation.sampling import Sampling, guide, sample
 from yue.generation.song import SectionCodes, SectionLimits
 from yue.generation.stage1 import Stage1
@@ -76,9 +76,17 @@ def whole_logits(model: LlamaForCausalLM, ids: list[int]) -> torch.Tensor:
 def all_ids(song: SongPrompt, sections: list[SectionCodes], codec: CodecRange) -> list[int]:
     ids = song.head.tolist()
     for opening, section in zip(song.openings, sections, strict=True):
-        codes = cot.code_ids(section.vocal, section.instrumental, codec)
-        ids += [*opening.before, *codes, *opening.after]
-    return [int(token) for token in ids]
+        ids += all_ids_of(opening, section, codec)
+    return ids
+
+
+def all_ids_of(opening: Opening, section: SectionCodes, codec: CodecRange) -> list[int]:
+    codes = np.stack([section.vocal, section.instrumental], axis=1).ravel()
+    return [
+        *opening.before.tolist(),
+        *(codec.offset + int(c) for c in codes),
+        *opening.after.tolist(),
+    ]
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5])
@@ -183,11 +191,6 @@ def test_a_long_song_keeps_its_head_and_its_latest_sections(
         assert expected == int(code)
         ids.append(codec.offset + expected)
         seen.add(expected)
-
-
-def all_ids_of(opening: object, section: SectionCodes, codec: CodecRange) -> list[int]:
-    codes = cot.code_ids(section.vocal, section.instrumental, codec)
-    return [int(t) for t in [*opening.before, *codes, *opening.after]]  # type: ignore[attr-defined]
 
 
 def test_a_section_that_cannot_fit_is_refused_before_any_work(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yue.errors import GenerationError
-from yue.files import read_json
 from yue.generation.prompt import SongPrompt, song_prompt
 from yue.generation.records import Sample, write_samples
 from yue.generation.sampling import Sampling
@@ -93,30 +92,25 @@ def make_samples(sources: Sequence[SongSource], setup: Setup, folder: Path) -> l
         YueError: The base model, the codec or the tokenizer cannot be loaded.
     """
     from yue.codecs.registry import load_codec
+    from yue.lm.base import read_base
     from yue.lm.device import pick_device
-    from yue.lm.load import check_base
     from yue.lm.tuned import check_adapter, load_tuned
     from yue.tokens.vocabulary import codec_range
 
     ids = codec_range(setup.codec_name)
     device = pick_device(setup.device)
-    check_base(setup.base, needed_rows=ids.rows)
+    base = read_base(setup.base, needed_rows=ids.rows)
     if setup.adapter is not None:
         check_adapter(setup.adapter)
     codec = load_codec(setup.codec_name, setup.codec_path, device=device)
     ids = replace(ids, sizes=codec.codebook_sizes)  # it may have fewer codes than the vocabulary
     plan = _plan(sources, setup, ids, codec)
-    check_context(plan.prompts, plan.limits, _context(setup.base))
+    check_context(plan.prompts, plan.limits, base.context)
     model = load_tuned(
         setup.base, setup.adapter, dtype=setup.dtype, device=device, needed_rows=ids.rows
     )
     sung = _sing(plan, model, ids, setup.how)
     return _write(sources, plan, sung, codec, folder)
-
-
-def _context(base: Path) -> int:
-    """Longest input of a checked base model, in tokens."""
-    return int(read_json(base / "config.json").get("max_position_embeddings", 2048))
 
 
 def _plan(sources: Sequence[SongSource], setup: Setup, ids: CodecRange, codec: Codec) -> _Plan:
