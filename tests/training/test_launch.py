@@ -1,0 +1,186 @@
+"""Real launches by DeepSpeed's launcher, on the CPU."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from yue.cli import main
+from yue.errors import TrainingError
+from yue.recipe.model import Launch
+from yue.training.run import Results, RunSetup, TrainingRun
+
+FLAGS = "--context-length 256 --max-steps 6 --lr 0.01 --batch-size 4 --lora-r 4 --lora-alpha 8"
+FLAGS += " --save-steps 2 --eval-steps 3 --logging-steps 2 --device cpu"
+
+
+def weights(folder: Path) -> dict[str, np.ndarray]:
+    return load_file(folder / "adapter_model.safetensors")
+
+
+def flags(base: Path, tokens: Path, output: Path, more: str = "") -> list[str]:
+    paths = ["--model", str(base), "--data-dir", str(tokens), "--output-dir", str(output)]
+    return ["train", *paths, *FLAGS.split(), *more.split()]
+
+
+def test_the_verb_trains_outside_a_project_and_in_paths_with_spaces(
+    base_path: Path,
+    tokens_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    place = tmp_path / "a place with spaces"
+    (place / "yue").mkdir(parents=True)  # a folder of that name is not the package
+    (place / "yue" / "__init__.py").write_text("raise SystemExit('wrong code')")
+    monkeypatch.chdir(place)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    output = place / "my adapter"
+    assert main(flags(base_path, tokens_path, output)) == 0
+    text = capfd.readouterr()
+    assert "step 6/6  loss" in text.out
+    assert "held-out loss" in text.out
+    assert "[INFO]" not in text.out + text.err
+    record = json.loads((output / "run.json").read_text())
+    assert record["steps"] == 6
+    assert record["machine"]["processes"] == 1
+    assert {"recipe_digest", "data_digest", "base_digest"} <= set(record)
+    metrics = json.loads((output / "train.json").read_text())
+    assert metrics["role_loss"].keys() == {"vocal", "instrumental"}
+    assert metrics["loss"] < 11
+    assert metrics["peak_memory_bytes"] > 1e6
+    assert (output / "curves" / "loss.tsv").read_text().splitlines()[0] == "step\tloss"
+    assert any(weight.any() for name, weight in weights(output).items() if "lora_B" in name)
+    # Nothing is left behind, neither checkpoints nor temporary folders nor files at home.
+    assert sorted(p.name for p in place.iterdir()) == [".yue", "my adapter", "yue"]
+    assert not any((place / ".yue" / "checkpoints").iterdir())
+    assert not any(home.iterdir())
+
+
+def train(setup: RunSetup, keep: Path) -> Results:
+    with TrainingRun(setup) as run:
+        results = run.train()
+        shutil.copytree(results.adapter, keep)
+        return results
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("zero_stage", [0, 1, 2, 3])
+def test_two_processes_learn_what_one_learns(
+    setup: RunSetup, tmp_path: Path, zero_stage: int
+) -> None:
+    lora = dataclasses.replace(setup.lora, dropout=0.0)
+    train_section = dataclasses.replace(setup.train, micro_batch_size=1)
+    setup = dataclasses.replace(setup, lora=lora, train=train_section)
+    outcomes = []
+    for processes in (1, 2):
+        launch = Launch(processes=processes, zero_stage=zero_stage)
+        results = train(dataclasses.replace(setup, launch=launch), tmp_path / f"{processes}")
+        outcomes.append(results.outcome)
+    one, two = outcomes
+    assert two.loss == pytest.approx(one.loss, rel=1e-4)
+    assert two.valid_loss == pytest.approx(one.valid_loss, rel=1e-4)
+    assert (two.tokens_seen, two.learnt_tokens) == (one.tokens_seen, one.learnt_tokens)
+    expected = weights(tmp_path / "1")
+    for name, weight in weights(tmp_path / "2").items():
+        np.testing.assert_allclose(weight, expected[name], rtol=1e-2, atol=1e-3)
+
+
+def start(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "yue", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if text in line:
+            return
+    pytest.fail(f"the run ended without '{text}'")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_run_goes_on_to_the_same_bits(
+    base_path: Path, tokens_path: Path, tmp_path: Path, how: signal.Signals
+) -> None:
+    more = "--max-steps 60 --save-steps 5 --logging-steps 5 --eval-steps 100 --lora-dropout 0.1"
+    arguments = flags(base_path, tokens_path, tmp_path / "adapter", more)
+    whole = start(flags(base_path, tokens_path, tmp_path / "whole" / "adapter", more), tmp_path)
+    process = start(arguments, tmp_path)
+    wait_for(process, "step 10/60")
+    process.send_signal(how)
+    text = process.communicate(timeout=120)[0]
+    assert process.returncode != 0
+    if how != signal.SIGKILL:
+        assert "it is saved" in text
+        assert "Traceback" not in text
+    assert not (tmp_path / "adapter").exists()
+    again = run_when_free(arguments, tmp_path)
+    assert "going on from step" in again
+    assert whole.wait(timeout=300) == 0
+    found, expected = (
+        (folder / "adapter_model.safetensors").read_bytes()
+        for folder in (tmp_path / "adapter", tmp_path / "whole" / "adapter")
+    )
+    assert found == expected
+
+
+def run_when_free(arguments: list[str], folder: Path) -> str:
+    """Run; a killed run's workers may need a moment to save and leave."""
+    for _ in range(30):
+        process = start(arguments, folder)
+        text = process.communicate(timeout=300)[0]
+        if process.returncode == 0:
+            return text
+        assert "running already" in text, text
+        time.sleep(1)
+    pytest.fail("the killed run's workers never left")
+
+
+@pytest.mark.slow
+def test_an_error_in_a_worker_is_told_in_its_own_words(setup: RunSetup, tmp_path: Path) -> None:
+    base = Path(shutil.copytree(setup.base, tmp_path / "damaged"))
+    weights_file = base / "model.safetensors"
+    weights_file.write_bytes(weights_file.read_bytes()[:-1000])
+    launch = Launch(processes=2, zero_stage=2)
+    with (
+        TrainingRun(dataclasses.replace(setup, base=base, launch=launch)) as run,
+        pytest.raises(TrainingError, match=r"cannot load the base model in .*damaged"),
+    ):
+        run.train()
+
+
+def test_faults_are_found_before_anything_is_launched(
+    setup: RunSetup, a_train: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("yue.training.run.run_workers", None)
+
+    def refused(match: str, **changes: object) -> None:
+        changed = dataclasses.replace(setup, **changes)
+        with TrainingRun(changed) as run, pytest.raises(TrainingError, match=match):
+            run.train()
+
+    refused("256 tokens at most", train=a_train(context_length=512))
+    refused("which 3 processes cannot share", launch=Launch(processes=3, zero_stage=2))
+    refused("torch sees no GPU", device="cuda")

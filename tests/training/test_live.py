@@ -1,0 +1,77 @@
+"""Curves, as DVC reads them."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from yue.errors import TrainingError
+from yue.recipe.model import Logging
+from yue.training.job import Job
+from yue.training.live import open_curves
+from yue.training.state import Point
+
+
+def test_curves_are_keyed_by_the_optimizer_step_from_the_first_run_on(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    curves = open_curves(job, tmp_path / "live", [Point(5, {"loss": 3.5, "loss_vocal": 3.0})])
+    curves.log(Point(10, {"loss": 2.5}))
+    curves.log(Point(10, {"valid_loss": 2.75}))
+    curves.end()
+    folder = tmp_path / "live" / "plots" / "metrics"
+    assert (folder / "loss.tsv").read_text().split() == ["step", "loss", "5", "3.5", "10", "2.5"]
+    assert (folder / "valid_loss.tsv").read_text().split() == ["step", "valid_loss", "10", "2.75"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "loss.tsv",
+        "loss_vocal.tsv",
+        "valid_loss.tsv",
+    ]
+    # As it comes, DVCLive rewrites the project's dvc.yaml.
+    assert (tmp_path / "dvc.yaml").read_text() == "stages: {}\n"
+
+
+def test_weights_and_biases_that_is_not_installed_is_named(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    job = dataclasses.replace(job, logging=Logging(wandb=True, wandb_project="yue"))
+    with pytest.raises(TrainingError, match="wandb is not installed"):
+        open_curves(job, tmp_path / "live", [])
+
+
+def test_weights_and_biases_gets_every_point(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+
+    class Run:
+        def log(self, values: dict[str, float], step: int) -> None:
+            seen.append((step, values))
+
+        def finish(self) -> None:
+            seen.append("finished")
+
+    module = type(sys)("wandb")
+    module.init = lambda **options: seen.append(options) or Run()
+    monkeypatch.setitem(sys.modules, "wandb", module)
+    job = dataclasses.replace(job, logging=Logging(wandb=True, wandb_project="songs"))
+    curves = open_curves(job, tmp_path / "live", [])
+    curves.log(Point(1, {"loss": 2.0}))
+    curves.end()
+    options = seen[0]
+    assert isinstance(options, dict)
+    assert (options["project"], options["resume"]) == ("songs", "allow")
+    assert options["config"]["lora"]["r"] == 4
+    assert seen[1:] == [(1, {"loss": 2.0}), "finished"]
+
+
+def test_training_rooms_are_imported_without_torch_for_the_stage() -> None:
+    code = "import sys, yue.stages.train; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,83 @@
+"""The adapter in the model and on disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from yue.errors import TrainingError
+from yue.lm.load import load_base
+from yue.recipe.model import Lora
+from yue.training.lora import add_adapter, write_adapter
+
+TOKENS = torch.arange(12)[None]
+
+
+def lora(**changes: object) -> Lora:
+    values = {"r": 4, "alpha": 8, "dropout": 0.0, "rslora": True, "target_modules": "all-linear"}
+    return Lora(**{**values, **changes})
+
+
+def adapted(base_path: Path, **changes: object):
+    base = load_base(base_path, dtype="float32", device="cpu")
+    model = add_adapter(base, lora(**changes), base_path="models/base", seed=3).eval()
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                weight.normal_(0, 0.1)
+    return model
+
+
+def learning(model) -> dict[str, torch.Tensor]:
+    return {name: w.detach() for name, w in model.named_parameters() if w.requires_grad}
+
+
+def test_only_the_adapter_learns_in_every_linear_layer_of_the_blocks(base_path: Path) -> None:
+    names = learning(adapted(base_path))
+    assert len(names) == 2 * 7 * 2
+    assert all("lora_" in name for name in names)
+    assert not any("lm_head" in name or "embed" in name for name in names)
+
+
+def test_named_layers_are_adapted_and_no_others(base_path: Path) -> None:
+    names = learning(adapted(base_path, target_modules=("q_proj", "v_proj")))
+    assert {name.split(".lora_")[0].rsplit(".", 1)[1] for name in names} == {"q_proj", "v_proj"}
+
+
+def test_an_unknown_layer_is_refused_by_name(base_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no layer 'query' to adapt"):
+        adapted(base_path, target_modules=("query",))
+
+
+def test_plain_peft_loads_what_is_written_and_computes_the_same(
+    base_path: Path, tmp_path: Path
+) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    model = adapted(base_path)
+    write_adapter(model, learning(model), tmp_path)
+    model.get_base_model().set_attn_implementation("sdpa")
+    plain = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base_path), tmp_path)
+    with torch.no_grad():
+        torch.testing.assert_close(plain(TOKENS).logits, model(TOKENS).logits)
+        with plain.disable_adapter():
+            assert not torch.allclose(plain(TOKENS).logits, model(TOKENS).logits, atol=1e-3)
+
+
+def test_the_same_adapter_is_the_same_bytes_and_names_the_recipes_model(
+    base_path: Path, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        torch.manual_seed(7)
+        model = adapted(base_path)
+        write_adapter(model, learning(model), tmp_path / name)
+    for file in ("adapter_config.json", "adapter_model.safetensors"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+    config = json.loads((tmp_path / "one" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "models/base"
+    assert (config["r"], config["lora_alpha"], config["use_rslora"]) == (4, 8, True)
