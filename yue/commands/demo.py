@@ -1,0 +1,65 @@
+"""``yue demo``: the songs, tokenizer, codec and base model of the demo, one at a time."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+EXAMPLE = "yue demo songs --output demo/work/songs"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to make, from what, and where."""
+    parser.add_argument("what", choices=list(_MAKERS), help="what to make")
+    parser.add_argument("--output", required=True, type=Path, help="the folder or file to make")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    parser.add_argument("--tokenizer", type=Path, help="base: the tokenizer to train with")
+    parser.add_argument("--codec", type=Path, help="base: the codec to train with")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Make one of them and say what it is."""
+    print(f"demo: {_MAKERS[args.what](args)} in {args.output}")
+
+
+def _songs(args: argparse.Namespace) -> str:
+    from yue.demo.corpus import FINE_TUNING, write_songs
+
+    seconds = write_songs(FINE_TUNING, args.output, args.seed)
+    return f"{FINE_TUNING.count} songs, {seconds:.0f} seconds of music,"
+
+
+def _tokenizer(args: argparse.Namespace) -> str:
+    from yue.demo.tokenizer import train_tokenizer
+
+    return f"a tokenizer of {train_tokenizer(args.output, args.seed)} pieces"
+
+
+def _codec(args: argparse.Namespace) -> str:
+    from yue.demo.codec import fit_codec
+
+    report = fit_codec(args.output, args.seed).report
+    distances = report.mel_distance if report else {}
+    told = " and ".join(f"{distance:.2f} with {count}" for count, distance in distances.items())
+    return f"a codec (held-out mel distance {told} codebooks)"
+
+
+def _base(args: argparse.Namespace) -> str:
+    from yue.errors import UsageError
+
+    if args.tokenizer is None or args.codec is None:
+        raise UsageError(
+            "a base model is pretrained with a tokenizer and a codec",
+            fix="add --tokenizer demo/work/tokenizer.model --codec demo/work/codec",
+        )
+    from yue.demo.base import PLAN, make_base
+    from yue.progress import Progress
+
+    with Progress("pretraining", PLAN.steps, "steps") as progress:
+        result = make_base(
+            args.tokenizer, args.codec, args.output, args.seed, progress=progress.advance
+        )
+    return f"a base model pretrained on {result.tokens} tokens (loss {result.loss:.2f})"
+
+
+_MAKERS = {"songs": _songs, "tokenizer": _tokenizer, "codec": _codec, "base": _base}
