@@ -108,6 +108,12 @@ def test_replacing_a_restored_file_does_not_reach_the_store(tmp_path: Path) -> N
     assert contents(tmp_path / "again") == {"x": b"123"}
 
 
+def test_the_store_s_own_files_cannot_be_written_by_accident(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    store.add(KEY, fill(tmp_path / "made", x=b"123"))
+    assert data_file(store, "x").stat().st_mode & 0o777 == 0o444
+
+
 def test_restoring_over_files_replaces_them(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     store.add(KEY, fill(tmp_path / "made", x=b"123"))

@@ -18,6 +18,7 @@ from yue.audio.names import stem_mark
         ("song.Instrumental.mp3", "song", "instrumental"),
         ("pop.00001.Vocals.mp3", "pop.00001", "vocal"),
         ("song_vocals.wav", "song", "vocal"),
+        ("Casi No.Vocals.mp3", "Casi No", "vocal"),
         ("song-vox.wav", "song", "vocal"),
         ("song - Vocals.wav", "song", "vocal"),
         ("song (Instrumental).flac", "song", "instrumental"),

@@ -170,9 +170,15 @@ def test_a_folder_without_songs_is_named(tmp_path: Path) -> None:
         convert.main(recipe(), Paths(tmp_path))
 
 
-def test_pieces_are_songs_of_their_own(tmp_path: Path) -> None:
+def test_another_setting_is_another_result(tmp_path: Path) -> None:
     paths = Paths(tmp_path)
     write(tmp_path / "songs" / "a.wav", music(2.7))
+    run(paths, recipe())
+    loud = replace(recipe(), separate=Separate(missing="instrumental", vocal_threshold_db=-20.0))
+    done = run(paths, loud)
+    assert done[0].made.startswith("1 songs (1 from the store, 0 converted)")
+    assert done[1].made.startswith("1 songs (0 from the store, 1 new)")
+    # Pieces are songs of their own.
     asked = replace(recipe(), convert=convert_settings(segment_length=1.0, min_segment_length=0.5))
     done = run(paths, asked)
     assert done[0].made.startswith("1 songs (0 from the store, 1 converted), 3 tracks")

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from yue.audio.rows import INSTRUMENTAL, MIXTURE, VOCAL
 
-_GAP = r"[\W_]*"
+_GAP = r"[ _-]*"  # no dot: "Casi No.Vocals" is the vocal of a song that ends in "No"
 _PHRASES = {
     INSTRUMENTAL: rf"no{_GAP}vocals?|off{_GAP}vocals?|instrumentals?|inst|accompaniment|karaoke"
     rf"|backing{_GAP}track",
