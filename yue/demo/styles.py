@@ -7,7 +7,9 @@ a chord tone from the root up, ``-`` holds the note before, ``.`` is a rest. A d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 SAMPLE_RATE = 16_000
 FRAME = 320
@@ -222,8 +224,52 @@ SOUL = Style(
     words=_DAY,
 )
 
-PRETRAINING_STYLES = (FOLK, BALLAD, POP, SOUL)
-"""What the base model is pretrained on: major keys, 94 to 125 beats a minute, natural voices."""
+_TIMBRES = (GUITAR, PIANO, ORGAN, PAD, BELL, SAW)
+_BASSES = (BASS, SYNTH_BASS)
+_VARIATIONS = 3
+
+
+def vary(style: Style, rng: np.random.Generator) -> Style:
+    """The same style with another singer, other instruments and keys, and drums of its own."""
+    singer = Singer(
+        words=("female bright vocal", "male deep vocal")[rng.integers(2)],
+        low=int(rng.integers(46, 65)),
+        tract=float(rng.uniform(0.9, 1.35)),
+        vibrato=float(rng.choice((0.0, 0.2, 0.35))),
+        glide=float(rng.choice((0.01, 0.05))),
+        breath=float(rng.uniform(0.0, 0.12)),
+    )
+    return replace(
+        style,
+        scale=(MAJOR, MINOR)[rng.integers(2)],
+        tonics=tuple(range(52, 64)),
+        parts=tuple(_vary_part(part, rng) for part in style.parts),
+        drums=tuple(_vary_drum(drum, rng) for drum in style.drums),
+        singers=(singer,),
+    )
+
+
+def _vary_part(part: Part, rng: np.random.Generator) -> Part:
+    if part.octave < 0:
+        return replace(part, timbre=_BASSES[rng.integers(len(_BASSES))])
+    timbre = _TIMBRES[rng.integers(len(_TIMBRES))]
+    return replace(part, timbre=timbre, octave=int(rng.integers(2)))
+
+
+def _vary_drum(drum: Drum, rng: np.random.Generator) -> Drum:
+    added = rng.random(len(drum.pattern)) < 0.1
+    pattern = "".join("x" if more else hit for hit, more in zip(drum.pattern, added, strict=True))
+    return replace(drum, pattern=pattern, level=drum.level * float(rng.uniform(0.4, 1.2)))
+
+
+def _pretraining_styles() -> tuple[Style, ...]:
+    plain = (FOLK, BALLAD, POP, SOUL)
+    rng = np.random.default_rng(0)
+    return plain + tuple(vary(style, rng) for _ in range(_VARIATIONS) for style in plain)
+
+
+PRETRAINING_STYLES = _pretraining_styles()
+"""What the base model is pretrained on: four styles and variations, 94 to 125 beats a minute."""
 
 FINE_TUNING_STYLE = Style(
     genres="synthwave electronic dark driving nocturnal",
