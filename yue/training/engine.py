@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import torch
@@ -63,11 +64,28 @@ def start_engine(module: nn.Module, config: dict[str, Any], train: Train) -> Any
     """DeepSpeed's engine around the module; what requires a gradient learns, by AdamW."""
     import deepspeed
 
+    _import_muon_quickly()
     learning = [weight for weight in module.parameters() if weight.requires_grad]
     # PyTorch's own AdamW: DeepSpeed's are compiled at the start and gain nothing for an adapter.
     optimizer = torch.optim.AdamW(learning, lr=train.lr, weight_decay=train.weight_decay)
     engine, *_ = deepspeed.initialize(model=module, optimizer=optimizer, config=config)
     return engine
+
+
+def _import_muon_quickly() -> None:
+    """Import DeepSpeed's Muon without compiling it.
+
+    To know whether the optimizer is Muon, which it never is here, DeepSpeed imports it, and the
+    decorators of its kernels load PyTorch's compiler: two seconds.
+    """
+    from deepspeed.runtime import compiler
+
+    compile_kernel = compiler.compile
+    compiler.compile = lambda: compiler.dummy_decorator
+    try:
+        importlib.import_module("deepspeed.runtime.zero.muon.muon_optimizer")
+    finally:
+        compiler.compile = compile_kernel
 
 
 def set_learning_rate(engine: Any, rate: float) -> None:

@@ -92,7 +92,6 @@ def _environment(launch: Launch) -> dict[str, str]:
     environment["PYTHONPATH"] = os.pathsep.join(path)
     environment["PYTHONSAFEPATH"] = "1"  # a `yue` folder in the current folder is not that code
     environment["DS_ACCELERATOR"] = launch.device
-    environment.setdefault("TOKENIZERS_PARALLELISM", "false")
     if launch.device == "cpu":
         threads = max((os.cpu_count() or 1) // launch.processes, 1)
         environment.setdefault("OMP_NUM_THREADS", str(threads))
