@@ -44,8 +44,6 @@ def tokens_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
             root / "tokenizer.model",
             codec_range("melrvq"),
             output_prefix=root / split,
-            layout="cot",
-            compat="strict",
         )
     return root
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Any
 
 import torch
@@ -54,10 +55,11 @@ def start_distributed(device: str) -> World:
         # (over a minute, and only of use to several processes on one host). It asks this table
         # whether the machine can build it; an empty table also spares the probes of all the others.
         deepspeed.ops.__compatible_ops__ = {}
+    accelerator, local_rank = deepspeed.get_accelerator(), int(os.environ["LOCAL_RANK"])
+    accelerator.set_device(local_rank)
     deepspeed.init_distributed(verbose=False)
     rank, size = torch.distributed.get_rank(), torch.distributed.get_world_size()
-    local = deepspeed.get_accelerator().current_device_name()
-    return World(rank, size, torch.device(local))
+    return World(rank, size, torch.device(accelerator.device_name(local_rank)))
 
 
 def start_engine(module: nn.Module, config: dict[str, Any], train: Train) -> Any:
