@@ -31,13 +31,14 @@ def test_the_interval_decides(results: Paths, tuned: float, kind: str, words: st
 def test_training_songs_are_no_proof(results: Paths) -> None:
     write_evaluation(results.metrics / "eval.json", held_out=False, split="train")
     verdict = judge(read_facts(results), [])
-    assert "6 training songs" in verdict.line
+    assert verdict.kind == "mixed"
+    assert "memory and not learning: on 6 training songs" in verdict.line
     assert "was trained on" in verdict.warnings[0]
 
 
 def test_few_songs_are_said(results: Paths) -> None:
     write_evaluation(results.metrics / "eval.json", songs=2)
-    assert "Only 2 held-out songs" in judge(read_facts(results), []).warnings[0]
+    assert "Few songs were held out (2)" in judge(read_facts(results), []).warnings[0]
 
 
 def test_overfitting_names_the_best_step(results: Paths) -> None:

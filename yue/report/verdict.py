@@ -41,13 +41,16 @@ def judge(facts: Facts, samples: Sequence[Sample]) -> Verdict:
     better = [track for track in tracks if evaluation.change[track].high < 0]
     worse = [track for track in tracks if evaluation.change[track].low > 0]
     told = " and ".join(_told(evaluation, track) for track in tracks)
-    if worse or not tracks:
+    if not evaluation.held_out:
+        kind, opening = "mixed", "No song was held out, so this shows memory and not learning"
+    elif worse or not tracks:
         kind, opening = "bad", "The adapter made held-out songs less likely"
     elif len(better) == len(tracks):
         kind, opening = "good", "The adapter learned"
     else:
         kind, opening = "mixed", "The change is within the spread between songs"
-    where = f"{evaluation.songs} {'held-out' if evaluation.held_out else 'training'} songs"
+    songs = "song" if evaluation.songs == 1 else "songs"
+    where = f"{evaluation.songs} {'held-out' if evaluation.held_out else 'training'} {songs}"
     line = f"{opening}: on {where}, {told}." if told else f"{opening}: no track was measured."
     return Verdict(kind, line, tuple(_warnings(facts, samples)))
 
@@ -68,7 +71,7 @@ def _warnings(facts: Facts, samples: Sequence[Sample]) -> list[str]:
         )
     elif evaluation.songs < FEW_SONGS:
         found.append(
-            f"Only {evaluation.songs} held-out songs: read the intervals, not the third digit."
+            f"Few songs were held out ({evaluation.songs}): read the intervals, not the third digit."
         )
     found += _overfitting(facts)
     rejected: list[Any] = facts.data.get("rejected", [])
