@@ -18,6 +18,7 @@ from yue.errors import YueError
 from yue.files import folder_digest, write_json, write_jsonl
 from yue.generation.make import section_limits
 from yue.generation.records import Sample, read_samples
+from yue.generation.song import SectionLimits
 from yue.paths import Paths
 from yue.recipe.model import Generate, Recipe
 from yue.recipe.read import default_recipe
@@ -253,9 +254,8 @@ def test_an_adapter_of_another_base_is_refused(
         main(recipe, paths)
 
 
-def test_a_section_has_enough_frames_for_a_song_of_five_seconds() -> None:
-    assert section_limits(30.0, 1, RATE).min_frames == 250
-    assert section_limits(30.0, 2, RATE).min_frames == 125
-    assert section_limits(30.0, 50, RATE).min_frames == 50
-    assert section_limits(1.5, 2, RATE) == section_limits(1.5, 1, RATE)
-    assert section_limits(0.3, 1, RATE).max_frames == 15
+def test_limits_are_in_frames() -> None:
+    """At least a second a section and five a song, as far as the longest section allows."""
+    assert section_limits(30.0, RATE) == SectionLimits(50, 1500, 250)
+    assert section_limits(0.3, RATE) == SectionLimits(15, 15, 250)
+    assert section_limits(2.0, Fraction(44_100, 512)) == SectionLimits(87, 172, 431)

@@ -95,7 +95,7 @@ def test_the_same_ids_as_without_cache_and_slicing(
 ) -> None:
     sampling = Sampling(1.1, 50, 0.93, 1.1, scale)
     limits = SectionLimits(2, 9)
-    sections = Stage1(model, codec, sampling).generate([song], [limits])[0]
+    sections = Stage1(model, codec, sampling).generate([song], limits)[0]
     expected = whole_vocabulary_reference(model, song, limits, codec, sampling)
     assert all_ids(song, sections, codec) == expected
 
@@ -103,7 +103,7 @@ def test_the_same_ids_as_without_cache_and_slicing(
 def test_the_ids_are_a_training_document_of_the_codes(
     model: LlamaForCausalLM, song: SongPrompt, tokenizer: TextTokenizer, codec: CodecRange
 ) -> None:
-    sections = Stage1(model, codec, HOW).generate([song], [SectionLimits(2, 6)])[0]
+    sections = Stage1(model, codec, HOW).generate([song], SectionLimits(2, 6))[0]
     trained = cot.document(
         tokenizer,
         "folk",
@@ -120,7 +120,7 @@ def test_the_ids_are_a_training_document_of_the_codes(
 def test_every_section_is_there_and_within_its_limits(
     model: LlamaForCausalLM, song: SongPrompt, codec: CodecRange
 ) -> None:
-    sections = Stage1(model, codec, HOW).generate([song], [SectionLimits(3, 7)])[0]
+    sections = Stage1(model, codec, HOW).generate([song], SectionLimits(3, 7))[0]
     assert len(sections) == len(LYRICS)
     for section in sections:
         assert 3 <= section.vocal.size <= 7
@@ -142,17 +142,17 @@ def test_a_song_does_not_depend_on_the_batch(
         sections=None,
         seed=9,
     )
-    limits = [SectionLimits(2, 8), SectionLimits(1, 5)]
+    limits = SectionLimits(1, 8)
     stage1 = Stage1(model, codec, Sampling(1.1, 50, 0.93, 1.1, 1.3))
     together = stage1.generate([song, other], limits)
-    for prompt, limit, sections in zip([song, other], limits, together, strict=True):
-        alone = stage1.generate([prompt], [limit])[0]
+    for prompt, sections in zip([song, other], together, strict=True):
+        alone = stage1.generate([prompt], limits)[0]
         assert all_ids(prompt, sections, codec) == all_ids(prompt, alone, codec)
 
 
 def test_a_seed_names_a_song(model: LlamaForCausalLM, song: SongPrompt, codec: CodecRange) -> None:
     stage1 = Stage1(model, codec, HOW)
-    limits = [SectionLimits(8, 8)]
+    limits = SectionLimits(8, 8)
     first = all_ids(song, stage1.generate([song], limits)[0], codec)
     again = all_ids(song, stage1.generate([song], limits)[0], codec)
     other = SongPrompt(song.head, song.openings, seed=6)
@@ -175,7 +175,7 @@ def test_a_long_song_keeps_its_head_and_its_latest_sections(
     monkeypatch.setattr(model.config, "max_position_embeddings", context)
     greedy = Sampling(temperature=0.0, repetition_penalty=1.2)
     limits = SectionLimits(frames, frames)
-    sections = Stage1(model, codec, greedy).generate([song], [limits])[0]
+    sections = Stage1(model, codec, greedy).generate([song], limits)[0]
     tokens = [
         all_ids_of(opening, section, codec)
         for opening, section in zip(song.openings, sections, strict=True)
@@ -197,7 +197,7 @@ def test_a_section_that_cannot_fit_is_refused_before_any_work(
     model: LlamaForCausalLM, song: SongPrompt, codec: CodecRange
 ) -> None:
     with pytest.raises(GenerationError, match=r"section 1.*exceed the model's context of 1024"):
-        Stage1(model, codec, HOW).generate([song], [SectionLimits(1, 600)])
+        Stage1(model, codec, HOW).generate([song], SectionLimits(1, 600))
 
 
 def test_the_stream_reads_ragged_chunks_as_single_rows(
@@ -220,15 +220,18 @@ def test_the_stream_reads_ragged_chunks_as_single_rows(
         assert torch.allclose(logits[row], expected, atol=1e-4)
 
 
-@pytest.mark.parametrize(("wish", "frames", "ended"), [(1e3, 3, True), (-1e3, 7, False)])
+@pytest.mark.parametrize(
+    ("wish", "min_song_frames", "frames"),
+    [(1e3, 0, [3, 3, 3]), (1e3, 12, [3, 3, 6]), (1e3, 99, [3, 3, 7]), (-1e3, 0, [7, 7, 7])],
+)
 def test_a_model_that_always_or_never_wants_to_end_meets_the_limits(
     model: LlamaForCausalLM,
     song: SongPrompt,
     codec: CodecRange,
     monkeypatch: pytest.MonkeyPatch,
     wish: float,
-    frames: int,
-    ended: bool,
+    min_song_frames: int,
+    frames: list[int],
 ) -> None:
     """The end comes after whole frames, neither too early nor too late."""
     original = SlicedHead.__call__
@@ -239,10 +242,11 @@ def test_a_model_that_always_or_never_wants_to_end_meets_the_limits(
         return logits
 
     monkeypatch.setattr(SlicedHead, "__call__", wishing)
-    sections = Stage1(model, codec, HOW).generate([song], [SectionLimits(3, 7)])[0]
-    assert [section.vocal.size for section in sections] == [frames] * len(LYRICS)
-    assert [section.instrumental.size for section in sections] == [frames] * len(LYRICS)
-    assert [section.ended for section in sections] == [ended] * len(LYRICS)
+    limits = SectionLimits(3, 7, min_song_frames)
+    sections = Stage1(model, codec, HOW).generate([song], limits)[0]
+    assert [section.vocal.size for section in sections] == frames
+    assert [section.instrumental.size for section in sections] == frames
+    assert [section.ended for section in sections] == [count < 7 for count in frames]
 
 
 def test_adjacent_sections_share_one_cache(
@@ -257,7 +261,7 @@ def test_adjacent_sections_share_one_cache(
         return original(self, chunks)
 
     monkeypatch.setattr(Stream, "read", counting)
-    sections = Stage1(model, codec, HOW).generate([song], [SectionLimits(2, 6)])[0]
+    sections = Stage1(model, codec, HOW).generate([song], SectionLimits(2, 6))[0]
     ids = all_ids(song, sections, codec)
     # What ends the last section is never read; nor is its last code, unless the model ended it.
     unread = len(song.openings[-1].after) + (0 if sections[-1].ended else 1)

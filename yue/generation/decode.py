@@ -18,29 +18,33 @@ Audio = NDArray[np.float32]
 Codes = NDArray[np.int16]
 
 _FULL_SCALE = 32767
+# Players that resample or compress add a little to a peak.
+_CEILING = 0.98
 
 
 @dataclass(frozen=True)
 class Tracks:
-    """The three tracks of a sample, each (samples,) float32 in [-1, 1]."""
+    """The three tracks of a sample, each (samples,) float32 within [-1, 1]."""
 
     vocal: Audio
     instrumental: Audio
     mix: Audio
 
 
-def unclipped(audio: NDArray[np.float32]) -> Audio:
-    """``audio`` as it is, or scaled down to a peak of 1 where it would clip."""
-    peak = float(np.abs(audio).max(initial=0.0))
-    return audio if peak <= 1.0 else (audio / np.float32(peak)).clip(-1.0, 1.0)
-
-
 def mix_tracks(vocal: Audio, instrumental: Audio, mix: Audio | None = None) -> Tracks:
-    """Join the tracks; the mix is their sum unless it is given. Lengths are cut to the shorter."""
-    samples = min(vocal.size, instrumental.size)
-    vocal, instrumental = vocal[:samples], instrumental[:samples]
-    whole = vocal + instrumental if mix is None else mix[:samples]
-    return Tracks(unclipped(vocal), unclipped(instrumental), unclipped(whole))
+    """Join the tracks, cut to the shortest; the mix is their sum unless it is given.
+
+    Where one of them would clip, one gain for all of them keeps their balance.
+    """
+    whole = [vocal, instrumental] if mix is None else [vocal, instrumental, mix]
+    samples = min(track.size for track in whole)
+    tracks = np.stack([track[:samples] for track in whole])
+    if mix is None:
+        tracks = np.concatenate([tracks, tracks.sum(0, keepdims=True)])
+    peak = float(np.abs(tracks).max(initial=0.0))
+    if peak > _CEILING:
+        tracks *= np.float32(_CEILING / peak)
+    return Tracks(*tracks)
 
 
 def decode_lanes(codec: Codec, vocal: Codes, instrumental: Codes) -> Tracks:

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 # Songs that go through the model together; bounds the memory of the key/value cache.
 _BATCH = 8
 # YuE's inference asks for at least 100 tokens, 50 frames of 50 a second.
-_MIN_SECTION_SECONDS = 1.0
-_MIN_SONG_SECONDS = 5.0
+_MIN_SECTION_SECONDS = 1
+# Less says little about how a model sounds.
+_MIN_SONG_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -58,18 +59,15 @@ class Setup:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What to generate, one prompt and one limit for each song."""
+    """What to generate: a prompt for each song, and how long its sections may be."""
 
     prompts: list[SongPrompt]
-    limits: list[SectionLimits]
+    limits: SectionLimits
 
     @property
     def frames(self) -> int:
         """Frames of all songs at most."""
-        return sum(
-            limit.max_frames * len(prompt.openings)
-            for prompt, limit in zip(self.prompts, self.limits, strict=True)
-        )
+        return self.limits.max_frames * sum(len(prompt.openings) for prompt in self.prompts)
 
 
 def make_samples(sources: Sequence[SongSource], setup: Setup, folder: Path) -> list[Sample]:
@@ -128,23 +126,26 @@ def _plan(sources: Sequence[SongSource], setup: Setup, ids: CodecRange, codec: C
         )
         for number, source in enumerate(sources)
     ]
-    limits = [
-        section_limits(setup.how.seconds, len(prompt.openings), codec.frame_rate)
-        for prompt in prompts
-    ]
-    return _Plan(prompts, limits)
+    return _Plan(prompts, section_limits(setup.how.seconds, codec.frame_rate))
 
 
-def section_limits(seconds: float, sections: int, frame_rate: Fraction) -> SectionLimits:
-    """Frames of a section: at most ``seconds``, at least so many that the song has 5 seconds."""
+def section_limits(seconds: float, frame_rate: Fraction) -> SectionLimits:
+    """How long sections may be, in frames.
+
+    Raises:
+        GenerationError: ``seconds`` is less than a frame.
+    """
     longest = int(Fraction(str(seconds)) * frame_rate)  # 0.3 s are 15 frames of 50, not 14.99
     if longest < 1:
         raise GenerationError(
             f"a section of {seconds} seconds has no frame at {float(frame_rate):g} frames a second",
             fix="raise generate.seconds (--seconds)",
         )
-    shortest = max(_MIN_SECTION_SECONDS, _MIN_SONG_SECONDS / max(1, sections))
-    return SectionLimits(min(longest, math.ceil(Fraction(shortest) * frame_rate)), longest)
+    return SectionLimits(
+        min_frames=min(longest, math.ceil(_MIN_SECTION_SECONDS * frame_rate)),
+        max_frames=longest,
+        min_song_frames=math.ceil(_MIN_SONG_SECONDS * frame_rate),
+    )
 
 
 def _sing(
@@ -171,7 +172,7 @@ def _sing(
                 for first in range(0, len(plan.prompts), _BATCH):
                     batch = slice(first, first + _BATCH)
                     sung[name] += stage1.generate(
-                        plan.prompts[batch], plan.limits[batch], progress.advance
+                        plan.prompts[batch], plan.limits, progress.advance
                     )
     return sung
 
@@ -186,8 +187,8 @@ def _write(
     writer = SampleWriter(folder, codec)
     samples = []
     for number, source in enumerate(sources):
-        prompt, limit = plan.prompts[number], plan.limits[number]
-        samples += writer.references(source, limit, len(prompt.openings))
+        prompt = plan.prompts[number]
+        samples += writer.references(source, plan.limits, len(prompt.openings))
         for name, songs in sung.items():
             samples.append(writer.generated(source, name, songs[number], prompt))
     write_samples(folder, samples)

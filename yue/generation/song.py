@@ -26,10 +26,12 @@ class SectionLimits:
     Attributes:
         min_frames: The end of audio cannot be drawn before.
         max_frames: The section is ended here when its end was not drawn.
+        min_song_frames: In the last section, the end cannot be drawn before the song has so many.
     """
 
     min_frames: int
     max_frames: int
+    min_song_frames: int = 0
 
 
 @dataclass(frozen=True)
@@ -47,21 +49,19 @@ class SectionCodes:
     ended: bool
 
 
-def check_context(
-    prompts: Sequence[SongPrompt], limits: Sequence[SectionLimits], context: int
-) -> None:
+def check_context(prompts: Sequence[SongPrompt], limits: SectionLimits, context: int) -> None:
     """Every section must fit the context together with the song's head.
 
     Raises:
         GenerationError: One does not; names the section and the longest that would fit.
     """
-    for song, (prompt, limit) in enumerate(zip(prompts, limits, strict=True), 1):
+    for song, prompt in enumerate(prompts, 1):
         for number, opening in enumerate(prompt.openings, 1):
             text = len(prompt.head) + len(opening.before)
-            if text + 2 * limit.max_frames > context:
+            if text + 2 * limits.max_frames > context:
                 raise GenerationError(
                     f"song {song}, section {number}: {text} tokens of text and "
-                    f"{2 * limit.max_frames} of audio exceed the model's context of {context}",
+                    f"{2 * limits.max_frames} of audio exceed the model's context of {context}",
                     why="a section must fit together with the song's head; here "
                     f"{max(0, (context - text) // 2)} frames would fit",
                     fix="shorten the lyrics, or lower generate.seconds (--seconds)",
@@ -139,8 +139,12 @@ class Song:
     @property
     def may_end(self) -> bool:
         """Whether the end of audio may be drawn: after whole frames, and enough of them."""
-        position = len(self._codes)
-        return position % 2 == 0 and position >= 2 * self.limits.min_frames
+        frames, rest = divmod(len(self._codes), 2)
+        least = self.limits.min_frames
+        if len(self.sections) == len(self.prompt.openings) - 1:
+            earlier = sum(section.vocal.size for section in self.sections)
+            least = max(least, self.limits.min_song_frames - earlier)
+        return rest == 0 and frames >= least
 
     def take(self, drawn: int) -> Ids:
         """Accept what was drawn: a code of codebook 0, or ``codebook_size`` for the end of audio.

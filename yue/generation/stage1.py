@@ -42,14 +42,14 @@ class Stage1:
     def generate(
         self,
         prompts: Sequence[SongPrompt],
-        limits: Sequence[SectionLimits],
+        limits: SectionLimits,
         progress: Progress = lambda frames: None,
     ) -> list[list[SectionCodes]]:
         """Generate all sections of a batch of songs; the songs begin each section together.
 
         Args:
             prompts: The songs.
-            limits: The section length of each song.
+            limits: How long their sections may be.
             progress: Called with the number of frames made since the last call.
 
         Returns:
@@ -59,9 +59,7 @@ class Stage1:
             GenerationError: A section with its head does not fit the model's context.
         """
         check_context(prompts, limits, self._context)
-        songs = [
-            Song(prompt, limit, self._codec) for prompt, limit in zip(prompts, limits, strict=True)
-        ]
+        songs = [Song(prompt, limits, self._codec) for prompt in prompts]
         stream: Stream | None = None
         for section in range(max((len(prompt.openings) for prompt in prompts), default=0)):
             forgot = [song.forget(section, self._context) for song in songs]
