@@ -10,6 +10,8 @@ from torch import Tensor
 from yue.tokens.roles import Role
 from yue.training.world import World
 
+_SLOTS = max(Role) + 1
+
 
 @dataclass(frozen=True)
 class Losses:
@@ -35,8 +37,8 @@ class Tally:
 
     def __init__(self, device: torch.device) -> None:
         # Double: a sum of millions of losses in single precision loses the last ones.
-        self._sums = torch.zeros(len(Role), dtype=torch.float64, device=device)
-        self._counts = torch.zeros(len(Role), dtype=torch.float64, device=device)
+        self._sums = torch.zeros(_SLOTS, dtype=torch.float64, device=device)
+        self._counts = torch.zeros(_SLOTS, dtype=torch.float64, device=device)
 
     def add(self, losses: Tensor, roles: Tensor) -> None:
         """Add losses (M,) of tokens with roles (M,)."""
@@ -46,7 +48,7 @@ class Tally:
     def take(self, world: World) -> Losses:
         """The means over all processes since the last call; every process must call it."""
         values = world.sum([*self._sums.tolist(), *self._counts.tolist()])
-        sums, counts = values[: len(Role)], values[len(Role) :]
+        sums, counts = values[:_SLOTS], values[_SLOTS:]
         self._sums.zero_()
         self._counts.zero_()
         tokens = sum(counts)
