@@ -71,7 +71,7 @@ def _warnings(facts: Facts, samples: Sequence[Sample]) -> list[str]:
         )
     elif evaluation.songs < FEW_SONGS:
         found.append(
-            f"Few songs were held out ({evaluation.songs}): read the intervals, not the third digit."
+            f"Few songs were held out ({evaluation.songs}): read the intervals, not the digits."
         )
     found += _overfitting(facts)
     rejected: list[Any] = facts.data.get("rejected", [])
