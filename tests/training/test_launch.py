@@ -182,5 +182,6 @@ def test_faults_are_found_before_anything_is_launched(
             run.train()
 
     refused("256 tokens at most", train=a_train(context_length=512))
+    refused("loss_on is codebook_3, and no token", train=a_train(loss_on=("codebook_3",)))
     refused("which 3 processes cannot share", launch=Launch(processes=3, zero_stage=2))
     refused("torch sees no GPU", device="cuda")

@@ -19,6 +19,7 @@ from yue.training.devices import choose_device
 from yue.training.identity import base_digest, data_digest, fingerprint
 from yue.training.job import Job, JobFolder, write_job
 from yue.training.launch import Launch, run_workers
+from yue.training.learnt import check_anything_learnt
 from yue.training.outcome import Outcome
 from yue.training.run_record import metrics, run_record
 
@@ -160,7 +161,7 @@ def _check(setup: RunSetup, processes: int) -> dict[str, str]:
             "logging.wandb is on, but the package wandb is not installed",
             fix="pip install wandb, or set logging.wandb: false",
         )
-    PackedRows(files, train.context_length, seed=train.seed)
+    check_anything_learnt(PackedRows(files, train.context_length, seed=train.seed), train)
     splits = {"train": files.info}
     if (setup.tokens / "valid.idx").is_file():
         splits["valid"] = TokenFiles.open(setup.tokens / "valid").info

@@ -14,6 +14,7 @@ from yue.tokens.roles import Role
 from yue.training.batches import Batches, Share
 from yue.training.engine import deepspeed_config, start_engine
 from yue.training.job import Job
+from yue.training.learnt import learnt_roles
 from yue.training.lora import add_adapter
 from yue.training.objective import Objective
 from yue.training.schedule import Schedule, schedule_of, step_count
@@ -81,7 +82,7 @@ def start_session(job: Job, world: World) -> Session:
         dtype=job.model.dtype,
         device=job.device,
     )
-    learnt = [Role[name.upper()] for name in train.loss_on]
+    learnt = learnt_roles(train)
     return Session(
         engine=start_engine(objective, config, train),
         objective=objective,
@@ -94,7 +95,7 @@ def start_session(job: Job, world: World) -> Session:
     )
 
 
-def _held_out(tokens: Path, train: Train, learnt: list[Role], world: World) -> Batches | None:
+def _held_out(tokens: Path, train: Train, learnt: tuple[Role, ...], world: World) -> Batches | None:
     if not (tokens / "valid.idx").is_file():
         return None
     files = TokenFiles.open(tokens / "valid")
