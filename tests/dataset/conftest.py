@@ -11,11 +11,12 @@ import pytest
 
 from yue.dataset.reader import TokenFiles
 from yue.tokens.info import CodecIdentity, TokenFileInfo, write_info
-from yue.tokens.layouts.cot import Document
+from yue.tokens.layouts.document import Document, document_of
 from yue.tokens.megatron import info_path
+from yue.tokens.options import Options
 from yue.tokens.pair import write_pair
 from yue.tokens.roles import YUE_REFERENCE_MARKER
-from yue.tokens.vocabulary import EOA, EOD, SOA, codec_range
+from yue.tokens.vocabulary import EOA, SOA, codec_range
 
 XCODEC = codec_range("xcodec")
 # A song: tokens of its header, then (tokens of lyrics, frames) of each section.
@@ -34,8 +35,7 @@ def song_document(song: Song, number: int) -> Document:
         ending = rng.integers(3, 32_000, ENDING)
         parts = [text, [SOA, *XCODEC.separators], codes, [EOA], ending]
         sequences.append(np.concatenate([np.asarray(part, dtype=np.int64) for part in parts]))
-    sequences[-1] = np.append(sequences[-1], EOD)
-    return Document(tuple(s.astype(np.int32) for s in sequences))
+    return document_of([s.astype(np.int32)] for s in sequences)
 
 
 def _write_songs(prefix: Path, songs: Sequence[Song]) -> list[Document]:
@@ -43,9 +43,8 @@ def _write_songs(prefix: Path, songs: Sequence[Song]) -> list[Document]:
     documents = [song_document(song, number) for number, song in enumerate(songs)]
     pair = write_pair(prefix, documents, limit=XCODEC.rows)
     info = TokenFileInfo(
-        layout="cot",
-        compat="strict",
-        codec=CodecIdentity("xcodec", "", "50/1"),
+        options=Options(),
+        codec=CodecIdentity("xcodec", "", "50/1", 1),
         vocabulary_rows=XCODEC.rows,
         tokenizer_digest="",
         reference_marker=YUE_REFERENCE_MARKER,

@@ -34,8 +34,8 @@ def test_what_was_written_is_read(tmp_path: Path, write_songs: Any) -> None:
     documents = write_songs(tmp_path / "a", SONGS)
     files = TokenFiles.open(tmp_path / "a")
     assert files.documents == 3
-    assert files.tokens == sum(document.tokens for document in documents)
-    assert files.document_lengths.tolist() == [document.tokens for document in documents]
+    assert files.tokens == sum(len(document.tokens) for document in documents)
+    assert files.document_lengths.tolist() == [len(document.tokens) for document in documents]
     for number, document in enumerate(documents):
         lengths = [len(sequence) for sequence in document.sequences]
         assert files.sequence_lengths(number).tolist() == lengths

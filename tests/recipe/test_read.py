@@ -49,7 +49,7 @@ def test_a_wrong_value_is_told_with_place_excerpt_caret_and_rule(message_of: Mes
         ("lora.rslora", "On", "must be true or false", "write true: in YAML 1.2 'On' is text"),
         ("lora.rslora", "1", "must be true or false", ""),
         ("convert.normalize", "peek", "must be one of peak, loudness, none", "mean 'peak'?"),
-        ("tokens.layout", "icl", "must be cot", ""),
+        ("tokens.layout", "plain", "must be one of cot, icl, interleave, mix, stage2", ""),
         ("data.songs_dir", "12", "must be a path", "put it in quotes"),
         ("data.songs_dir", "2024-01-01", "must be a path", "put the value in quotes"),
         ("data.songs_dir", '"a\\nb"', "must be one line without control characters", ""),

@@ -14,8 +14,10 @@ from yue.errors import AudioError, SongError, YueError
 from yue.files import write_json
 from yue.recipe.model import Recipe
 from yue.stages.songs import main
-from yue.tokens.lanes import song_sections
+from yue.tokens.lanes import load_lanes
+from yue.tokens.options import Options
 from yue.tokens.rows import SongRow, read_rows
+from yue.tokens.sections import used_sections
 from yue.tokens.vocabulary import codec_range
 
 if TYPE_CHECKING:
@@ -26,9 +28,10 @@ def check_accepted(project: Project) -> None:
     """Every row is used whole by the reader that makes the token files."""
     for row in read_rows(project.paths.songs):
         assert isinstance(row, SongRow)
-        used = song_sections(row, project.paths.work, codec_range("melrvq"), "strict")
+        lanes = load_lanes(row, project.paths.work, codec_range("melrvq").first(1), Options())
+        used = used_sections(row, lanes, Options())
         assert not used.dropped
-        assert sum(len(section.vocal) for section in used.sections) == row.segments[-1].end
+        assert sum(frames.stop - frames.start for _, frames in used.sections) == lanes.frames
 
 
 def test_a_song_with_times_becomes_a_row_in_yue_s_schema(project: Project, recipe: Recipe) -> None:

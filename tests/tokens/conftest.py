@@ -43,6 +43,13 @@ def tokenizer(small_model: Path) -> TextTokenizer:
     return TextTokenizer(small_model)
 
 
+TRACKS = (
+    ("vocals_codec", "vocal"),
+    ("instrumental_codec", "instrumental"),
+    ("codec", "mixture"),
+)
+
+
 class Corpus:
     """A folder of codes and a songs.jsonl in upstream's schema."""
 
@@ -51,12 +58,20 @@ class Corpus:
         self.jsonl = root / "songs.jsonl"
         self.lines: list[str] = []
 
-    def row(self, song_id: str, *, frames: int = 300, books: int = 1, **changes: Any) -> None:
+    def row(
+        self,
+        song_id: str,
+        *,
+        frames: int = 300,
+        books: int = 1,
+        mixture: bool = False,
+        **changes: Any,
+    ) -> None:
         """Add a song of two equal sections; ``changes`` replaces keys (None removes one)."""
         rng = np.random.default_rng(len(self.lines))
         (self.root / "npy").mkdir(exist_ok=True)
         row: dict[str, Any] = {"id": song_id, "audio_length_in_sec": frames / 50, "genres": "pop"}
-        for key, role in (("vocals_codec", "vocal"), ("instrumental_codec", "instrumental")):
+        for key, role in TRACKS if mixture else TRACKS[:2]:
             row[key] = f"npy/{len(self.lines)}.{role}.npy"
             codes = rng.integers(0, 1024, (books, frames), dtype=np.int16)
             np.save(self.root / row[key], codes)

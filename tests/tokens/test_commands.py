@@ -32,6 +32,11 @@ def prefix(corpus: Corpus, small_model: Path, tmp_path: Path) -> Path:
     return tmp_path / "t"
 
 
+@pytest.fixture(autouse=True)
+def _outside_any_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
 def run(capture: Capture, *words: str | Path) -> tuple[int, str, str]:
     code = main([str(word) for word in words])
     return code, *capture.readouterr()
@@ -89,6 +94,65 @@ def test_inspect_shows_a_document(prefix: Path, small_model: Path, capsys: Captu
     assert "\x1b" not in out, "plain where it is no terminal"
     _, out, _ = run(capsys, "inspect", prefix)
     assert "text ids)" in out
+
+
+def test_inspect_shows_what_the_loss_counts(
+    prefix: Path, small_model: Path, capsys: Capture
+) -> None:
+    words = ["inspect", prefix, "--tokenizer", small_model, "--loss-on", "vocal"]
+    _, out, _ = run(capsys, *words)
+    assert re.search(r"<SOA> <xcodec> { v\d+ } i\d+ { v\d+ } i\d+", out)
+    assert "300 learnt" in out
+    assert out.count("learnt 150") == 2
+    _, out, _ = run(capsys, *words, "instrumental")
+    assert re.search(r"<xcodec> { v\d+ i\d+ v\d+ .* more codes } <EOA>", out)
+    assert "the loss counts what is between { and }: vocal, instrumental" in out
+    _, out, _ = run(capsys, *words, "--json")
+    value = json.loads(out)
+    assert value["loss_on"] == ["vocal"]
+    learnt = [
+        role for role, is_learnt in zip(value["roles"], value["learnt"], strict=True) if is_learnt
+    ]
+    assert learnt == ["vocal"] * 300
+    assert run(capsys, *words[:-1], "codebook_0")[0] == 0
+
+
+def test_inspect_takes_the_loss_mask_of_the_projects_recipe(
+    prefix: Path, capsys: Capture, tmp_path: Path
+) -> None:
+    recipe = Path(__file__).parents[2] / "recipes" / "demo.yaml"
+    (tmp_path / "params.yaml").write_text(recipe.read_text())
+    _, out, _ = run(capsys, "inspect", prefix)
+    assert "between { and }: vocal, instrumental" in out
+
+
+LAYOUTS = {
+    "icl": ("header", "section", "section", "prompt "),
+    "interleave": ("section", "section", "vocal "),
+    "mix": ("section", "section", "codebook_0 "),
+    "stage2": ("chunk", "codebook_7 "),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_is_shown_and_checked(
+    corpus: Corpus, small_model: Path, tmp_path: Path, capsys: Capture, layout: str
+) -> None:
+    corpus.row("a", frames=320, books=8, mixture=True)
+    flags = ["--songs", corpus.jsonl, "--root", corpus.root, "--tokenizer", small_model]
+    flags += ["--codec-type", "xcodec", "--output-prefix", tmp_path / "x", "--layout", layout]
+    assert run(capsys, "mmap", *flags)[0] == 0
+    _, out, _ = run(capsys, "inspect", tmp_path / "x", "--tokenizer", small_model)
+    *kinds, role = LAYOUTS[layout]
+    assert f"layout {layout} (strict)" in out
+    assert role in out
+    assert "nothing odd" in out
+    _, out, _ = run(capsys, "inspect", tmp_path / "x", "--json")
+    value = json.loads(out)
+    assert [s["kind"] for s in value["sequences"]] == kinds
+    seconds = [s["seconds"] for s in value["sequences"] if s["seconds"]]
+    assert seconds == ([[0, 6]] if layout == "stage2" else [[0, 3.2], [3.2, 6.4]])
+    assert run(capsys, "inspect", tmp_path / "x", "--check")[0] == 0
 
 
 def test_inspect_never_lets_songs_drive_the_terminal(

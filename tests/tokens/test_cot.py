@@ -26,7 +26,8 @@ def test_the_header_joins_all_lyrics() -> None:
 def test_a_section_is_marker_lyrics_codes_marker(tokenizer: TextTokenizer) -> None:
     xcodec = codec_range("xcodec")
     vocal, instrumental = np.array([1, 2]), np.array([3, 4])
-    found = cot.section_ids(tokenizer, "[verse]\nla\n\n", vocal, instrumental, xcodec).tolist()
+    section = cot.Section("[verse]\nla\n\n", vocal, instrumental)
+    found = np.concatenate(cot.section_parts(tokenizer, section, xcodec)).tolist()
     codes = [45334 + code for code in (1, 3, 2, 4)]
     start = [*tokenizer.encode("[start_of_segment]"), *tokenizer.encode("[verse]\nla\n\n")]
     end = tokenizer.encode("[end_of_segment]").tolist()
@@ -39,9 +40,8 @@ def test_the_end_of_the_document_belongs_to_the_last_section(tokenizer: TextToke
     document = cot.document(tokenizer, "pop", ["[a]\n\n"], [section, section], codec)
     assert len(document.sequences) == 3
     assert document.sequences[-1][-1] == EOD
-    everything = np.concatenate(document.sequences)
-    assert int((everything == EOD).sum()) == 1
-    assert document.tokens == len(everything)
+    assert np.array_equal(np.concatenate(document.sequences), document.tokens)
+    assert int((document.tokens == EOD).sum()) == 1
     header_only = cot.document(tokenizer, "pop", ["[a]\n\n"], [], codec)
     assert [s[-1] for s in header_only.sequences] == [EOD]
 

@@ -10,12 +10,13 @@ import pytest
 
 from yue.errors import NativeError
 from yue.native import reference
-from yue.tokens.layouts.cot import Document
+from yue.tokens.layouts.document import Document
 from yue.tokens.pair import write_pair
 
 
 def document(*sequences: list[int]) -> Document:
-    return Document(tuple(np.array(s, dtype=np.int32) for s in sequences))
+    tokens = np.array([token for s in sequences for token in s], dtype=np.int32)
+    return Document(tokens, tuple(map(len, sequences)))
 
 
 def test_counts_and_checksums_are_those_of_the_bytes(tmp_path: Path) -> None:

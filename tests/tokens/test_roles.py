@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yue.tokens.roles import YUE_REFERENCE_MARKER, Role, roles_of
+from yue.tokens.roles import CODEBOOKS, YUE_REFERENCE_MARKER, Role, roles_of
 from yue.tokens.vocabulary import EOA, EOD, SOA, codec_range
 
 XCODEC = codec_range("xcodec")
@@ -43,6 +43,29 @@ def test_a_code_outside_any_block_is_a_control_id() -> None:
 @pytest.mark.parametrize("tokens", [[], [5], [EOD], [5, 6, 7]])
 def test_documents_without_codes(tokens: list[int]) -> None:
     assert roles(tokens) == [T if token < 32000 else S for token in tokens]
+
+
+def test_codes_of_a_track_alone_are_those_of_their_codebooks() -> None:
+    books = [FIRST, FIRST + 1024 * 7, FIRST + 1024 * 11]
+    found = roles_of(np.array([3, SOA, 32016, *books, EOA]), XCODEC, lanes=1)
+    expected = [Role.CODEBOOK_0, Role.CODEBOOK_7, Role.CODEBOOK_11]
+    assert found.tolist() == [T, S, S, *expected, S]
+
+
+def test_a_block_of_stage_2_is_known_by_itself() -> None:
+    chunk = [SOA, 32013, FIRST, FIRST, 32017, FIRST + 1024, FIRST + 1024, EOA]
+    zero, one = Role.CODEBOOK_0, Role.CODEBOOK_1
+    assert roles(chunk) == [S, S, zero, zero, S, one, one, S]
+    assert roles([*chunk, SOA, 32016, FIRST, FIRST, EOA])[8:] == [S, S, V, I, S]
+
+
+def test_roles_index_tables_and_never_change() -> None:
+    """They are saved with runs; tables have a row for each."""
+    assert [int(role) for role in Role] == list(range(18))
+    assert [role.title for role in Role][:7] == [
+        "text", "special", "vocal", "instrumental", "prompt", "context", "codebook_0",
+    ]  # fmt: skip
+    assert [int(role.title.rpartition("_")[2]) for role in CODEBOOKS] == list(range(12))
 
 
 def test_another_codecs_codes_are_no_codes_of_this_one() -> None:

@@ -34,7 +34,8 @@ def read(tmp_path: Path, *lines: bytes | dict[str, Any]) -> list[SongRow | Rejec
 def test_a_row_is_read(tmp_path: Path) -> None:
     (row,) = read(tmp_path, {**ROW, "offset": 3, "unknown": {"kept": "out"}})
     assert isinstance(row, SongRow)
-    assert (row.id, row.vocal, row.instrumental) == ("x", "v.npy", "i.npy")
+    assert row.id == "x"
+    assert row.codes == {"vocal": "v.npy", "instrumental": "i.npy"}
     assert (row.seconds, row.genres) == (1.0, "pop")
     assert [(s.start, s.end, s.line_content) for s in row.segments] == [(0, 50, "[verse]\na\n\n")]
     assert row.place == "songs.jsonl:1 (song 'x')"

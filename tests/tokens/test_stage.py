@@ -26,7 +26,7 @@ def project(tmp_path: Path, small_model: Path, corpus: Corpus) -> Paths:
     corpus.root.rename(paths.work)
     corpus.root, corpus.jsonl = paths.work, paths.songs
     paths.codes.mkdir()
-    (paths.codes / "codec.json").write_text('{"name": "xcodec", "digest": "abc", "more": 1}')
+    (paths.codes / "codec.json").write_text('{"name": "xcodec", "digest": "abc", "codebooks": 8}')
     (tmp_path / "tokenizer.model").write_bytes(small_model.read_bytes())
     for song in ("a", "b", "c"):
         corpus.row(song)
@@ -85,7 +85,7 @@ def test_too_many_rejected_songs_fail_and_leave_the_old_files(
 
 def test_codes_of_another_codec_are_refused(project: Paths) -> None:
     split(project, train=["a"])
-    (project.codes / "codec.json").write_text('{"name": "melrvq", "digest": "abc"}')
+    (project.codes / "codec.json").write_text('{"name": "melrvq", "digest": "abc", "codebooks": 8}')
     with pytest.raises(CodecError, match="are of codec 'melrvq', the recipe's codec is 'xcodec'"):
         mmap.main(recipe(), project)
     (project.codes / "codec.json").write_text("[]")

@@ -18,6 +18,7 @@ import pytest
 from yue.dataset.reader import TokenFiles
 from yue.errors import NativeError, SongError, TokenFileError, UsageError, YueError
 from yue.tokens.info import TokenFileInfo, read_info
+from yue.tokens.options import Options
 from yue.tokens.text import TextTokenizer
 from yue.tokens.vocabulary import codec_range
 from yue.tokens.write import write_token_files
@@ -44,7 +45,7 @@ def test_every_song_becomes_a_document_in_order(
     info = write(corpus, small_model, tmp_path / "out", codec_digest="d")
     assert info.song_ids == ("b", "a", "ü/c")
     assert (info.rows, info.documents, info.sequences) == (3, 3, 9)
-    assert (info.layout, info.compat, info.codec.digest) == ("cot", "strict", "d")
+    assert (info.options, info.codec.digest) == (Options(), "d")
     assert info.tokenizer_digest == TextTokenizer(small_model).digest
     assert read_info(tmp_path / "out.json") == info
     files = TokenFiles.open(tmp_path / "out")
@@ -151,7 +152,7 @@ def test_an_exception_leaves_the_old_files(
     def fail(*_: object, **__: object) -> None:
         raise NativeError("no")
 
-    monkeypatch.setattr("yue.tokens.layouts.cot.interleave", fail)
+    monkeypatch.setattr("yue.tokens.layouts.audio.interleave", fail)
     with pytest.raises(YueError):
         write(corpus, small_model, out / "x")
     assert files_of(out) == before
@@ -164,15 +165,6 @@ def test_a_folder_that_cannot_be_written_is_an_error(
     (tmp_path / "file").touch()
     with pytest.raises(TokenFileError, match="cannot be written"):
         write(corpus, small_model, tmp_path / "file" / "x")
-
-
-@pytest.mark.parametrize("option", ["layout", "compat"])
-def test_an_unknown_choice_lists_the_known(
-    corpus: Corpus, small_model: Path, tmp_path: Path, option: str
-) -> None:
-    corpus.row("a")
-    with pytest.raises(UsageError, match=f"unknown {option} 'x'"):
-        write(corpus, small_model, tmp_path / "out", **{option: "x"})
 
 
 def independent_reader(prefix: Path) -> list[list[np.ndarray]]:
@@ -257,7 +249,7 @@ def test_upstreams_mode_lets_lyrics_speak_in_control_ids(
     corpus.row("a", genres="pop <EOD>")
     ends = []
     for compat in ("strict", "upstream"):
-        write(corpus, small_model, tmp_path / compat, compat=compat)
+        write(corpus, small_model, tmp_path / compat, options=Options(compat=compat))
         ends.append(int((TokenFiles.open(tmp_path / compat).document(0) == 32000).sum()))
     assert ends == [1, 2]
 
@@ -268,5 +260,8 @@ def test_the_json_is_for_reading_by_other_programs(
     corpus.row("a")
     write(corpus, small_model, tmp_path / "out")
     value = json.loads((tmp_path / "out.json").read_text())
-    assert value["codec"] == {"name": "xcodec", "digest": "", "frame_rate": "50/1"}
+    assert value["codec"] == {
+        "name": "xcodec", "digest": "", "frame_rate": "50/1", "codebooks": 1
+    }  # fmt: skip
+    assert value["options"]["layout"] == "cot"
     assert value["tokens"] * 4 == (tmp_path / "out.bin").stat().st_size

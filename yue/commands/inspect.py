@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from yue.dataset.reader import TokenFiles
+    from yue.recipe.model import Recipe
+    from yue.tokens.roles import Role
     from yue.tokens.text import TextTokenizer
 
 EXAMPLE = "yue inspect work/tokens/train --document 2"
@@ -15,17 +17,25 @@ EXAMPLE = "yue inspect work/tokens/train --document 2"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which document, and how to read it."""
+    from yue.tokens.roles import LEARNABLE
     from yue.tokens.vocabulary import CODECS
 
     parser.add_argument("prefix", type=Path, metavar="PREFIX", help="path without .bin and .idx")
     parser.add_argument("--document", type=int, default=0, metavar="N", help="from 0 (default: 0)")
     parser.add_argument(
-        "--json", action="store_true", help="answer as JSON, ids and roles included"
+        "--json", action="store_true", help="answer as JSON, ids, roles and loss mask included"
     )
     parser.add_argument(
         "--check",
         action="store_true",
         help="read all documents instead: hold the files to their checksums and list what is odd",
+    )
+    parser.add_argument(
+        "--loss-on",
+        nargs="+",
+        choices=[role.title for role in LEARNABLE],
+        metavar="ROLE",
+        help="roles that the loss counts (default: the active recipe's train.loss_on)",
     )
     parser.add_argument(
         "--tokenizer",
@@ -63,13 +73,19 @@ def run(args: argparse.Namespace) -> None:
             f"--document {args.document}: {files.prefix} has {files.documents} documents",
             fix=f"give a number from 0 to {files.documents - 1}",
         )
-    view = describe(files, args.document, _tokenizer(args.tokenizer, files))
+    recipe = _recipe()
+    loss_on = _loss_on(args.loss_on, recipe)
+    tokenizer = _tokenizer(args.tokenizer, files, recipe)
+    view = describe(files, args.document, tokenizer, loss_on=loss_on)
     if args.json:
-        print(json.dumps({"prefix": str(files.prefix), **asdict(view)}, ensure_ascii=False))
+        names = [role.title for role in loss_on]
+        answer = {"prefix": str(files.prefix), "loss_on": names, **asdict(view)}
+        print(json.dumps(answer, ensure_ascii=False))
         return
     painter = Painter.of(sys.stdout)
-    print(show_files(files, painter))
-    print(show_document(view, codec_range(files.info.codec.name), painter))
+    print(show_files(files, painter, loss_on))
+    ids = files.info.shape(files.raw_document(args.document)).codec
+    print(show_document(view, ids, painter))
 
 
 def _check(files: TokenFiles) -> None:
@@ -80,19 +96,17 @@ def _check(files: TokenFiles) -> None:
     """
     from yue.errors import TokenFileError
     from yue.tokens.faults import document_faults
-    from yue.tokens.vocabulary import codec_range
+    from yue.tokens.rows import printable
 
     files.verify()
-    codec = codec_range(files.info.codec.name)
     odd = 0
     for number in range(files.documents):
-        faults = document_faults(files.raw_document(number), codec)
+        tokens = files.raw_document(number)
+        faults = document_faults(tokens, files.info.shape(tokens))
         odd += bool(faults)
         for fault in faults:
-            print(
-                f"document {number} ({files.info.song_ids[number]}), token {fault.token}: "
-                f"{fault.message}"
-            )
+            song = printable(files.info.song_ids[number])
+            print(f"document {number} ({song}), token {fault.token}: {fault.message}")
     if odd:
         raise TokenFileError(
             f"{files.prefix}: {odd} of {files.documents} documents are odd (listed above)",
@@ -101,14 +115,32 @@ def _check(files: TokenFiles) -> None:
     print(f"{files.prefix}: {files.documents:,} documents, {files.tokens:,} tokens, nothing odd")
 
 
-def _tokenizer(path: Path | None, files: TokenFiles) -> TextTokenizer | None:
+def _recipe() -> Recipe | None:
+    """The active recipe of the project in the current folder, if there is a sound one."""
+    from yue.errors import YueError
+    from yue.recipe.read import read_recipe
+
+    try:
+        return read_recipe(Path("params.yaml"))
+    except YueError:
+        return None
+
+
+def _loss_on(names: list[str] | None, recipe: Recipe | None) -> list[Role]:
+    from yue.tokens.roles import Role
+
+    chosen = names if names is not None else recipe.train.loss_on if recipe else ()
+    return [Role[name.upper()] for name in chosen]
+
+
+def _tokenizer(path: Path | None, files: TokenFiles, recipe: Recipe | None) -> TextTokenizer | None:
     """The tokenizer asked for, else the active recipe's if it is the one of the files."""
     from yue.errors import UsageError, YueError
     from yue.tokens.text import TextTokenizer
 
+    digest = files.info.tokenizer_digest
     if path is not None:
         tokenizer = TextTokenizer(path)
-        digest = files.info.tokenizer_digest
         if digest and tokenizer.digest != digest:
             raise UsageError(
                 f"{path} is not the tokenizer of {files.prefix}",
@@ -116,10 +148,10 @@ def _tokenizer(path: Path | None, files: TokenFiles) -> TextTokenizer | None:
                 fix="give the model with which the files were written",
             )
         return tokenizer
-    from yue.recipe.read import read_recipe
-
-    try:
-        tokenizer = TextTokenizer(Path(read_recipe(Path("params.yaml")).tokens.tokenizer))
-    except YueError:  # not in a project, or its recipe is broken: ids are shown instead of text
+    if recipe is None:
         return None
-    return tokenizer if tokenizer.digest == files.info.tokenizer_digest else None
+    try:
+        tokenizer = TextTokenizer(Path(recipe.tokens.tokenizer))
+    except YueError:  # the recipe's is not there: ids are shown instead of text
+        return None
+    return tokenizer if tokenizer.digest == digest else None

@@ -7,10 +7,10 @@ from pathlib import Path
 
 EXAMPLE = (
     "yue mmap --songs songs.jsonl --root . --tokenizer tokenizer.model --codec-type xcodec "
-    "--output-prefix tokens/train"
+    "--layout icl --audio-prompt dual --output-prefix tokens/train"
 )
 _NEEDED = ("songs", "output_prefix", "codec_type", "tokenizer")
-_OTHER = ("root", "max_rejected_share", "layout", "compat")
+_ALONE = ("verb", "debug", "recipe_flags")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="fail, and write nothing, when more of the rows than this cannot be used (default: 1)",
     )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes; the files do not depend on it (default: 0, one for each core)",
+    )
     add_flags(parser, "tokens")
 
 
@@ -39,11 +45,12 @@ def run(args: argparse.Namespace) -> None:
     from yue.errors import UsageError
     from yue.recipe.flags import recipe_from_flags
     from yue.stages import StageSummary
+    from yue.tokens.options import Options
     from yue.tokens.rejections import summarise
     from yue.tokens.vocabulary import codec_range
     from yue.tokens.write import write_token_files
 
-    if all(getattr(args, name) is None for name in _NEEDED + _OTHER):
+    if all(value is None for name, value in vars(args).items() if name not in _ALONE):
         run_stage("mmap")
         return
     missing = [f"--{name.replace('_', '-')}" for name in _NEEDED if getattr(args, name) is None]
@@ -53,16 +60,20 @@ def run(args: argparse.Namespace) -> None:
             why="with flags it writes token files of its own, apart from the project",
             fix=f"give them (example: {EXAMPLE}), or no flag at all to run the project's stage",
         )
-    tokens = recipe_from_flags(args, "tokens").tokens
+    if (args.workers or 0) < 0:
+        raise UsageError(f"--workers {args.workers}", fix="give 0 or more")
+    # Here a path is of the current folder, which a recipe's must not lead out of.
+    tokenizer = Path(args.tokenizer).resolve()
+    tokens = recipe_from_flags(args, "tokens", tokens={"tokenizer": str(tokenizer)}).tokens
     info = write_token_files(
         args.songs,
         args.root or Path(),
-        Path(tokens.tokenizer),
+        tokenizer,
         codec_range(args.codec_type),
         output_prefix=args.output_prefix,
-        layout=tokens.layout,
-        compat=tokens.compat,
+        options=Options.of(tokens),
         max_rejected_share=1.0 if args.max_rejected_share is None else args.max_rejected_share,
+        workers=args.workers or 0,
     )
     print_summary(
         "mmap",
@@ -70,6 +81,6 @@ def run(args: argparse.Namespace) -> None:
             made=f"{args.output_prefix}.bin and .idx: {info.documents:,} songs, "
             f"{info.tokens:,} tokens",
             rejected=summarise(info.rows, info.documents, info.rejected),
-            next=f"`yue inspect {args.output_prefix} --tokenizer {tokens.tokenizer}` shows them",
+            next=f"`yue inspect {args.output_prefix} --tokenizer {args.tokenizer}` shows them",
         ),
     )

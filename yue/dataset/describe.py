@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -11,9 +12,9 @@ import numpy.typing as npt
 
 from yue.dataset.reader import Ids, TokenFiles
 from yue.tokens.faults import Fault, document_faults
-from yue.tokens.roles import Role, roles_of
+from yue.tokens.roles import PREDICTED, Role
+from yue.tokens.shape import Shape
 from yue.tokens.text import TextTokenizer
-from yue.tokens.vocabulary import codec_range
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class SequenceView:
     """One sequence of a document.
 
     Attributes:
-        kind: ``header`` or ``section``.
+        kind: ``header``, ``section``, or ``chunk`` of stage 2.
         start: Its first token in the document.
         stop: One past its last.
         text: Its text before the first control id, None where no tokenizer was given.
@@ -29,6 +30,7 @@ class SequenceView:
         seconds: From where to where its codes sound, the document's sections being played one
             after the other; None without codes or a frame rate.
         roles: How many tokens of each role.
+        learnt: How many tokens the loss counts.
     """
 
     kind: str
@@ -38,6 +40,7 @@ class SequenceView:
     after: str | None
     seconds: tuple[float, float] | None
     roles: dict[str, int]
+    learnt: int
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ class DocumentView:
         number: Its place in the files.
         song_id: Its song.
         tokens: The ids.
-        roles: The role of each, as its lower-case name.
+        roles: The role of each, as users write it.
+        learnt: Whether the loss counts it; the first token of a document never is.
         sequences: The header, then the sections.
         faults: Everything odd.
     """
@@ -57,12 +61,17 @@ class DocumentView:
     song_id: str
     tokens: tuple[int, ...]
     roles: tuple[str, ...]
+    learnt: tuple[bool, ...]
     sequences: tuple[SequenceView, ...]
     faults: tuple[Fault, ...]
 
 
 def describe(
-    files: TokenFiles, document: int, tokenizer: TextTokenizer | None = None
+    files: TokenFiles,
+    document: int,
+    tokenizer: TextTokenizer | None = None,
+    *,
+    loss_on: Collection[Role] = (),
 ) -> DocumentView:
     """Describe one document.
 
@@ -70,43 +79,63 @@ def describe(
         files: The token files.
         document: Which.
         tokenizer: The tokenizer with which they were written, to turn ids back to text.
+        loss_on: Roles that are learnt.
 
     Raises:
         TokenFileError: The document cannot be read. Odd ids are no error here, they are shown.
     """
     tokens = files.raw_document(document)
-    codec = codec_range(files.info.codec.name)
-    roles = roles_of(tokens, codec, reference_marker=files.info.reference_marker)
+    shape = files.info.shape(tokens)
+    roles = shape.roles(tokens)
+    learnt = np.isin(roles, list(loss_on))
+    learnt[:1] = False
     clock = Fraction(0)
     sequences = []
     ends = np.cumsum([0, *files.sequence_lengths(document)], dtype=np.int64).tolist()
-    for number, (start, stop) in enumerate(pairwise(ends)):
+    for start, stop in pairwise(ends):
         part = roles[start:stop]
-        counts = {role.name.lower(): int((part == role).sum()) for role in Role}
+        counts = {role.title: int((part == role).sum()) for role in Role}
         seconds = None
-        frames = max(counts["vocal"], counts["instrumental"])
-        if frames and codec.frame_rate:
-            begin, clock = clock, clock + frames / codec.frame_rate
+        frames = _frames(part, shape)
+        if frames and shape.codec.frame_rate:
+            begin, clock = clock, clock + frames / shape.codec.frame_rate
             seconds = float(begin), float(clock)
         sequences.append(
             SequenceView(
-                kind="section" if number else "header",
+                kind=_kind(part, shape, is_first=start == 0),
                 start=start,
                 stop=stop,
                 text=_text(tokenizer, tokens[start:stop], part, 0),
                 after=_text(tokenizer, tokens[start:stop], part, -1),
                 seconds=seconds,
                 roles={name: count for name, count in counts.items() if count},
+                learnt=int(learnt[start:stop].sum()),
             )
         )
     return DocumentView(
         number=document,
         song_id=files.info.song_ids[document],
         tokens=tuple(tokens.tolist()),
-        roles=tuple(Role(role).name.lower() for role in roles.tolist()),
+        roles=tuple(Role(role).title for role in roles.tolist()),
+        learnt=tuple(learnt.tolist()),
         sequences=tuple(sequences),
-        faults=tuple(document_faults(tokens, codec)),
+        faults=tuple(document_faults(tokens, shape)),
     )
+
+
+def _kind(roles: npt.NDArray[np.uint8], shape: Shape, *, is_first: bool) -> str:
+    if is_first and not np.isin(roles, PREDICTED).any():
+        return "header"
+    return "chunk" if shape.stages else "section"
+
+
+def _frames(roles: npt.NDArray[np.uint8], shape: Shape) -> int:
+    """How many frames of codes a sequence has."""
+    if shape.lanes == 2:
+        count = max(int((roles == role).sum()) for role in (Role.VOCAL, Role.INSTRUMENTAL))
+        return count // shape.codec.codebooks
+    # Codebook 0 may be there twice in a chunk of stage 2.
+    return int((roles == (Role.CODEBOOK_1 if shape.stages else Role.CODEBOOK_0)).sum())
 
 
 def _text(

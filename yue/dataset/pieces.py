@@ -1,10 +1,10 @@
 """Songs into pieces that fit the context: whole where they can be, else cut between sections.
 
-A piece that is not the first of its song repeats the header (instruction, genres, all lyrics), so
-that no code is ever learnt without it. Only a section that is by itself longer than the context is
-cut within: between two frames, so that vocal and instrumental keep their places, and each further
-part repeats the section's opening as well (marker, lyrics, ``<SOA>`` and separator), without which
-codes could not be told from one another.
+A piece that is not the first of its song repeats the header (instruction, genres, all lyrics) of
+layouts that have one, so that no code is ever learnt without it. Only a section that is by itself
+longer than the context is cut within: between two frames, so that vocal and instrumental keep their
+places, and each further part repeats the section's opening as well (marker, lyrics, ``<SOA>`` and
+separator), without which codes could not be told from one another. A chunk of stage 2 is never cut.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from yue.dataset.reader import TokenFiles
 from yue.errors import TrainingError
-from yue.tokens.vocabulary import codec_range
+from yue.tokens.roles import PREDICTED
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def split_document(files: TokenFiles, document: int, context: int) -> list[Piece
         TrainingError: The header leaves no room for codes.
         TokenFileError: The document cannot be read.
     """
-    header, *sections = _sequences(files, document)
+    header, sections = _parts(files, document)
     room = context - len(header)
     if not sections and room < 0:
         raise _too_small(files, document, header, len(header), context)
@@ -87,10 +87,17 @@ def split_document(files: TokenFiles, document: int, context: int) -> list[Piece
     return pieces
 
 
-def _sequences(files: TokenFiles, document: int) -> list[range]:
-    """Where each sequence lies in its document."""
+def _parts(files: TokenFiles, document: int) -> tuple[range, list[range]]:
+    """Where the header and the sections lie; only layouts with a header have one.
+
+    The header is a first sequence without codes to predict.
+    """
     ends = np.cumsum(files.sequence_lengths(document), dtype=np.int64).tolist()
-    return [range(start, stop) for start, stop in pairwise([0, *ends])]
+    sequences = [range(start, stop) for start, stop in pairwise([0, *ends])]
+    roles = files.roles(files.document(document))[: ends[0]]
+    if np.isin(roles, PREDICTED).any():
+        return range(0), sequences
+    return sequences[0], sequences[1:]
 
 
 def _piece(document: int, body: range, header: range) -> Piece:
@@ -105,14 +112,18 @@ def _cut_section(
     The first part starts at ``start``: the section, or the document where nothing precedes it.
     """
     codes = _codes(files, document, section)
+    shape = files.info.shape(files.document(document))
+    width = shape.frame
     opening = range(section.start, codes.start)
-    # Two tokens of slack: a part is rounded to whole frames.
-    room = context - len(header) - len(opening) - (section.stop - codes.stop) - 2
-    if room < 2:
-        raise _too_small(files, document, header, context - room + 2, context)
+    # A frame of slack: a part is rounded to whole frames.
+    room = context - len(header) - len(opening) - (section.stop - codes.stop) - width
+    if shape.stages:  # codebook 0 must stay in view of all that follows from it
+        raise _too_small(files, document, header, len(header) + len(section), context)
+    if room < width:
+        raise _too_small(files, document, header, context - room + width, context)
     parts = -(-len(codes) // room)
-    frames = len(codes) // 2
-    cuts = [codes.start + 2 * (frames * part // parts) for part in range(1, parts)]
+    frames = len(codes) // width
+    cuts = [codes.start + width * (frames * part // parts) for part in range(1, parts)]
     bodies = [range(first, last) for first, last in pairwise([start, *cuts, section.stop])]
     return [
         Piece(
@@ -128,9 +139,8 @@ def _cut_section(
 
 def _codes(files: TokenFiles, document: int, section: range) -> range:
     """Where the codes of a section lie; the whole section where it has none."""
-    codec = codec_range(files.info.codec.name)
-    tokens = files.document(document)[section.start : section.stop]
-    places = np.flatnonzero((tokens >= codec.offset) & (tokens < codec.end))
+    roles = files.roles(files.document(document))[section.start : section.stop]
+    places = np.flatnonzero(np.isin(roles, PREDICTED))
     if not len(places):
         return section
     return range(section.start + int(places[0]), section.start + int(places[-1]) + 1)
@@ -139,10 +149,12 @@ def _codes(files: TokenFiles, document: int, section: range) -> range:
 def _too_small(
     files: TokenFiles, document: int, header: range, needed: int, context: int
 ) -> TrainingError:
+    lyrics = ", or shorten its lyrics and genres" if header else ""
     return TrainingError(
         f"a context of {context} tokens is too short for song '{files.info.song_ids[document]}'",
         why=f"its header (instruction, genres, all lyrics) is {len(header)} tokens and stands "
-        "before every piece of the song",
-        fix=f"raise train.context_length (this song needs {needed} at the least), or shorten its "
-        "lyrics and genres",
+        "before every piece of the song"
+        if header
+        else "it has a section that must not be cut so small",
+        fix=f"raise train.context_length (this song needs {needed} at the least){lyrics}",
     )

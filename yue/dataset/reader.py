@@ -91,7 +91,7 @@ class TokenFiles:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Open again in the process that unpickles: a descriptor does not travel."""
-        codec = None if self.info.layout else codec_range(self.info.codec.name)
+        codec = None if self.info.options else codec_range(self.info.codec.name)
         return _open_again, (self.prefix, codec)
 
     @property
@@ -158,6 +158,10 @@ class TokenFiles:
                 fix=f"let nothing write into it; {REBUILD}",
             )
         return np.frombuffer(data, dtype=self._dtype).astype(np.int32)
+
+    def roles(self, tokens: Ids) -> npt.NDArray[np.uint8]:
+        """:class:`~yue.tokens.roles.Role` of every token of a document, shape (N,)."""
+        return self.info.shape(tokens).roles(tokens)
 
     def verify(self) -> None:
         """Read the whole .bin and hold it to its checksums.

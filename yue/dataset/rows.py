@@ -15,8 +15,7 @@ import numpy.typing as npt
 from yue.dataset.packing import pack
 from yue.dataset.pieces import Piece
 from yue.dataset.reader import Ids, TokenFiles
-from yue.tokens.roles import Role, roles_of
-from yue.tokens.vocabulary import codec_range
+from yue.tokens.roles import Role
 
 IGNORED = -100
 """The label of a position that is not learnt."""
@@ -54,7 +53,6 @@ class PackedRows:
         self.files = files
         self.packing = pack(files, context)
         self.seed = seed
-        self._codec = codec_range(files.info.codec.name)
         self._order: tuple[int, npt.NDArray[np.int64]] | None = None
 
     def epoch_rows(self, epoch: int) -> int:
@@ -87,8 +85,7 @@ class PackedRows:
 
     def _part(self, piece: Piece) -> tuple[Ids, npt.NDArray[np.uint8]]:
         document = self.files.document(piece.document)
-        marker = self.files.info.reference_marker
-        roles = piece.take(roles_of(document, self._codec, reference_marker=marker))
+        roles = piece.take(self.files.roles(document))
         # The first code after a cut within a section is no continuation of the repeated opening.
         given = piece.repeated + (1 if piece.opening else 0)
         if given:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
@@ -11,17 +11,20 @@ from typing import IO, Self
 
 from yue.dataset.describe import DocumentView, SequenceView
 from yue.dataset.reader import TokenFiles
+from yue.tokens.roles import Role
 from yue.tokens.vocabulary import CodecRange, token_name
 
-_ANSI = {"bold": 1, "dim": 2, "red": 31, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36}
+_ANSI = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35,
+         "cyan": 36}  # fmt: skip
 _STYLES = {
     "text": "bold",
     "special": "cyan",
     "vocal": "magenta",
     "instrumental": "blue",
     "prompt": "yellow",
+    "codebook": "green",
 }
-_LETTERS = {"vocal": "v", "instrumental": "i", "prompt": "p"}
+_LETTERS = {"vocal": "v", "instrumental": "i", "prompt": "p", "codebook": "c"}
 _CODES_SHOWN = 6
 
 
@@ -45,39 +48,48 @@ class Painter:
         return f"\x1b[{_ANSI[style]}m{text}\x1b[0m" if self.colours and text else text
 
 
-def show_files(files: TokenFiles, paint: Painter) -> str:
-    """One line about the files, and the legend."""
-    info = files.info
+def show_files(files: TokenFiles, paint: Painter, loss_on: Collection[Role] = ()) -> str:
+    """Two lines about the files, and the legend."""
+    info, options = files.info, files.info.options
     rate = f", {float(Fraction(info.codec.frame_rate)):g} frames/s" if info.codec.frame_rate else ""
-    layout = f"layout {info.layout} ({info.compat}), " if info.layout else ""
+    layout = f"layout {options.layout} ({options.compat}), " if options else ""
     legend = "  ".join(paint(name, style) for name, style in _STYLES.items())
+    learnt = ", ".join(role.title for role in loss_on) or "nothing (see --loss-on)"
     return (
         f"{files.prefix}: {layout}codec {info.codec.name}{rate}; {files.documents:,} documents, "
-        f"{len(files.lengths):,} sequences, {files.tokens:,} tokens\n{legend}"
+        f"{len(files.lengths):,} sequences, {files.tokens:,} tokens\n"
+        f"{legend}\nthe loss counts what is between {{ and }}: {learnt}"
     )
 
 
 def show_document(view: DocumentView, codec: CodecRange, paint: Painter) -> str:
-    """The document: a title, its sequences, what is odd."""
+    """The document: a title, its sequences, what is odd.
+
+    Args:
+        view: The document.
+        codec: The ids of the codes that it carries.
+        paint: For the terminal.
+    """
     last = max((s.seconds[1] for s in view.sequences if s.seconds), default=None)
     length = f", {_clock(last)}" if last is not None else ""
     lines = [
         "",
         paint(f"document {view.number}: song '{_printable(view.song_id)}'", "bold")
-        + f", {len(view.tokens):,} tokens{length}",
+        + f", {len(view.tokens):,} tokens, {sum(view.learnt):,} learnt{length}",
     ]
-    for number, sequence in enumerate(view.sequences):
+    has_header = view.sequences and view.sequences[0].kind == "header"
+    for number, sequence in enumerate(view.sequences, 0 if has_header else 1):
         lines += ["", _title(sequence, number, paint), *_body(view, sequence, codec, paint)]
     lines += ["", *(_faults(view, paint))]
     return "\n".join(lines)
 
 
 def _title(sequence: SequenceView, number: int, paint: Painter) -> str:
-    name = f"section {number}" if number else sequence.kind
+    name = sequence.kind if sequence.kind == "header" else f"{sequence.kind} {number}"
     times = "  " + "-".join(map(_clock, sequence.seconds)) if sequence.seconds else ""
-    roles = "  ".join(paint(f"{role} {n:,}", _STYLES[role]) for role, n in sequence.roles.items())
+    counts = (paint(f"{role} {n:,}", _style(role)) for role, n in sequence.roles.items())
     place = paint(f"[{sequence.start:,}..{sequence.stop:,})", "dim")
-    return f"{place} {paint(name, 'bold')}{times}  {roles}"
+    return f"{place} {paint(name, 'bold')}{times}  {'  '.join(counts)}  learnt {sequence.learnt:,}"
 
 
 def _body(
@@ -88,14 +100,17 @@ def _body(
         yield from (f"    {line}" for line in _printable(sequence.text).rstrip("\n").split("\n"))
     places = range(sequence.start, sequence.stop)
     parts = []
-    for kind, group in groupby(places, key=lambda place: _kind(view.roles[place])):
+    for (kind, learnt), group in groupby(
+        places, key=lambda p: (_kind(view.roles[p]), view.learnt[p])
+    ):
         run = list(group)
         if kind == "text":
-            parts += _text(sequence, run, paint)
+            shown = _text(sequence, run, paint)
         elif kind == "special":
-            parts += [paint(token_name(view.tokens[p]), _STYLES["special"]) for p in run]
+            shown = [paint(token_name(view.tokens[p]), _STYLES["special"]) for p in run]
         else:
-            parts.append(_codes(view, run, codec, paint))
+            shown = [_codes(view, run, codec, paint)]
+        parts += [paint("{", "dim"), *shown, paint("}", "dim")] if learnt else shown
     if parts:
         yield "    " + " ".join(parts)
 
@@ -111,14 +126,22 @@ def _kind(role: str) -> str:
     return role if role in ("text", "special") else "codes"
 
 
+def _style(role: str) -> str:
+    return _STYLES[role.partition("_")[0]]
+
+
 def _codes(view: DocumentView, run: list[int], codec: CodecRange, paint: Painter) -> str:
-    shown = []
-    for place in run[:_CODES_SHOWN]:
-        role = view.roles[place]
-        code = view.tokens[place] - codec.offset
-        shown.append(paint(f"{_LETTERS[role]}{code}", _STYLES[role]))
+    """A run of codes: the letter of the role, the codebook where there are several, the code."""
+    shown = [_code(view.tokens[p], view.roles[p], codec, paint) for p in run[:_CODES_SHOWN]]
     more = len(run) - len(shown)
     return " ".join(shown) + (f" ... {more:,} more codes" if more else "")
+
+
+def _code(token: int, role: str, codec: CodecRange, paint: Painter) -> str:
+    book = sum(token >= offset for offset in codec.offsets[1:])
+    named = f"{book}:" if codec.codebooks > 1 else ""
+    letter = _LETTERS[role.partition("_")[0]]
+    return paint(f"{letter}{named}{token - codec.offsets[book]}", _style(role))
 
 
 def _faults(view: DocumentView, paint: Painter) -> list[str]:

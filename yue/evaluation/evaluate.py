@@ -13,8 +13,6 @@ from yue.evaluation.document import DocumentScores, pieces_of, score_document
 from yue.evaluation.scores import Scorer
 from yue.evaluation.sections import section_kinds
 from yue.evaluation.tally import Tally
-from yue.tokens.roles import roles_of
-from yue.tokens.vocabulary import codec_range
 
 if TYPE_CHECKING:
     from yue.lm.tuned import TunedModel
@@ -58,13 +56,12 @@ def evaluate(
         songs: How many.
         advance: Called after each song.
     """
-    codec = codec_range(files.info.codec.name)
     width = _width(int(files.document_lengths[:songs].max()))
     scorer = Scorer(model)
     tallies = Tallies()
     for document in range(songs):
         tokens = files.document(document)
-        roles = roles_of(tokens, codec, reference_marker=files.info.reference_marker)
+        roles = files.roles(tokens)
         scored = score_document(scorer, tokens, roles, pieces_of(files, document, context))
         lengths = files.sequence_lengths(document)
         _add(tallies, document, scored, width, lengths, section_kinds(tokens, lengths, tokenizer))

@@ -63,9 +63,18 @@ class Songs:
 class Tokens:
     """Rows to token documents."""
 
-    layout: str
+    layout: str  # cot | icl | interleave | mix | stage2
     tokenizer: str
     compat: str  # strict | upstream
+    codebooks: int | None  # of each track in the documents; None: the codec's own number
+    audio_prompt: str  # dual | inst | vocal | mixture
+    prompt_seconds: float | None  # None: as YuE was trained
+    track: str  # mixture | vocal | instrumental: of mix and stage2
+    order: str  # textfirst | audiofirst
+    teacher_forcing: bool
+    instruction_dropout: float
+    seed: int
+    specials_in_text: bool
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,7 @@ class Train:
     warmup_ratio: float
     weight_decay: float
     max_grad_norm: float
-    loss_on: tuple[str, ...]  # token roles: text, special, vocal, instrumental
+    loss_on: tuple[str, ...]  # token roles: text, special, vocal, instrumental, codebook_0 ...
     gradient_checkpointing: bool
     eval_steps: int
     save_steps: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,18 @@ CODECS = {
     "dac16k": CodecFacts(16_000, 4),
     "dac44k": CodecFacts(44_100, 9),
     "melrvq": CodecFacts(16_000, 8),
+}
+
+
+_CODEBOOKS = tuple(f"codebook_{number}" for number in range(12))
+_TWO_TRACKS = ("text", "special", "vocal", "instrumental")
+# The token roles that there are in each layout.
+ROLES = {
+    "cot": _TWO_TRACKS,
+    "icl": _TWO_TRACKS,
+    "interleave": _TWO_TRACKS,
+    "mix": ("text", "special", *_CODEBOOKS),
+    "stage2": ("special", *_CODEBOOKS),
 }
 
 
@@ -77,6 +89,24 @@ RULES = (
         lambda codebooks, name: f"take 1 to {CODECS[name].codebooks}",
     ),
     Rule(
+        ("tokens.codebooks", "codec.codebooks"),
+        lambda books, stored: books is None or books <= stored,
+        lambda books, stored: f"codec.codebooks {stored} stores no more than that",
+        lambda books, stored: f"take 1 to {stored}, or leave it empty",
+    ),
+    Rule(
+        ("tokens.layout", "tokens.codebooks", "codec.codebooks"),
+        lambda layout, books, stored: layout != "stage2" or (books or stored) > 1,
+        lambda layout, books, stored: "stage2 adds codebooks to the first, and there is only one",
+        lambda layout, books, stored: "set codec.codebooks and tokens.codebooks to 2 or more",
+    ),
+    Rule(
+        ("train.loss_on", "tokens.layout"),
+        lambda learnt, layout: all(role in ROLES[layout] for role in learnt),
+        lambda learnt, layout: f"layout {layout} has no {_others(learnt, ROLES[layout])}",
+        lambda learnt, layout: f"take some of {', '.join(ROLES[layout])}",
+    ),
+    Rule(
         ("convert.sample_rate", "codec.name"),
         lambda rate, name: rate == CODECS[name].sample_rate,
         lambda rate, name: f"{name} takes {CODECS[name].sample_rate} Hz",
@@ -122,7 +152,8 @@ def rule_problems(values: Mapping[str, Any], faulty: Set[KeyPath]) -> list[Probl
         values: The recipe, or some of its sections.
         faulty: Paths that have a problem already.
     """
-    sound = {path: value for path, value in _leaves(values) if path not in faulty}
+    broken = {path[:2] for path in faulty}  # an item of a list counts as the list
+    sound = {path: value for path, value in _leaves(values) if path not in broken}
     found = []
     for rule in RULES:
         paths = [tuple(key.split(".")) for key in rule.keys]
@@ -146,3 +177,7 @@ def _divisors(number: int) -> str:
     number = int(number)
     found = [str(n) for n in range(1, min(number, 64) + 1) if number % n == 0]
     return ", ".join(found)
+
+
+def _others(names: Sequence[str], known: Sequence[str]) -> str:
+    return " and no ".join(name for name in names if name not in known)

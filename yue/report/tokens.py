@@ -7,9 +7,9 @@ from itertools import groupby
 from pathlib import Path
 
 from yue.dataset.reader import TokenFiles
-from yue.tokens.roles import Role, roles_of
+from yue.tokens.roles import Role
 from yue.tokens.text import TextTokenizer
-from yue.tokens.vocabulary import codec_range, token_name
+from yue.tokens.vocabulary import token_name
 
 _SHOWN = 480
 """Tokens of a document that the page shows."""
@@ -63,9 +63,8 @@ def view_document(prefix: Path, tokenizer: Path, loss_on: frozenset[str]) -> Doc
     files = TokenFiles.open(prefix)
     text = TextTokenizer(tokenizer)
     document = files.document(0)
-    codec = codec_range(files.info.codec.name)
     ids = document[:_SHOWN]
-    roles = roles_of(document, codec, reference_marker=files.info.reference_marker)[:_SHOWN]
+    roles = files.roles(document)[:_SHOWN]
     runs = []
     for role, group in groupby(range(len(ids)), key=lambda n: int(roles[n])):
         places = list(group)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from yue.errors import CodecError, SongError, YueError
 from yue.files import atomic_folder, read_json
 from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.stages import StageSummary
+from yue.tokens.options import Options
 from yue.tokens.rejections import check_share, summarise
-from yue.tokens.vocabulary import codec_range
+from yue.tokens.vocabulary import CodecRange, codec_range
 from yue.tokens.write import write_token_files
 
 SPLITS = ("train", "valid", "test")
@@ -21,7 +24,10 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         YueError: A split cannot be written, or more songs than the recipe allows cannot be used.
     """
     split = _read_split(paths)
-    digest = _codec_digest(recipe.codec.name, paths)
+    codec, digest, stored = _codec(recipe.codec.name, paths)
+    options = Options.of(recipe.tokens)
+    if options.codebooks is None:
+        options = replace(options, codebooks=min(options.ids(codec).codebooks, stored))
     # The folder is swapped in whole: files of a split that is gone now do not survive.
     with atomic_folder(paths.tokens) as folder:
         infos = {
@@ -29,12 +35,12 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
                 paths.songs,
                 paths.work,
                 paths.root / recipe.tokens.tokenizer,
-                codec_range(recipe.codec.name),
+                codec,
                 output_prefix=folder / name,
-                layout=recipe.tokens.layout,
-                compat=recipe.tokens.compat,
+                options=options,
                 ids=ids,
                 codec_digest=digest,
+                workers=recipe.runtime.workers,
             )
             for name, ids in split.items()
             if ids
@@ -63,11 +69,12 @@ def _read_split(paths: Paths) -> dict[str, list[str]]:
     return {name: value[name] for name in SPLITS}
 
 
-def _codec_digest(name: str, paths: Paths) -> str:
+def _codec(name: str, paths: Paths) -> tuple[CodecRange, str, int]:
+    """The codec of the codes, the digest of its weights, and how many codebooks are stored."""
     card = read_json(paths.codes / "codec.json")
     try:
-        found, digest = str(card["name"]), str(card["digest"])
-    except (KeyError, TypeError) as error:
+        found, digest, stored = str(card["name"]), str(card["digest"]), int(card["codebooks"])
+    except (KeyError, TypeError, ValueError) as error:
         raise YueError(
             f"{paths.codes / 'codec.json'}: does not say which codec made the codes",
             fix="run the stage 'tokenize' again",
@@ -77,4 +84,4 @@ def _codec_digest(name: str, paths: Paths) -> str:
             f"the codes in {paths.codes} are of codec '{found}', the recipe's codec is '{name}'",
             fix="run the stage 'tokenize' again",
         )
-    return digest
+    return codec_range(name), digest, stored

@@ -1,4 +1,4 @@
-"""What is odd about a document's ids: everything that no document of the CoT layout has."""
+"""What is odd about a document's ids: everything that no document of its layout has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from yue.tokens.vocabulary import EOA, EOD, SOA, TEXT_SIZE, CodecRange, token_name
+from yue.tokens.roles import Role, codebooks_of
+from yue.tokens.shape import Shape
+from yue.tokens.vocabulary import EOA, EOD, SOA, STAGE_2, TEXT_SIZE, CodecRange, token_name
+
+Ids = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -24,32 +28,36 @@ class Fault:
     message: str
 
 
-def document_faults(tokens: npt.NDArray[np.integer], codec: CodecRange) -> list[Fault]:
-    """Everything odd in one document of the CoT layout, in the order of its places.
+def document_faults(tokens: Ids, shape: Shape) -> list[Fault]:
+    """Everything odd in one document, in the order of its places.
 
     Args:
         tokens: Ids of the whole document, shape (N,).
-        codec: The codec of its codes.
+        shape: What its layout writes.
     """
     if not len(tokens):
         return [Fault(0, "the document is empty")]
-    found = [*_id_faults(tokens, codec), *_block_faults(tokens, codec), *_end_faults(tokens)]
+    found = [*_id_faults(tokens, shape), *_block_faults(tokens, shape), *_end_faults(tokens)]
     return sorted(found, key=lambda fault: fault.token)
 
 
-def _id_faults(tokens: npt.NDArray[np.integer], codec: CodecRange) -> Iterator[Fault]:
-    """Ids that are no text, no control of this layout and no code of codebook 0."""
+def _id_faults(tokens: Ids, shape: Shape) -> Iterator[Fault]:
+    """Ids that are no text, no control id of this layout and no code that it carries."""
+    codec = shape.codec
     outside = (tokens < 0) | (tokens >= codec.rows)
     yield from _first(outside, tokens, f"outside the vocabulary 0..{codec.rows - 1}")
-    other_book = (tokens >= codec.offset + codec.codebook_size) & (tokens < codec.end)
-    yield from _first(other_book, tokens, "a code of another codebook than 0")
-    control = np.isin(tokens, [SOA, EOA, EOD, *codec.separators])
-    code = (tokens >= codec.offset) & (tokens < codec.end)
-    strange = ~(outside | control | code | (tokens < TEXT_SIZE))
-    yield from _first(strange, tokens, f"not an id of CoT documents with codec {codec.name}")
+    middle = [STAGE_2] if shape.stages else []
+    control = np.isin(tokens, [SOA, EOA, EOD, *shape.opening, *middle])
+    strange = ~(outside | control | _is_code(tokens, codec) | (tokens < TEXT_SIZE))
+    carried = f"codebook{'s 0..' if codec.codebooks > 1 else ' '}{codec.codebooks - 1}"
+    yield from _first(strange, tokens, f"not an id of documents with {carried} of {codec.name}")
 
 
-def _first(wrong: npt.NDArray[np.bool_], tokens: npt.NDArray[np.integer], why: str) -> list[Fault]:
+def _is_code(tokens: Ids, codec: CodecRange) -> npt.NDArray[np.bool_]:
+    return (tokens >= codec.offset) & (tokens < codec.end)
+
+
+def _first(wrong: npt.NDArray[np.bool_], tokens: Ids, why: str) -> list[Fault]:
     """One fault for all ids of a kind, at the first of them."""
     places = np.flatnonzero(wrong)
     if not len(places):
@@ -59,20 +67,20 @@ def _first(wrong: npt.NDArray[np.bool_], tokens: npt.NDArray[np.integer], why: s
     return [Fault(int(places[0]), f"id {token} {token_name(token)} is {why}{more}")]
 
 
-def _block_faults(tokens: npt.NDArray[np.integer], codec: CodecRange) -> Iterator[Fault]:
-    """Blocks of codes that are not ``<SOA>`` separator v0 i0 v1 i1 ... ``<EOA>``."""
-    is_code = (tokens >= codec.offset) & (tokens < codec.end)
+def _block_faults(tokens: Ids, shape: Shape) -> Iterator[Fault]:
+    """Blocks of codes that are not what the layout writes."""
+    roles = shape.roles(tokens)
+    is_code = _is_code(tokens, shape.codec)
     outside = is_code.copy()
     marks = np.flatnonzero((tokens == SOA) | (tokens == EOA)).tolist()
     start: int | None = None
     for place in [*marks, len(tokens)]:
         at_end = place == len(tokens)
         if start is not None:
-            stop = place
             if at_end or tokens[place] == SOA:
                 yield Fault(start, "<SOA> without an <EOA> after it")
-            yield from _inside_faults(tokens, is_code, range(start + 1, stop), codec)
-            outside[start:stop] = False
+            yield from _inside_faults(tokens, roles, is_code, range(start + 1, place), shape)
+            outside[start:place] = False
         elif not at_end and tokens[place] == EOA:
             yield Fault(place, "<EOA> without an <SOA> before it")
         start = place if not at_end and tokens[place] == SOA else None
@@ -82,35 +90,83 @@ def _block_faults(tokens: npt.NDArray[np.integer], codec: CodecRange) -> Iterato
 
 
 def _inside_faults(
-    tokens: npt.NDArray[np.integer],
+    tokens: Ids,
+    roles: npt.NDArray[np.uint8],
     is_code: npt.NDArray[np.bool_],
     inside: range,
-    codec: CodecRange,
+    shape: Shape,
 ) -> Iterator[Fault]:
     """What is odd between an ``<SOA>`` and its ``<EOA>``."""
-    count = len(codec.separators)
+    count = len(shape.opening)
     head = tuple(tokens[inside.start : min(inside.start + count, inside.stop)].tolist())
-    if head != codec.separators:
-        names = "".join(map(token_name, codec.separators))
+    if head != shape.opening:
+        names = "".join(map(token_name, shape.opening))
         yield Fault(inside.start, f"<SOA> is not followed by {names}")
         count = 0
     body = slice(inside.start + count, inside.stop)
-    strangers = np.flatnonzero(~is_code[body])
+    middles = np.flatnonzero(tokens[body] == STAGE_2) if shape.stages else np.zeros(0, np.int64)
+    strangers = np.setdiff1d(np.flatnonzero(~is_code[body]), middles)
     if count and len(strangers):
         place = body.start + int(strangers[0])
         yield Fault(place, f"{_name(int(tokens[place]))} among the codes of a block")
-    codes = int(is_code[body].sum())
-    if codes % 2:
-        yield Fault(inside.start, f"{codes} codes in a block: an odd lane, one track is longer")
-    if not codes:
+    codes = tokens[body][is_code[body]]
+    found = codebooks_of(codes, shape.codec)
+    if not len(found):
         yield Fault(inside.start, "a block without codes")
+        return
+    if shape.stages:
+        yield from _chunk_faults(codes, found, middles, shape.codec, inside.start)
+        return
+    is_prompt = bool((roles[body] == Role.PROMPT).any())
+    lanes = shape.prompt_lanes if is_prompt else shape.lanes
+    turns = np.repeat(np.arange(shape.codec.codebooks), lanes)
+    yield from _order_faults(found, turns, inside.start)
+
+
+def _chunk_faults(
+    codes: Ids,
+    found: npt.NDArray[np.uint8],
+    middles: npt.NDArray[np.integer],
+    codec: CodecRange,
+    place: int,
+) -> Iterator[Fault]:
+    """What is odd about the codes of a chunk, given the places of ``<stage_2>`` among them."""
+    if len(middles) != 1:
+        yield Fault(place, f"{len(middles)} times <stage_2> in a chunk")
+        return
+    frames = int(middles[0])
+    again = codes[frames:][found[frames:] == 0]  # teacher forcing repeats codebook 0
+    rest = np.arange(0 if len(again) else 1, codec.codebooks)
+    yield from _order_faults(found, np.append(np.zeros(frames, int), np.tile(rest, frames)), place)
+    if len(again) and not np.array_equal(again, codes[:frames]):
+        yield Fault(place, "codebook 0 after <stage_2> differs from the one before it")
+
+
+def _order_faults(
+    found: npt.NDArray[np.uint8], turns: npt.NDArray[np.integer], place: int
+) -> Iterator[Fault]:
+    """Codes that are not one or more whole rounds of the codebooks whose turn it is."""
+    if not len(turns) or len(found) % len(turns):
+        yield Fault(
+            place,
+            f"{len(found)} codes in a block: an odd lane, not a multiple of {len(turns)}",
+        )
+        return
+    wrong = np.flatnonzero(found.reshape(-1, len(turns)) != turns)
+    if len(wrong):
+        first = int(wrong[0])
+        yield Fault(
+            place,
+            f"code {first} of the block is of codebook {found[first]}, where one of codebook "
+            f"{turns[first % len(turns)]} belongs",
+        )
 
 
 def _name(token: int) -> str:
     return f"text id {token}" if 0 <= token < TEXT_SIZE else f"id {token} {token_name(token)}"
 
 
-def _end_faults(tokens: npt.NDArray[np.integer]) -> Iterator[Fault]:
+def _end_faults(tokens: Ids) -> Iterator[Fault]:
     last = len(tokens) - 1
     for place in np.flatnonzero(tokens[:last] == EOD).tolist():
         yield Fault(place, "<EOD> before the end of the document")

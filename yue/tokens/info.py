@@ -6,13 +6,18 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from yue.errors import TokenFileError, YueError
 from yue.files import read_json, write_json
 from yue.native.checksum import BLOCK_BYTES
 from yue.tokens.megatron import REBUILD
+from yue.tokens.options import Options
 from yue.tokens.roles import YUE_REFERENCE_MARKER
 from yue.tokens.rows import Rejected
-from yue.tokens.vocabulary import CodecRange
+from yue.tokens.shape import Shape
+from yue.tokens.vocabulary import CodecRange, codec_range
 
 
 @dataclass(frozen=True)
@@ -23,11 +28,18 @@ class CodecIdentity:
         name: Its name in the vocabulary.
         digest: Digest of its weights, "" where it is not known.
         frame_rate: Frames a second as a fraction, ``"50/1"``, or None.
+        codebooks: How many of its codebooks the documents carry.
     """
 
     name: str
     digest: str
     frame_rate: str | None
+    codebooks: int
+
+    @property
+    def ids(self) -> CodecRange:
+        """The ids of those codebooks."""
+        return codec_range(self.name).first(self.codebooks)
 
 
 @dataclass(frozen=True)
@@ -50,8 +62,7 @@ class TokenFileInfo:
     """What a pair of token files holds.
 
     Attributes:
-        layout: Token layout.
-        compat: ``strict`` or ``upstream``.
+        options: How rows became documents; None where another program wrote the files.
         codec: The codec of the codes.
         vocabulary_rows: Embedding rows that a model needs for these ids.
         tokenizer_digest: SHA-256 of the SentencePiece model.
@@ -65,8 +76,7 @@ class TokenFileInfo:
         checksums: Of both files.
     """
 
-    layout: str
-    compat: str
+    options: Options | None
     codec: CodecIdentity
     vocabulary_rows: int
     tokenizer_digest: str
@@ -79,13 +89,18 @@ class TokenFileInfo:
     rejected: tuple[Rejected, ...]
     checksums: Checksums
 
+    def shape(self, tokens: npt.NDArray[np.integer]) -> Shape:
+        """The form of a document; guessed from its ids where another program wrote it."""
+        if self.options is None:
+            return Shape.guess(codec_range(self.codec.name), tokens)
+        return Shape.of(self.codec.ids, self.options, self.reference_marker)
+
 
 def foreign_info(codec: CodecRange, documents: int, sequences: int, tokens: int) -> TokenFileInfo:
     """The description of files that another program wrote with YuE's tokenizer; no checksums."""
     return TokenFileInfo(
-        layout="",
-        compat="upstream",
-        codec=CodecIdentity(codec.name, "", codec.rate_text),
+        options=None,
+        codec=CodecIdentity(codec.name, "", codec.rate_text, codec.codebooks),
         vocabulary_rows=codec.rows,
         tokenizer_digest="",
         reference_marker=YUE_REFERENCE_MARKER,
@@ -115,6 +130,7 @@ def read_info(path: Path) -> TokenFileInfo:
         return TokenFileInfo(
             **{
                 **_known(TokenFileInfo, value),
+                "options": Options(**_known(Options, value["options"])),
                 "codec": CodecIdentity(**_known(CodecIdentity, value["codec"])),
                 "reference_marker": tuple(value["reference_marker"]),
                 "song_ids": tuple(value["song_ids"]),

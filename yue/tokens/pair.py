@@ -15,7 +15,7 @@ from yue.native.checksum import BLOCK_BYTES, crc32c
 from yue.native.index import index_pointers
 from yue.native.writer import BinWriter
 from yue.tokens.info import Checksums
-from yue.tokens.layouts.cot import Document
+from yue.tokens.layouts.document import Document
 from yue.tokens.megatron import INT32, Header, bin_path, idx_path, info_path
 
 _ITEM_SIZE = 4
@@ -50,9 +50,8 @@ def write_pair(prefix: Path, documents: Iterable[Document], *, limit: int) -> Wr
     with atomic_file(bin_path(prefix)) as stream:
         with BinWriter(stream.fileno(), limit=limit) as writer:
             for document in documents:
-                for sequence in document.sequences:
-                    writer.append(sequence)
-                    lengths.append(len(sequence))
+                writer.append(document.tokens)
+                lengths.extend(document.lengths)
                 marks.append(len(lengths))
         checksums = writer.checksums()
         size = writer.bytes_appended

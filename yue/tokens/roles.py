@@ -7,7 +7,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from yue.tokens.vocabulary import EOA, SOA, TEXT_SIZE, CodecRange
+from yue.tokens.vocabulary import EOA, SOA, STAGE_1, TEXT_SIZE, CodecRange
 
 REFERENCE_MARKER = "[start_of_reference]"
 """The text before the reference audio of a document; not a control id."""
@@ -17,37 +17,68 @@ YUE_REFERENCE_MARKER = (518, 2962, 29918, 974, 29918, 5679, 29962)
 
 
 class Role(IntEnum):
-    """The part a token plays."""
+    """The part a token plays. Values are 0..17 without a gap: tables are indexed by them."""
 
     TEXT = 0
     """Instruction, genres, lyrics and the segment markers."""
     SPECIAL = 1
-    """Control ids: start and end of audio, separators, end of document."""
+    """Control ids: start and end of audio, separators, stages, end of document."""
     VOCAL = 2
-    """A code of the vocal lane."""
+    """A code of the vocal track, where two tracks take turns."""
     INSTRUMENTAL = 3
-    """A code of the instrumental lane."""
+    """A code of the instrumental track, where two tracks take turns."""
     PROMPT = 4
     """A code of the reference audio, which is given and not predicted."""
     CONTEXT = 5
     """What a further piece of a long song repeats so that it stays in view; not predicted."""
+    CODEBOOK_0 = 6
+    """A code of codebook 0 of a track that is written alone (layouts mix and stage2)."""
+    CODEBOOK_1 = 7
+    CODEBOOK_2 = 8
+    CODEBOOK_3 = 9
+    CODEBOOK_4 = 10
+    CODEBOOK_5 = 11
+    CODEBOOK_6 = 12
+    CODEBOOK_7 = 13
+    CODEBOOK_8 = 14
+    CODEBOOK_9 = 15
+    CODEBOOK_10 = 16
+    CODEBOOK_11 = 17
+
+    @property
+    def title(self) -> str:
+        """Its name as users write it, ``codebook_0``."""
+        return self.name.lower()
+
+
+CODEBOOKS = tuple(role for role in Role if role >= Role.CODEBOOK_0)
+"""The roles of the codebooks, in order."""
+
+PREDICTED = (Role.VOCAL, Role.INSTRUMENTAL, *CODEBOOKS)
+"""The roles of codes that a model is to say by itself."""
+
+LEARNABLE = (Role.TEXT, Role.SPECIAL, *PREDICTED)
+"""The roles that a recipe may learn (``train.loss_on``); the others are given."""
 
 
 def roles_of(
     tokens: npt.NDArray[np.integer],
     codec: CodecRange,
     *,
+    lanes: int = 2,
     reference_marker: tuple[int, ...] = YUE_REFERENCE_MARKER,
 ) -> npt.NDArray[np.uint8]:
     """The role of every token.
 
-    Codes between ``<SOA>`` and ``<EOA>`` are vocal at even and instrumental at odd positions,
-    counted from the first code after ``<SOA>``; all are prompt in a block that follows the
-    reference marker. A code outside any block is a control id.
+    A block of codes is between ``<SOA>`` and ``<EOA>``. In a block after the reference marker all
+    codes are prompt. Of two lanes, codes are vocal at even and instrumental at odd places, counted
+    from the block's first code. Of one lane, and in a block of stage 2, they are those of their
+    codebooks. A code outside any block is a control id.
 
     Args:
         tokens: Ids of one document, or of several in a row, shape (N,).
         codec: The codec of its codes.
+        lanes: Tracks that take turns in a block, 2 or 1.
         reference_marker: Ids of ``[start_of_reference]`` in the tokenizer that was used.
 
     Returns:
@@ -65,9 +96,33 @@ def roles_of(
     place = codes_so_far - codes_before_block[block] - 1  # 0 at the first code of a block
     roles[is_code & (place % 2 == 0)] = Role.VOCAL
     roles[is_code & (place % 2 == 1)] = Role.INSTRUMENTAL
-    is_prompt = np.concatenate([[False], _follow_marker(tokens, starts, reference_marker)])
-    roles[is_code & is_prompt[block]] = Role.PROMPT
+    alone = is_code & _of_block(block, _are_stage2(tokens, starts) | (lanes == 1))
+    roles[alone] = Role.CODEBOOK_0 + codebooks_of(tokens[alone], codec)
+    roles[is_code & _of_block(block, _follow_marker(tokens, starts, reference_marker))] = (
+        Role.PROMPT
+    )
     return roles
+
+
+def codebooks_of(codes: npt.NDArray[np.integer], codec: CodecRange) -> npt.NDArray[np.uint8]:
+    """The codebook of every id of the codec, shape (N,)."""
+    books: npt.NDArray[np.intp] = np.searchsorted(codec.offsets, codes, side="right") - 1
+    return books.astype(np.uint8)
+
+
+def _of_block(
+    block: npt.NDArray[np.integer], is_so: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """For every token, what is so of its block; nothing is of tokens before the first."""
+    of_token: npt.NDArray[np.bool_] = np.concatenate([[False], is_so])[block]
+    return of_token
+
+
+def _are_stage2(
+    tokens: npt.NDArray[np.integer], starts: npt.NDArray[np.intp]
+) -> npt.NDArray[np.bool_]:
+    found: npt.NDArray[np.bool_] = tokens[np.minimum(starts + 1, len(tokens) - 1)] == STAGE_1
+    return found
 
 
 def _follow_marker(

@@ -15,6 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from yue.errors import SongError
+from yue.tokens.options import Options
+
+CODES_KEYS = {"mixture": "codec", "vocal": "vocals_codec", "instrumental": "instrumental_codec"}
+"""Tracks, and the keys that name their codes."""
+
+_SHOWN = 60  # characters of an id or a value in a message
+_KINDS = {str: "text", int: "a whole number", float: "a number", dict: "an object", list: "a list"}
 
 
 @dataclass(frozen=True)
@@ -25,34 +32,36 @@ class Segment:
         start: First frame.
         end: One past the last frame.
         line_content: Label and lyrics.
+        duration: In seconds, or None where the row does not say.
     """
 
     start: int
     end: int
     line_content: str
+    duration: float | None = None
 
 
 @dataclass(frozen=True)
 class SongRow:
-    """One song.
+    """One song, as far as its layout needs it.
 
     Attributes:
         place: Where the row is, for messages: ``songs.jsonl:7 (song 'x')``.
         id: The song.
-        vocal: Path of the vocal track's codes, as written.
-        instrumental: Path of the instrumental track's codes, as written.
+        codes: Track (mixture, vocal, instrumental) to the path of its codes, as written.
         seconds: Length of the audio.
         genres: Free text.
-        segments: The sections, at least one.
+        segments: The sections.
+        choruses: From where to where each chorus lasts, in seconds.
     """
 
     place: str
     id: str
-    vocal: str
-    instrumental: str
-    seconds: float
-    genres: str
-    segments: tuple[Segment, ...]
+    codes: dict[str, str]
+    seconds: float = 0.0
+    genres: str = ""
+    segments: tuple[Segment, ...] = ()
+    choruses: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,11 +83,17 @@ class Rejected:
 
 def rejected(error: SongError, song_id: str | None) -> Rejected:
     """An error about one row or section, as an entry of the report."""
-    return Rejected(error.what, error.why, error.fix, song_id)
+    what, why, fix = map(printable, (error.what, error.why, error.fix))
+    return Rejected(what, why, fix, song_id)
 
 
-def read_rows(path: Path) -> Iterator[SongRow | Rejected]:
-    """The rows of a file in order; a line that is none becomes its rejection.
+def printable(text: str) -> str:
+    """Text without control characters or broken Unicode: rows must not drive the terminal."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file, numbered from 1.
 
     Raises:
         SongError: The file is missing or cannot be read.
@@ -86,8 +101,7 @@ def read_rows(path: Path) -> Iterator[SongRow | Rejected]:
     try:
         # Bytes, so that one badly encoded line does not end the file, and "\\n" alone ends a line.
         with path.open("rb") as stream:
-            for number, line in enumerate(stream, 1):
-                yield _read_row(line, f"{path.name}:{number}")
+            yield from enumerate(stream, 1)
     except OSError as error:
         raise SongError(
             f"{path}: cannot be read ({error.strerror})",
@@ -95,12 +109,29 @@ def read_rows(path: Path) -> Iterator[SongRow | Rejected]:
         ) from error
 
 
-def _read_row(line: bytes, place: str) -> SongRow | Rejected:
+def read_rows(path: Path, options: Options | None = None) -> Iterator[SongRow | Rejected]:
+    """The rows of a file in order; a line that is none becomes its rejection.
+
+    Raises:
+        SongError: The file is missing or cannot be read.
+    """
+    for number, line in read_lines(path):
+        yield parse_row(line, f"{path.name}:{number}", options or Options())
+
+
+def parse_row(line: bytes, place: str, options: Options) -> SongRow | Rejected:
+    """One line as a row, or as its rejection.
+
+    Args:
+        line: The line.
+        place: Where it is, for messages.
+        options: The layout, which says what a row must have.
+    """
     song_id = None
     try:
         value = _parse(line, place)
         song_id = _song_id(value, place)
-        return _song_row(value, song_id, f"{place} (song '{song_id}')")
+        return _song_row(value, song_id, f"{place} (song '{_short(song_id)}')", options)
     except SongError as error:
         return rejected(error, song_id)
 
@@ -123,17 +154,43 @@ def _song_id(value: dict[str, Any], place: str) -> str:
     song_id = value.get("id")
     if isinstance(song_id, bool) or not isinstance(song_id, str | int) or song_id == "":
         raise SongError(place, why="'id' is missing or not text", fix="give the song an id")
-    return str(song_id)
+    text = str(song_id)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise SongError(place, why="'id' is not valid Unicode", fix="save the file as UTF-8")
+    return text
 
 
-def _song_row(value: dict[str, Any], song_id: str, place: str) -> SongRow:
+def _song_row(value: dict[str, Any], song_id: str, place: str, options: Options) -> SongRow:
+    layout, strict = options.layout, options.strict
+    codes = {track: _text(value, CODES_KEYS[track], place) for track in options.tracks}
+    if layout == "stage2":
+        return SongRow(place, song_id, codes)
+    if not strict:  # what upstream asks for, and does not always read
+        for key in {"mix": ("text",), "icl": ("msa", "codec")}.get(layout, ()):
+            _present(value, key, "any value", place)
+    return SongRow(
+        place=place,
+        id=song_id,
+        codes=codes,
+        seconds=_seconds(value, place),
+        genres=_text(value, "genres", place) if layout != "mix" else "",
+        segments=_segments(value, place),
+        choruses=tuple(_choruses(value)) if layout == "icl" else (),
+    )
+
+
+def _seconds(value: dict[str, Any], place: str) -> float:
     seconds = _field(value, "audio_length_in_sec", (int, float), place)
-    if not (math.isfinite(seconds) and seconds > 0):
+    if not 0 < seconds < math.inf:  # not for NaN either
         raise SongError(
             place,
             why=f"'audio_length_in_sec' is {seconds}",
             fix="give the length of the audio in seconds, a number above 0",
         )
+    return float(min(seconds, 1e12))  # an integer may be too large for a float
+
+
+def _segments(value: dict[str, Any], place: str) -> tuple[Segment, ...]:
     lyrics = _field(value, "splitted_lyrics", (dict,), place)
     items = _field(lyrics, "segmented_lyrics", (list,), place)
     if not items:
@@ -142,35 +199,53 @@ def _song_row(value: dict[str, Any], song_id: str, place: str) -> SongRow:
             why="'segmented_lyrics' is empty",
             fix='give at least one section, for example "[verse]" over the whole song',
         )
-    return SongRow(
-        place=place,
-        id=song_id,
-        vocal=_field(value, "vocals_codec", (str,), place),
-        instrumental=_field(value, "instrumental_codec", (str,), place),
-        seconds=float(seconds),
-        genres=_field(value, "genres", (str,), place),
-        segments=tuple(
-            _segment(item, f"{place}, section {number}") for number, item in enumerate(items, 1)
-        ),
-    )
+    return tuple(_segment(item, place, number) for number, item in enumerate(items, 1))
 
 
-def _segment(item: Any, place: str) -> Segment:
+def _segment(item: Any, place: str, number: int) -> Segment:
+    place = f"{place}, section {number}"
     if not isinstance(item, dict):
         raise SongError(place, why="a section is not a JSON object", fix="see YuE's example data")
+    duration = item.get("duration")
     return Segment(
         start=_field(item, "codec_frame_start", (int,), place),
         end=_field(item, "codec_frame_end", (int,), place),
-        line_content=_field(item, "line_content", (str,), place),
+        line_content=_text(item, "line_content", place),
+        duration=None if duration is None else _field(item, "duration", (int, float), place),
     )
 
 
+def _choruses(value: dict[str, Any]) -> Iterator[tuple[float, float]]:
+    """The spans of the structure that are choruses; anything else in it says nothing."""
+    items = value.get("msa")
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, dict) and item.get("label") == "chorus":
+            times = [t for t in (item.get("start"), item.get("end")) if isinstance(t, int | float)]
+            if len(times) == 2 and all(0 <= t < 1e9 for t in times):
+                yield float(times[0]), float(times[1])
+
+
+def _text(value: dict[str, Any], key: str, place: str) -> str:
+    found: str = _field(value, key, (str,), place)
+    return found
+
+
 def _field(value: dict[str, Any], key: str, kinds: tuple[type, ...], place: str) -> Any:
-    names = " or ".join({"str": "text", "int": "a whole number"}.get(k.__name__, k.__name__)
-                        for k in kinds)  # fmt: skip
-    if key not in value:
-        raise SongError(place, why=f"'{key}' is missing", fix=f"add '{key}' ({names})")
+    _present(value, key, _KINDS[kinds[-1]], place)
     found = value[key]
     if isinstance(found, bool) or not isinstance(found, kinds):
-        raise SongError(place, why=f"'{key}' is {found!r:.60}", fix=f"'{key}' must be {names}")
+        raise SongError(
+            place,
+            why=f"'{key}' is {_short(repr(found))}",
+            fix=f"'{key}' must be {_KINDS[kinds[-1]]}",
+        )
     return found
+
+
+def _present(value: dict[str, Any], key: str, kind: str, place: str) -> None:
+    if key not in value:
+        raise SongError(place, why=f"'{key}' is missing", fix=f"add '{key}' ({kind})")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

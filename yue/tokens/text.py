@@ -34,10 +34,17 @@ _REGISTERED = {
     "</s>": 2,
 }
 _REGISTERED_PATTERN = re.compile("|".join(re.escape(text) for text in _REGISTERED))
+# A model that passes these says the same of a text as of its lines.
+_PROBES = ("a\nb", "\n", "a \n b", " \n\n  a  \n", "a\n\nb\n", "\u00e9\n\u4e00\n.")
+_REMEMBERED = 1 << 14  # lines; a chorus comes back, in its section and in the header
 
 
 class TextTokenizer:
     """Encodes text as YuE does: no BOS, no EOS, the empty text is no tokens.
+
+    A line break is a token of its own with which no other merges, so a text is encoded line by
+    line, and lines are remembered: a document says its lyrics twice, and a song its chorus more
+    often. A model for which this would not be the same encodes whole texts.
 
     Args:
         path: A SentencePiece model: YuE's own (83,734 pieces), or one of at most 32,000 pieces.
@@ -54,6 +61,10 @@ class TextTokenizer:
         self.specials_in_text = specials_in_text
         self._model = _load(path)
         self._text_size = min(TEXT_SIZE, self._model.get_piece_size())
+        self._break: list[int] = self._model.encode("\n")  # a blank first line, then the break
+        self._firsts: dict[str, list[int]] = {}
+        self._others: dict[str, list[int]] = {}
+        self._by_line = self._reads_by_line()
         self.digest = file_digest(path)
 
     def encode(self, text: str) -> npt.NDArray[np.int32]:
@@ -63,7 +74,7 @@ class TextTokenizer:
             SongError: The text is not valid Unicode (it holds half of a surrogate pair).
         """
         ids = self._encode_specials(text) if self.specials_in_text else self._encode(text)
-        return np.asarray(ids, dtype=np.int32)
+        return np.array(ids, dtype=np.int32)
 
     def decode(self, ids: npt.NDArray[np.integer]) -> str:
         """Text of token ids; ids that are not text become names such as ``<SOA>``."""
@@ -84,8 +95,32 @@ class TextTokenizer:
                 why=f"character {error.start} is half of a surrogate pair",
                 fix="save the lyrics as UTF-8",
             ) from error
+        if self._by_line:
+            return self._encode_lines(text)
         ids: list[int] = self._model.encode(text)
         return ids
+
+    def _encode_lines(self, text: str) -> list[int]:
+        first, *others = text.split("\n")
+        known = self._firsts.get(first)
+        if known is None:
+            known = self._model.encode(first) if first else self._break[:-1]
+            _remember(self._firsts, first, known)
+        ids = list(known)
+        for line in others:
+            known = self._others.get(line)
+            if known is None:
+                # After a break a line has no space before it, which the model adds to a text.
+                known = self._model.encode(f"\n{line}")[len(self._break) - 1 :]
+                _remember(self._others, line, known)
+            ids += known
+        return ids
+
+    def _reads_by_line(self) -> bool:
+        pieces = map(self._model.id_to_piece, range(self._text_size))
+        if len(self._break) < 1 or any("\n" in piece for piece in pieces):
+            return False
+        return all(self._encode_lines(text) == self._model.encode(text) for text in _PROBES)
 
     def _encode_specials(self, text: str) -> list[int]:
         ids: list[int] = []
@@ -95,6 +130,12 @@ class TextTokenizer:
             ids.append(_REGISTERED[match.group()])
             place = match.end()
         return ids + self._encode(text[place:])
+
+
+def _remember(lines: dict[str, list[int]], line: str, ids: list[int]) -> None:
+    if len(lines) >= _REMEMBERED:
+        lines.clear()
+    lines[line] = ids
 
 
 def _load(path: Path) -> sentencepiece.SentencePieceProcessor:

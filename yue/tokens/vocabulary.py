@@ -8,7 +8,7 @@ never from text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
 
@@ -77,6 +77,10 @@ class CodecRange:
         sizes: Codes of each codebook; codebook k+1 starts where codebook k ends.
         separators: Ids between ``<SOA>`` and the codes.
         frame_rate: Frames a second, or None where the vocabulary does not fix one.
+        stage1_codebooks: Codebooks that documents of stage 1 carry where nothing else is asked
+            for: one where a second stage adds the others, else all.
+        stage2_codebooks: The same of stage 2.
+        align: The codec encodes so many frames as one: sections are cut at multiples of it.
     """
 
     name: str
@@ -84,6 +88,9 @@ class CodecRange:
     sizes: tuple[int, ...]
     separators: tuple[int, ...]
     frame_rate: Fraction | None
+    stage1_codebooks: int = 1
+    stage2_codebooks: int = 1
+    align: int = 1
 
     @property
     def codebooks(self) -> int:
@@ -105,6 +112,10 @@ class CodecRange:
         """One past the last id."""
         return self.offset + sum(self.sizes)
 
+    def first(self, codebooks: int) -> CodecRange:
+        """The ids of the first so many codebooks alone."""
+        return replace(self, sizes=self.sizes[:codebooks])
+
     @property
     def rate_text(self) -> str | None:
         """The frame rate as it is written to files, ``"50/1"``."""
@@ -118,28 +129,41 @@ class CodecRange:
 
 
 def _range(
-    name: str, separators: tuple[str, ...], rate: Fraction | None, parts: tuple[str, ...] = ()
+    name: str,
+    separators: tuple[str, ...],
+    rate: Fraction | None = None,
+    *,
+    parts: tuple[str, ...] = (),
+    stage1: int | None = None,
+    stage2: int | None = None,
+    align: int = 1,
 ) -> CodecRange:
     names = parts or (name,)
     sizes = tuple(size for part in names for size in _SIZES[part])
     ids = tuple(SPECIAL_ID[separator] for separator in separators)
-    return CodecRange(name, _OFFSETS[names[0]], sizes, ids, rate)
+    books = (stage1 or len(sizes), stage2 or len(sizes))
+    return CodecRange(name, _OFFSETS[names[0]], sizes, ids, rate, *books, align)
 
 
+_FIFTY = Fraction(50)
 _RANGES = {
     entry.name: entry
     for entry in (
-        _range("dac16k", ("dac_16k",), Fraction(50)),
+        _range("dac16k", ("dac_16k",), _FIFTY),
         _range("dac44k", ("dac_44k",), Fraction(44_100, 512)),
-        _range("xcodec", ("xcodec",), Fraction(50)),
-        _range("mert", ("semantic_mert",), None),
-        _range("hubert", ("semantic_hubert",), None),
-        _range("semantic_s", ("semanticodec", "semantic"), Fraction(50)),
-        _range("semantic_a", ("semanticodec", "acoustic"), Fraction(50)),
-        _range("semanticodec", ("semanticodec",), Fraction(50), ("semantic_s", "semantic_a")),
-        CodecRange("melrvq", YUE_ROWS, _MELRVQ_SIZES, (MELRVQ_SEPARATOR,), Fraction(50)),
+        # YuE's stage 1 models codebook 0 of xcodec, its stage 2 adds codebooks 1 to 7.
+        _range("xcodec", ("xcodec",), _FIFTY, stage1=1, stage2=8),
+        _range("mert", ("semantic_mert",)),
+        _range("hubert", ("semantic_hubert",)),
+        _range("semantic_s", ("semanticodec", "semantic"), _FIFTY, align=8),
+        _range("semantic_a", ("semanticodec", "acoustic"), _FIFTY, align=8),
+        # A patch of its encoder covers 16 mel frames of 10 ms in 8 bands: 8 positions.
+        _range("semanticodec", ("semanticodec",), _FIFTY, parts=("semantic_s", "semantic_a"),
+               align=8),
+        CodecRange("melrvq", YUE_ROWS, _MELRVQ_SIZES, (MELRVQ_SEPARATOR,), _FIFTY,
+                   stage1_codebooks=1, stage2_codebooks=len(_MELRVQ_SIZES)),
     )
-}
+}  # fmt: skip
 
 CODECS = tuple(_RANGES)
 """Names that :func:`codec_range` knows."""

@@ -8,17 +8,16 @@ from pathlib import Path
 
 from yue.errors import SongError, TokenFileError, UsageError
 from yue.tokens.info import CodecIdentity, TokenFileInfo, write_info
-from yue.tokens.lanes import COMPAT, song_sections
-from yue.tokens.layouts import cot
+from yue.tokens.layouts.document import Document
 from yue.tokens.megatron import info_path
+from yue.tokens.options import Options
 from yue.tokens.pair import WrittenPair, write_pair
 from yue.tokens.rejections import check_share
 from yue.tokens.roles import REFERENCE_MARKER
-from yue.tokens.rows import Rejected, SongRow, read_rows, rejected
+from yue.tokens.rows import Rejected, read_lines
+from yue.tokens.shards import Job, Outcome, outcomes
 from yue.tokens.text import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
-
-LAYOUTS = ("cot",)
 
 
 @dataclass
@@ -28,6 +27,7 @@ class _Log:
     rows: int = 0
     song_ids: list[str] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
 
 
 def write_token_files(
@@ -37,11 +37,11 @@ def write_token_files(
     codec: CodecRange,
     *,
     output_prefix: Path,
-    layout: str = "cot",
-    compat: str = "strict",
+    options: Options | None = None,
     ids: Collection[str] | None = None,
     codec_digest: str = "",
     max_rejected_share: float = 1.0,
+    workers: int = 1,
 ) -> TokenFileInfo:
     """Write the songs of a songs.jsonl as token files, in its order, one document a song.
 
@@ -51,12 +51,11 @@ def write_token_files(
         tokenizer: A SentencePiece model.
         codec: The codec of the codes.
         output_prefix: Path of the files without their suffixes.
-        layout: One of :data:`LAYOUTS`.
-        compat: ``strict``, or ``upstream`` to lose what upstream loses and to turn strings such as
-            ``<EOD>`` in lyrics into control ids as it does.
+        options: How rows become documents; the defaults of :class:`Options` where None.
         ids: The songs to write; all where None.
         codec_digest: Digest of the codec's weights, for the description.
         max_rejected_share: Fail when more of the rows than this cannot be used.
+        workers: Processes; 0 is one for each core. The files do not depend on it.
 
     Returns:
         What was written, as in the ``.json``.
@@ -65,20 +64,28 @@ def write_token_files(
         SongError: No row can be used, too many cannot, or one of ``ids`` is not there. Nothing is
             written then.
         TokenFileError: The files cannot be written.
-        UsageError: An unknown layout or compat, or a share that is none.
+        UsageError: Options that do not go with the codec, or a share that is none.
     """
-    _check_choice("layout", layout, LAYOUTS)
-    _check_choice("compat", compat, COMPAT)
     if not 0 <= max_rejected_share <= 1:
         raise UsageError(
             f"--max-rejected-share {max_rejected_share:g}", fix="give a share from 0 to 1"
         )
-    text = TextTokenizer(tokenizer, specials_in_text=compat == "upstream")
+    options = options or Options()
+    codec_ids = options.ids(codec)
+    wanted = None if ids is None else frozenset(ids)
+    job = Job(songs_jsonl.name, root, tokenizer, codec, options, wanted)
+    text = job.load_text()
     log = _Log()
-    documents = _documents(songs_jsonl, root, text, codec, compat, ids, max_rejected_share, log)
+
+    def documents() -> Iterator[Document]:
+        for outcome in outcomes(job, text, read_lines(songs_jsonl), workers):
+            yield from _accepted(outcome, log, strict=options.strict)
+        _check_complete(songs_jsonl, wanted, log)
+        check_share(log.rows, len(log.song_ids), log.rejected, max_rejected_share)
+
     try:
-        pair = write_pair(output_prefix, documents, limit=codec.rows)
-        info = _info(pair, log, text, codec, layout, compat, codec_digest)
+        pair = write_pair(output_prefix, documents(), limit=codec.rows)
+        info = _info(pair, log, text, codec_ids, options, codec_digest)
         write_info(info_path(output_prefix), info)
     except OSError as error:
         raise TokenFileError(
@@ -88,63 +95,33 @@ def write_token_files(
     return info
 
 
-def _documents(
-    songs_jsonl: Path,
-    root: Path,
-    text: TextTokenizer,
-    codec: CodecRange,
-    compat: str,
-    ids: Collection[str] | None,
-    max_rejected_share: float,
-    log: _Log,
-) -> Iterator[cot.Document]:
-    """The documents in order; notes in ``log`` what becomes of every row."""
-    wanted = None if ids is None else frozenset(ids)
-    seen: set[str] = set()
-    for row in read_rows(songs_jsonl):
-        song_id = row.song_id if isinstance(row, Rejected) else row.id
-        if wanted is not None and song_id is not None and song_id not in wanted:
-            continue
-        log.rows += 1
-        try:
-            if isinstance(row, Rejected):
-                log.rejected.append(row)
-                continue
-            if compat == "strict" and row.id in seen:
-                raise SongError(
-                    row.place,
-                    why="an earlier row has the same id",
-                    fix="give every song an id of its own: songs are split by id",
-                )
-            yield _document(row, root, text, codec, compat, log)
-            log.song_ids.append(row.id)
-        except SongError as error:
-            log.rejected.append(rejected(error, song_id))
-        finally:
-            if song_id is not None:
-                seen.add(song_id)
-    _check_complete(songs_jsonl, wanted, seen, log)
-    check_share(log.rows, len(log.song_ids), log.rejected, max_rejected_share)
+def _accepted(outcome: Outcome, log: _Log, *, strict: bool) -> Iterator[Document]:
+    """The document of a line, if there is one; notes in ``log`` what becomes of the line."""
+    log.rows += 1
+    song_id, result = outcome.song_id, outcome.result
+    is_known = song_id in log.seen
+    if song_id is not None:
+        log.seen.add(song_id)
+    if isinstance(result, Rejected):
+        log.rejected.append(result)
+    elif strict and is_known:
+        log.rejected.append(
+            Rejected(
+                outcome.place,
+                "an earlier row has the same id",
+                "give every song an id of its own: songs are split by id",
+                song_id,
+            )
+        )
+    else:
+        log.rejected.extend(result.dropped)
+        log.song_ids.append(str(song_id))
+        yield result.document
 
 
-def _document(
-    row: SongRow, root: Path, text: TextTokenizer, codec: CodecRange, compat: str, log: _Log
-) -> cot.Document:
-    found = song_sections(row, root, codec, compat)
-    lines = [segment.line_content for segment in row.segments]
-    try:
-        document = cot.document(text, row.genres, lines, found.sections, codec)
-    except SongError as error:
-        raise SongError(row.place, why=f"{error.what}: {error.why}", fix=error.fix) from error
-    log.rejected.extend(found.dropped)
-    return document
-
-
-def _check_complete(
-    songs_jsonl: Path, wanted: frozenset[str] | None, seen: set[str], log: _Log
-) -> None:
+def _check_complete(songs_jsonl: Path, wanted: frozenset[str] | None, log: _Log) -> None:
     """Fail, before any file appears, where there is nothing to write or a song is missing."""
-    missing = sorted((wanted or frozenset()) - seen)
+    missing = sorted((wanted or frozenset()) - log.seen)
     if missing:
         raise SongError(
             f"{songs_jsonl}: {len(missing)} wanted song(s) are not there, the first '{missing[0]}'",
@@ -165,14 +142,12 @@ def _info(
     log: _Log,
     text: TextTokenizer,
     codec: CodecRange,
-    layout: str,
-    compat: str,
+    options: Options,
     codec_digest: str,
 ) -> TokenFileInfo:
     return TokenFileInfo(
-        layout=layout,
-        compat=compat,
-        codec=CodecIdentity(codec.name, codec_digest, codec.rate_text),
+        options=options,
+        codec=CodecIdentity(codec.name, codec_digest, codec.rate_text, codec.codebooks),
         vocabulary_rows=codec.rows,
         tokenizer_digest=text.digest,
         reference_marker=tuple(text.encode(REFERENCE_MARKER).tolist()),
@@ -184,8 +159,3 @@ def _info(
         rejected=tuple(log.rejected),
         checksums=pair.checksums,
     )
-
-
-def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise UsageError(f"unknown {name} '{value}'", fix=f"choose one of {', '.join(allowed)}")

@@ -1,0 +1,56 @@
+r"""The layout ``interleave``: sections one after the other, each with its own instruction.
+
+::
+
+    section  tok(INSTRUCTION "\n" lines) <SOA> <codec> v0 i0 v1 i1 ... <EOA>
+    end      <EOD>, appended to the last sequence
+
+There is no header. With instruction dropout, a section's text is ``tok(lines)`` alone, drawn for
+each section. Source: YuE v1, ``finetune`` (token-level interleave without CoT).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from yue.tokens.draws import Draws
+from yue.tokens.layouts import cot
+from yue.tokens.layouts.audio import block, interleaved_ids
+from yue.tokens.layouts.document import Document, Ids, document_of
+from yue.tokens.text import TextTokenizer
+from yue.tokens.vocabulary import CodecRange
+
+
+def text_ids(tokenizer: TextTokenizer, line_content: str, draws: Draws, dropout: float) -> Ids:
+    """A section's text, with its instruction or, in a share ``dropout`` of the draws, without."""
+    is_dropped = draws.share() < dropout
+    return tokenizer.encode(line_content if is_dropped else f"{cot.INSTRUCTION}\n{line_content}")
+
+
+def document(
+    tokenizer: TextTokenizer,
+    sections: Sequence[cot.Section],
+    codec: CodecRange,
+    *,
+    draws: Draws,
+    dropout: float,
+) -> Document:
+    """One whole song.
+
+    Args:
+        tokenizer: The text tokenizer.
+        sections: The sections whose codes are used, in order.
+        codec: The ids of the codes.
+        draws: The song's own.
+        dropout: Share of the sections without the instruction.
+
+    Raises:
+        NativeError: A code is out of range, or two tracks differ in shape.
+    """
+    return document_of(
+        [
+            text_ids(tokenizer, section.line_content, draws, dropout),
+            *block(interleaved_ids(section.vocal, section.instrumental, codec), codec),
+        ]
+        for section in sections
+    )

@@ -1,0 +1,70 @@
+"""The layout ``stage2``: codebook 0 of six seconds, then the codebooks that stage 2 adds.
+
+::
+
+    chunk  <SOA> <stage_1> k0 of all frames <stage_2> rest <EOA>
+    rest   frame by frame, codebooks 1..K-1; with teacher forcing 0..K-1, as in YuE's inference
+    end    <EOD>, appended to the last sequence
+
+A chunk is exactly six seconds of one track (300 frames at 50 a second); what is left at the end of
+a song belongs to no chunk. There is no text. Source: YuE v1, ``finetune`` (``--order stage2``) and
+``inference/infer.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import floor
+
+import numpy as np
+import numpy.typing as npt
+
+from yue.tokens.layouts.audio import END, Codes, lane_ids
+from yue.tokens.layouts.document import Document, document_of
+from yue.tokens.vocabulary import SOA, STAGE_1, STAGE_2, CodecRange
+
+MIN_DISTINCT = 25
+"""A chunk with fewer different codes of codebook 0 is silence, or broken."""
+
+_SECONDS = 6
+_OPENING = np.array([SOA, STAGE_1], dtype=np.int32)
+_MIDDLE = np.array([STAGE_2], dtype=np.int32)
+
+
+def chunk_frames(codec: CodecRange) -> int:
+    """Frames of a chunk: six seconds, in whole frames and whole steps of the codec."""
+    return floor(_SECONDS * (codec.frame_rate or 50)) // codec.align * codec.align
+
+
+def distinct_codes(codes: Codes, frames: int) -> npt.NDArray[np.int64]:
+    """Different codes of codebook 0 in each chunk.
+
+    Args:
+        codes: Shape (K, T).
+        frames: Of a chunk.
+
+    Returns:
+        int64, shape (T // frames,).
+    """
+    chunks = np.sort(codes[0, : codes.shape[1] // frames * frames].reshape(-1, frames), axis=1)
+    changes: npt.NDArray[np.int64] = np.count_nonzero(chunks[:, 1:] != chunks[:, :-1], axis=1)
+    return changes + 1
+
+
+def document(chunks: Iterable[Codes], codec: CodecRange, *, teacher_forcing: bool) -> Document:
+    """One whole track.
+
+    Args:
+        chunks: Codes of each chunk, integers, shape (K, T).
+        codec: The ids of K codebooks.
+        teacher_forcing: Whether ``rest`` repeats codebook 0.
+
+    Raises:
+        NativeError: A code is out of range, or K is another.
+    """
+    sequences = []
+    for chunk in chunks:
+        ids = lane_ids(chunk, codec).reshape(-1, codec.codebooks)
+        rest = ids if teacher_forcing else ids[:, 1:]
+        sequences.append([_OPENING, ids[:, 0], _MIDDLE, rest.reshape(-1), END])
+    return document_of(sequences)
