@@ -127,10 +127,10 @@ def test_hidden_files_and_what_is_no_music_are_passed_over(tmp_path: Path) -> No
 
 
 def test_media_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    found = discover_songs(tree(tmp_path, "a.m4a", "b.mp4", "c.mp3"))
-    assert list(songs(found)) == ["c"]
-    assert [entry.what for entry in found.rejected] == ["a.m4a", "b.mp4"]
-    assert "ffmpeg" in found.rejected[0].fix
+    found = discover_songs(tree(tmp_path, "a.m4p", "b.mid", "c.mp3", "d.m4a"))
+    assert list(songs(found)) == ["c", "d"]
+    assert [entry.what for entry in found.rejected] == ["a.m4p", "b.mid"]
+    assert "flac" in found.rejected[0].fix
 
 
 def test_links_are_followed_and_loops_survived(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def convert_folder(
     if not discovery.songs and not discovery.rejected:
         raise AudioError(
             f"{songs_dir}: no songs in it",
-            fix="put audio files there (wav, flac, mp3, ogg, opus, aiff)",
+            fix="put audio files there (wav, flac, mp3, m4a, ogg, opus, aiff ...)",
         )
     jobs, rejected = _jobs(discovery.songs, songs_dir, settings, store)
     rejected += discovery.rejected

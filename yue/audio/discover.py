@@ -9,22 +9,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from yue.audio import ffmpeg
 from yue.audio.metadata import METADATA_NAMES, Entry, read_entries
 from yue.audio.names import is_part, plain_id, stem_mark
 from yue.audio.rejected import Rejected
 from yue.audio.rows import MIXTURE, VOCAL
 from yue.errors import AudioError
 
-# fmt: off
 READABLE = frozenset({
     ".wav", ".wave", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc",
-    ".w64", ".rf64", ".caf", ".au",
-})
-_OTHER_MEDIA = frozenset({
-    ".m4a", ".m4b", ".aac", ".wma", ".alac", ".ape", ".wv", ".mpc", ".mp2", ".ac3",
-    ".mka", ".mp4", ".mkv", ".webm", ".mov", ".avi",
-})
-# fmt: on
+    ".w64", ".rf64", ".caf", ".au", *ffmpeg.SUFFIXES,
+})  # fmt: skip
+_OTHER_MEDIA = frozenset({".m4p", ".mid", ".midi", ".wmp", ".ra", ".rm", ".dsf", ".dff", ".aa"})
 
 
 @dataclass(frozen=True)
@@ -133,7 +129,7 @@ def _problem(songs_dir: Path, path: PurePosixPath) -> Rejected | None:
         return Rejected(shown, "the name is not valid UTF-8", "rename the file")
     if path.suffix.lower() in _OTHER_MEDIA:
         reason = f"{path.suffix.lower()} files cannot be read"
-        return Rejected(path.as_posix(), reason, "convert it first: ffmpeg -i FILE FILE.flac")
+        return Rejected(path.as_posix(), reason, "export it as flac, wav or mp3")
     if not _is_regular(songs_dir / path):
         reason = "it is a broken link, or not a regular file"
         return Rejected(path.as_posix(), reason, "remove it, or put the file there")
