@@ -22,8 +22,10 @@ def convert_settings(**changes: object) -> Convert:
         "loudness": -16.0,
         "trim_silence": False,
         "segment_length": None,
+        "segment_cut": "fixed",
         "min_segment_length": 0.0,
         "resampler": "sinc_hann",
+        "dtype": "float32",
     }
     return Convert(**{**values, **changes})  # type: ignore[arg-type]
 

@@ -30,7 +30,7 @@ def recipe(workers: int = 2, *, missing: str = "instrumental", share: float = 0.
         default_recipe(),
         data=Data(songs_dir="songs", max_rejected_share=share),
         convert=convert_settings(trim_silence=True, min_segment_length=0.5),
-        separate=Separate(missing=missing, vocal_threshold_db=-30.0),
+        separate=Separate(missing, "models/separator", -30.0),
         runtime=Runtime(workers=workers, device="cpu"),
     )
 
@@ -174,7 +174,7 @@ def test_another_setting_is_another_result(tmp_path: Path) -> None:
     paths = Paths(tmp_path)
     write(tmp_path / "songs" / "a.wav", music(2.7))
     run(paths, recipe())
-    loud = replace(recipe(), separate=Separate(missing="instrumental", vocal_threshold_db=-20.0))
+    loud = replace(recipe(), separate=Separate("instrumental", "models/separator", -20.0))
     done = run(paths, loud)
     assert done[0].made.startswith("1 songs (1 from the store, 0 converted)")
     assert done[1].made.startswith("1 songs (0 from the store, 1 new)")

@@ -28,15 +28,18 @@ class Convert:
     loudness: float  # LUFS, read when normalize is loudness
     trim_silence: bool
     segment_length: float | None  # seconds
+    segment_cut: str  # fixed | quiet
     min_segment_length: float  # seconds
     resampler: str  # sinc_hann | soxr
+    dtype: str  # float32 | int16
 
 
 @dataclass(frozen=True)
 class Separate:
     """Songs without stems, and vocal activity."""
 
-    missing: str  # reject | instrumental: what a song without stems becomes
+    missing: str  # reject | instrumental | separate: what a song without stems becomes
+    weights: str  # of the separator, read when missing is separate
     vocal_threshold_db: float  # a vocal stem is active above this level relative to the mixture
 
 

@@ -13,6 +13,7 @@ from yue.recipe.problems import Problem
 
 PATH_KEYS = (
     ("data", "songs_dir"),
+    ("separate", "weights"),
     ("codec", "path"),
     ("tokens", "tokenizer"),
     ("model", "path"),
