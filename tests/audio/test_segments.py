@@ -45,6 +45,36 @@ def test_the_end_is_kept_from_the_least_length_on() -> None:
     assert cut(0, 249, RATE, 1.0, 0.5) == ((0, 100), (100, 200))
 
 
+@given(data=st.data(), piece=st.floats(0.1, 8), shortest=st.floats(0, 8))
+def test_quiet_cuts_lose_no_more_than_fixed_ones(
+    data: st.DataObject, piece: float, shortest: float
+) -> None:
+    shortest = min(shortest, piece)
+    levels = np.array(data.draw(st.lists(st.integers(0, 9), min_size=1, max_size=3000)), np.float32)
+    start = data.draw(st.integers(0, len(levels) - 1))
+    pieces = cut(start, len(levels), RATE, piece, shortest, levels)
+    covered, full = start, round(piece * RATE)
+    for first, last in pieces:
+        assert first == covered
+        assert shortest * RATE <= last - first <= full or last - first == full
+        covered = last
+    assert all(last - first >= 0.75 * full - 1 for first, last in pieces[:-1])
+    assert len(levels) - covered < max(1, shortest * RATE)
+
+
+def test_a_quiet_cut_is_made_in_the_quietest_moment_before_the_full_length() -> None:
+    levels = np.ones(500, np.float32)
+    levels[170:182] = 0.2  # quiet, but the next rest is quieter
+    levels[184:196] = 0.1
+    levels[300:312] = 0.1  # more than a quarter of the length before its end: too early
+    rate = 100 * 10  # frames of ten samples
+    pieces = cut(0, 5000, rate, 2.0, 0.5, levels)
+    assert pieces[0][0] == 0
+    assert 1890 <= pieces[0][1] <= 1910
+    assert pieces[1][1] - pieces[1][0] == 2000  # no rest in reach: as fixed
+    assert cut(0, 5000, rate, 2.0, 0.5)[0] == (0, 2000)
+
+
 def test_trimming_keeps_a_margin_around_what_sounds() -> None:
     peaks = np.full(100, 1e-5, np.float32)
     peaks[[30, 70]] = 0.5

@@ -15,11 +15,13 @@ import numpy.typing as npt
 
 from yue.audio.decode import Samples
 from yue.audio.frames import hop_samples
+from yue.audio.resample import make_resampler
 
 _HOPS_IN_BLOCK = 4  # a gating block is 400 ms; blocks start every 100 ms
 _ABSOLUTE_GATE = -70.0  # LUFS
 _RELATIVE_GATE = -10.0  # LU
 _OFFSET = -0.691  # LU: 997 Hz at full scale, on one channel, measures -3.01 LUFS
+_OVERSAMPLING = 4
 _FFT_STEP = 1024  # sizes that are multiples of this have small factors: fast, and hardly padded
 _MEMORY = 0.25  # seconds after which the weighting filter has forgotten everything (-500 dB)
 
@@ -62,6 +64,33 @@ class LoudnessMeter:
         return _lufs(blocks.mean())
 
 
+class TruePeakMeter:
+    """The peak of a signal between its samples too, by four times oversampling (BS.1770-4 annex 2).
+
+    Args:
+        sample_rate: Hertz.
+        channels: How many.
+    """
+
+    def __init__(self, sample_rate: int, channels: int) -> None:
+        self._finer = make_resampler(
+            "sinc_hann", sample_rate, _OVERSAMPLING * sample_rate, channels
+        )
+        self._peak = 0.0
+
+    def push(self, block: Samples) -> None:
+        """Take a block (samples, channels)."""
+        self._raise(self._finer.push(block))
+
+    def value(self) -> float:
+        """The largest absolute value; no more can be pushed after it."""
+        self._raise(self._finer.finish())
+        return self._peak
+
+    def _raise(self, finer: Samples) -> None:
+        self._peak = max(self._peak, float(np.abs(finer).max(initial=0)))
+
+
 def song_gain(
     normalize: str, peak: float, lufs: float | None, *, max_amplitude: float, loudness: float
 ) -> float:
@@ -69,7 +98,8 @@ def song_gain(
 
     Args:
         normalize: ``peak``, ``loudness`` or ``none``.
-        peak: Largest absolute sample over all tracks of the song, above 0.
+        peak: Largest absolute value over all tracks of the song, above 0; for ``loudness`` the
+            true peak.
         lufs: Loudness of its mix; None if it has none.
         max_amplitude: The peak to reach, or not to exceed.
         loudness: The loudness to reach, in LUFS.

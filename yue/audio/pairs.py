@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from yue.audio.arrays import read_samples
 from yue.audio.decode import Samples
 from yue.audio.rows import INSTRUMENTAL, MIXTURE, VOCAL, Track
 from yue.errors import AudioError
@@ -102,13 +103,13 @@ def _remainder(mixture: Samples, stem: Samples, song_id: str, role: str) -> Samp
 
 
 def load(path: Path) -> Samples:
-    """Map a mono array.
+    """A mono array.
 
     Raises:
         AudioError: It is missing, damaged, or not mono.
     """
     try:
-        samples: Samples = np.load(path, mmap_mode="r", allow_pickle=False)
+        samples = read_samples(path)
     except (OSError, ValueError) as error:
         raise AudioError(
             str(path),

@@ -22,8 +22,8 @@ class Track:
     Attributes:
         song_id: The song, or the piece of it: ``album/song#000``.
         role: ``mixture``, ``vocal`` or ``instrumental``.
-        path: A float32 .npy, shape (samples,), or (channels, samples) when not mono. Relative to
-            the folder that holds audio.jsonl's own folder.
+        path: A float32 or int16 .npy, shape (samples,), or (channels, samples) when not mono.
+            Relative to the folder that holds audio.jsonl's own folder.
         source: The file it came from, relative to the songs folder.
         sample_rate: Hertz.
         samples: Length.

@@ -15,9 +15,10 @@ from typing import IO
 
 import numpy as np
 
+from yue.audio.arrays import as_float, quantised, write_header
 from yue.audio.decode import Samples, open_audio
 from yue.audio.frames import block_ranges, downmix, frame_peaks, frame_samples
-from yue.audio.loudness import LoudnessMeter, song_gain
+from yue.audio.loudness import LoudnessMeter, TruePeakMeter, song_gain
 from yue.audio.measure import Meter, clipped, decibels
 from yue.audio.resample import make_resampler
 from yue.audio.rows import MIXTURE, Track, write_tracks
@@ -26,7 +27,7 @@ from yue.audio.trim import sounding_frames
 from yue.errors import AudioError
 from yue.recipe.model import Convert
 
-VERSION = 1  # part of every store key: raise it when other samples come out
+VERSION = 2  # part of every store key: raise it when other samples come out
 ROWS = "audio.jsonl"
 
 _LENGTH_TOLERANCE = 1.0  # seconds by which tracks of one song may differ (padding of encoders)
@@ -149,6 +150,11 @@ def _plan(song_id: str, tracks: Mapping[str, _Track], settings: Convert) -> _Pla
     length = max(len(track.samples) for track in tracks.values())
     channels = max(track.samples.shape[1] for track in tracks.values())
     loudness = LoudnessMeter(rate, channels)
+    true_peaks = {
+        role: TruePeakMeter(rate, track.samples.shape[1])
+        for role, track in tracks.items()
+        if settings.normalize == "loudness"
+    }
     highest, mix_peaks = [], []
     for blocks in _aligned_blocks(tracks, length, rate):
         mix = blocks[MIXTURE] if MIXTURE in blocks else _sum(blocks)
@@ -156,6 +162,8 @@ def _plan(song_id: str, tracks: Mapping[str, _Track], settings: Convert) -> _Pla
         mix_peaks.append(frame_peaks(mix, rate))
         if settings.normalize == "loudness":
             loudness.push(mix)
+        for role, meter in true_peaks.items():
+            meter.push(blocks[role])
     frames = np.concatenate(highest)
     first, last = 0, len(frames)
     if settings.trim_silence:
@@ -168,7 +176,14 @@ def _plan(song_id: str, tracks: Mapping[str, _Track], settings: Convert) -> _Pla
             fix="remove it, or export it again",
         )
     start, end = first * frame_samples(rate), min(last * frame_samples(rate), length)
-    pieces = cut(start, end, rate, settings.segment_length, settings.min_segment_length)
+    pieces = cut(
+        start,
+        end,
+        rate,
+        settings.segment_length,
+        settings.min_segment_length,
+        np.concatenate(mix_peaks) if settings.segment_cut == "quiet" else None,
+    )
     if not pieces:
         raise AudioError(
             song_id,
@@ -178,7 +193,7 @@ def _plan(song_id: str, tracks: Mapping[str, _Track], settings: Convert) -> _Pla
         )
     gain = song_gain(
         settings.normalize,
-        peak,
+        max([peak, *(meter.value() for meter in true_peaks.values())]),
         loudness.value(),
         max_amplitude=settings.max_amplitude,
         loudness=settings.loudness,
@@ -211,11 +226,11 @@ def _write(
     start, end = piece
     meter = Meter(rate, channels)
     with path.open("wb") as out:
-        _write_header(out, end - start, channels, mono=settings.mono)
+        write_header(out, end - start, channels, settings.dtype, mono=settings.mono)
         for first, last in block_ranges(start, end, rate):
-            block = track.samples[first:last] * np.float32(gain)
-            out.write(block.tobytes())
-            meter.push(block)
+            stored = quantised(track.samples[first:last] * np.float32(gain), settings.dtype)
+            out.write(stored.tobytes())
+            meter.push(as_float(stored))
     return Track(
         song_id=ending,
         role=role,
@@ -230,10 +245,3 @@ def _write(
         digest="",
         **asdict(meter.measures()),
     )
-
-
-def _write_header(out: IO[bytes], samples: int, channels: int, *, mono: bool) -> None:
-    """Begin a .npy file; interleaved channels are a Fortran-order (channels, samples) array."""
-    shape = (samples,) if mono else (channels, samples)
-    header = {"descr": "<f4", "fortran_order": not mono, "shape": shape}
-    np.lib.format.write_array_header_1_0(out, header)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from yue.audio.arrays import read_samples
 from yue.audio.rejected import Rejected, write_rejected
 from yue.codecs.base import Audio, Codec
 from yue.codecs.card import CodecCard
@@ -170,15 +170,17 @@ def read_array(path: Path, samples: int | None) -> Audio:
         CodecError: It is missing, damaged or no audio.
     """
     try:
-        audio: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        audio = read_samples(path)
+    except (OSError, ValueError) as error:
         raise CodecError(
-            f"{path}: cannot be read ({error})", fix="convert the song again"
+            f"{path}: cannot be read ({error})",
+            why="a track is float32 or int16, (samples,) or (channels, samples)",
+            fix="make it with `yue convert`",
         ) from error
-    if audio.dtype != np.float32 or audio.ndim not in (1, 2):
+    if audio.ndim not in (1, 2):
         raise CodecError(
-            f"{path}: {audio.dtype} of shape {audio.shape}",
-            why="a track is float32, (samples,) or (channels, samples)",
+            f"{path}: shape {audio.shape}",
+            why="a track is (samples,) or (channels, samples)",
             fix="make it with `yue convert`",
         )
     mono = np.asarray(audio if audio.ndim == 1 else audio.mean(axis=0, dtype=np.float64))

@@ -140,7 +140,8 @@ def recorded_audio(
     for role, path in recording.audio.items():
         audio = _load(path)
         pieces = [audio[round(start * rate) : round(end * rate)] for start, end in spans]
-        tracks[role] = np.concatenate(pieces).astype(np.float32)
+        full_scale = 32_768 if audio.dtype == np.int16 else 1
+        tracks[role] = np.concatenate(pieces).astype(np.float32) / np.float32(full_scale)
     return tracks
 
 
