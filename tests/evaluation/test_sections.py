@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from yue.evaluation.sections import section_kinds
-from yue.tokens.layouts import cot
+from yue.tokens.draws import Draws
+from yue.tokens.layouts import cot, interleave
 from yue.tokens.text import TextTokenizer
 from yue.tokens.vocabulary import codec_range
 
@@ -18,6 +19,16 @@ def kinds(tokenizer: TextTokenizer, *texts: str) -> list[str]:
     document = cot.document(tokenizer, "folk [live]", texts, sections, codec_range("melrvq"))
     lengths = np.array([len(sequence) for sequence in document.sequences], dtype=np.int32)
     return section_kinds(np.concatenate(document.sequences), lengths, tokenizer)
+
+
+def test_sections_without_a_header_are_known_by_their_labels(tokenizer: TextTokenizer) -> None:
+    codec = codec_range("melrvq")
+    sections = [cot.Section(text, CODES, CODES) for text in ("[verse 1]\nla\n\n", "[outro]\n\n")]
+    for dropout in (0.0, 1.0):
+        draws = Draws(0, "x")
+        found = interleave.document(tokenizer, sections, codec, draws=draws, dropout=dropout)
+        lengths = np.array(found.lengths, dtype=np.int32)
+        assert section_kinds(found.tokens, lengths, tokenizer) == ["verse", "outro"]
 
 
 @pytest.mark.parametrize(

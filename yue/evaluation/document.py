@@ -10,9 +10,9 @@ import numpy.typing as npt
 from yue.dataset.pieces import Piece, split_document
 from yue.dataset.reader import TokenFiles
 from yue.evaluation.scores import NO_SCORES, Scorer, Scores
-from yue.tokens.roles import Role
+from yue.tokens.roles import PREDICTED, Role
 
-SCORED = (Role.TEXT, Role.VOCAL, Role.INSTRUMENTAL)
+SCORED = (Role.TEXT, *PREDICTED)
 """Control ids follow from the layout and reference audio is given: neither says what is learnt."""
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from yue.tokens.layouts.cot import START_OF_SEGMENT
+from yue.tokens.layouts.cot import INSTRUCTION, START_OF_SEGMENT, head_text
 from yue.tokens.vocabulary import SOA
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 HEADER = "header"
 UNLABELLED = "unlabelled"
+_HEAD = head_text("", []).rstrip()
 _LABEL = re.compile(r"\s*\[([^\[\]\n]+)\]")
 _NUMBER = re.compile(r"[\s\d]+$")
 
@@ -23,7 +24,7 @@ _NUMBER = re.compile(r"[\s\d]+$")
 def section_kinds(
     tokens: npt.NDArray[np.int32], lengths: npt.NDArray[np.int32], tokenizer: TextTokenizer
 ) -> list[str]:
-    """The kind of each sequence of a document: the header, then each section's label.
+    """The kind of each sequence of a document: the header if it has one, each section's label.
 
     Labels are compared without case and number: ``[Verse 2]`` is a ``verse``.
 
@@ -35,9 +36,9 @@ def section_kinds(
     ends = np.cumsum(lengths)
     texts = [
         tokenizer.decode(_opening(tokens[end - length : end]))
-        for length, end in zip(lengths[1:], ends[1:], strict=True)
+        for length, end in zip(lengths, ends, strict=True)
     ]
-    return [HEADER, *map(_kind, texts)]
+    return [HEADER if text.startswith(_HEAD) else _kind(text) for text in texts]
 
 
 def _opening(section: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
@@ -46,5 +47,5 @@ def _opening(section: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
 
 
 def _kind(text: str) -> str:
-    found = _LABEL.match(text.strip().removeprefix(START_OF_SEGMENT))
+    found = _LABEL.match(text.strip().removeprefix(START_OF_SEGMENT).removeprefix(INSTRUCTION))
     return _NUMBER.sub("", found[1]).strip().lower() or UNLABELLED if found else UNLABELLED

@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from yue.evaluation.scores import Score, Scores
-from yue.tokens.roles import Role
+from yue.tokens.roles import CODEBOOKS, PREDICTED, Role
 
 ROLES: dict[str, tuple[Role, ...]] = {
     "vocal": (Role.VOCAL,),
     "instrumental": (Role.INSTRUMENTAL,),
     "text": (Role.TEXT,),
-    "audio": (Role.VOCAL, Role.INSTRUMENTAL),
+    "audio": PREDICTED,
+    **{role.title: (role,) for role in CODEBOOKS},
 }
 """What scores are told for: names and the roles that they sum."""
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from yue.errors import TokenFileError
 from yue.tokens.shape import Shape
-from yue.tokens.vocabulary import EOA, SOA, STAGE_2, CodecRange
+from yue.tokens.vocabulary import EOA, SOA, SPECIALS, STAGE_2, TEXT_SIZE, CodecRange
+
+_FIRST_CODE = TEXT_SIZE + len(SPECIALS)  # of any codec
 
 Ids = npt.NDArray[np.integer]
 Codes = npt.NDArray[np.int16]
@@ -42,11 +45,13 @@ def audio_blocks(tokens: Ids, shape: Shape) -> list[AudioBlock]:
         TokenFileError: A block is not what a layout writes; with its place.
     """
     blocks = []
-    for start in np.flatnonzero(tokens == SOA).tolist():
-        ends = np.flatnonzero(tokens[start:] == EOA)
-        if not len(ends):
+    marks = np.flatnonzero((tokens == SOA) | (tokens == EOA)).tolist()
+    for start, stop in pairwise([*marks, len(tokens)]):
+        body = tokens[start + 1 : stop]
+        if tokens[start] == EOA or not (body >= _FIRST_CODE).any():
+            continue  # upstream lets lyrics say <SOA>; that is no block
+        if stop == len(tokens) or tokens[stop] == SOA:
             raise _odd(start, "<SOA> without an <EOA> after it")
-        body = tokens[start + 1 : start + int(ends[0])]
         marker = shape.reference_marker
         is_prompt = tuple(tokens[max(0, start - len(marker)) : start].tolist()) == marker
         count = len(shape.opening)
