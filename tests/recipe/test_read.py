@@ -75,8 +75,8 @@ def test_each_kind_of_wrong_value(
 
 def test_a_wrong_item_of_a_list_is_pointed_at(faults_of: Faults) -> None:
     [fault] = faults_of("\n".join(demo_lines()).replace("- instrumental", "- instrumentla"))
-    assert fault.key == "train.loss_on[1]"
-    assert fault.place.line == line_of("train.loss_on") + 3
+    assert fault.key == "train.loss_on[2]"
+    assert fault.place.line == line_of("train.loss_on") + 4
     assert fault.fix == "did you mean 'instrumental'?"
 
 
