@@ -114,7 +114,7 @@ def test_the_defaults_are_a_recipe_with_the_fork_s_codec() -> None:
     recipe = default_recipe()
     assert recipe.codec.name == "semanticodec"
     assert recipe.convert.mono is True
-    assert recipe.train.loss_on == ("vocal", "instrumental")
+    assert recipe.train.loss_on == ("special", "vocal", "instrumental")
 
 
 def test_codec_facts_are_the_vocabulary_s() -> None:

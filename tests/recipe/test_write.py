@@ -57,7 +57,7 @@ def test_an_override_changes_one_line(params: Path, key: Key) -> None:
 def test_an_override_of_a_list_changes_that_list(params: Path) -> None:
     before = params.read_text()
     apply_overrides(params, ["train.loss_on=[vocal]"])
-    assert changed_lines(before, params.read_text()) == ["-  - instrumental"]
+    assert changed_lines(before, params.read_text()) == ["-  - special", "-  - instrumental"]
 
 
 def test_an_override_by_the_same_value_changes_nothing(params: Path) -> None:
@@ -86,8 +86,8 @@ def test_hand_written_yaml_comes_to_rest_with_values_and_comments_kept(tmp_path:
     for old, new in {
         "name: demo": "name: 'demo' # quoted",
         "  lr: 0.002 ": "  lr:    2e-3",
-        "  loss_on:  ": "  loss_on: [vocal, instrumental] ",
-        "  - vocal\n  - instrumental\n": "",
+        "  loss_on:  ": "  loss_on: [special, vocal, instrumental] ",
+        "  - special\n  - vocal\n  - instrumental\n": "",
         "  max_songs:  ": "  max_songs: ~",
         "\nlaunch:": "\nlaunch: {processes: 0, zero_stage: 2}\nzzz:",
         "mono: true": "mono: True",
