@@ -1,76 +1,16 @@
-"""What an evaluation found: ``metrics/eval.json``."""
+"""From the sums of each song to what ``metrics/eval.json`` says."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 
 from yue.errors import TrainingError
 from yue.evaluation.bootstrap import interval
+from yue.evaluation.metrics import Change, Evaluation, RoleMetrics
 from yue.evaluation.scores import Score
 from yue.evaluation.tally import ROLES, Sums, Tally
-from yue.files import write_json
-
-
-@dataclass(frozen=True)
-class RoleMetrics:
-    """One model on the tokens of one role.
-
-    Attributes:
-        loss: Mean cross entropy, nats a token.
-        perplexity: Its exponential.
-        top1: Share of tokens that the model finds likeliest.
-        top5: Share of tokens among its five likeliest.
-        tokens: How many were scored.
-    """
-
-    loss: float
-    perplexity: float
-    top1: float
-    top5: float
-    tokens: int
-
-
-@dataclass(frozen=True)
-class Change:
-    """Tuned minus base loss on the same tokens; below 0 the adapter helps.
-
-    Attributes:
-        loss: The difference, nats a token.
-        low: Lower end of its 95 % interval over songs.
-        high: Upper end.
-    """
-
-    loss: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Both models on the same songs; a role that has no tokens is left out.
-
-    Attributes:
-        base: By role, the base model.
-        tuned: By role, the base model with the adapter.
-        change: By role.
-        kl_to_base: By role, mean KL divergence of the tuned model's predictions to the base
-            model's, nats a token.
-        split: The split of the songs.
-        held_out: Whether the model was not trained on them.
-        songs: How many.
-    """
-
-    base: dict[str, RoleMetrics]
-    tuned: dict[str, RoleMetrics]
-    change: dict[str, Change]
-    kl_to_base: dict[str, float]
-    split: str
-    held_out: bool
-    songs: int
 
 
 def summarise(songs: Tally[int], split: str, documents: int) -> Evaluation:
@@ -138,8 +78,3 @@ def _mean(by_song: Sums, column: Score) -> float:
 
 def _rounded(value: float) -> float:
     return round(float(value), 6)
-
-
-def write_evaluation(path: Path, evaluation: Evaluation) -> None:
-    """Write the file, whole or not at all."""
-    write_json(path, asdict(evaluation))

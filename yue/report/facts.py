@@ -7,58 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from yue.errors import YueError
+from yue.evaluation.metrics import Evaluation, read_evaluation
 from yue.files import read_json
 from yue.paths import Paths
 
 TRACKS = ("vocal", "instrumental")
-
-
-@dataclass(frozen=True)
-class Score:
-    """How well a model predicts one kind of token.
-
-    Attributes:
-        loss: Mean cross entropy, nats a token.
-        perplexity: exp(loss).
-        top1: Share of tokens that were the likeliest.
-        top5: Share of tokens among the five likeliest.
-        tokens: How many tokens.
-    """
-
-    loss: float
-    perplexity: float
-    top1: float
-    top5: float
-    tokens: int
-
-
-@dataclass(frozen=True)
-class Change:
-    """Tuned minus base, nats a token, with a bootstrap interval over songs.
-
-    Attributes:
-        loss: The difference; below 0 the adapter helps.
-        low: Lower end of the interval.
-        high: Upper end.
-    """
-
-    loss: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """``metrics/eval.json``."""
-
-    split: str
-    songs: int
-    held_out: bool
-    base: dict[str, Score]
-    tuned: dict[str, Score]
-    change: dict[str, Change]
-    kl_to_base: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -119,46 +72,6 @@ def read_facts(paths: Paths) -> Facts:
         run=read_json(paths.adapter / "run.json"),
         data=read_json(paths.data_report),
     )
-
-
-def read_evaluation(path: Path) -> Evaluation:
-    """Read ``metrics/eval.json``.
-
-    Raises:
-        YueError: It is missing or garbled.
-    """
-    value = read_json(path)
-    try:
-        return Evaluation(
-            split=str(value["split"]),
-            songs=int(value["songs"]),
-            held_out=bool(value["held_out"]),
-            base=_scores(value["base"]),
-            tuned=_scores(value["tuned"]),
-            change={
-                role: Change(float(item["loss"]), float(item["low"]), float(item["high"]))
-                for role, item in value["change"].items()
-            },
-            kl_to_base={role: float(item) for role, item in value["kl_to_base"].items()},
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise YueError(
-            f"{path}: not the result of an evaluation ({type(error).__name__}: {error})",
-            fix="run `dvc repro evaluate`",
-        ) from error
-
-
-def _scores(value: dict[str, Any]) -> dict[str, Score]:
-    return {
-        role: Score(
-            loss=float(item["loss"]),
-            perplexity=float(item["perplexity"]),
-            top1=float(item["top1"]),
-            top5=float(item["top5"]),
-            tokens=int(item["tokens"]),
-        )
-        for role, item in value.items()
-    }
 
 
 def read_curves(folder: Path) -> dict[str, Series]:

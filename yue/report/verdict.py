@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from yue.evaluation.metrics import Evaluation
 from yue.generation.records import Sample
-from yue.report.facts import TRACKS, Evaluation, Facts
+from yue.report.facts import TRACKS, Facts
 
 FEW_SONGS = 5
 """Below so many held-out songs an interval over songs says little."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from yue.dataset.reader import TokenFiles
 from yue.errors import TokenFileError
 from yue.evaluation.evaluate import evaluate
-from yue.evaluation.result import Evaluation, summarise, write_evaluation
+from yue.evaluation.metrics import Evaluation, write_evaluation
+from yue.evaluation.result import summarise
 from yue.evaluation.tables import write_tables
 from yue.files import atomic_folder
 from yue.lm.device import pick_device

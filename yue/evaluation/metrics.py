@@ -1,0 +1,93 @@
+"""``metrics/eval.json``: how well both models predict held-out songs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from yue.errors import YueError
+from yue.files import read_json, write_json
+
+
+@dataclass(frozen=True)
+class RoleMetrics:
+    """One model on the tokens of one role.
+
+    Attributes:
+        loss: Mean cross entropy, nats a token.
+        perplexity: Its exponential.
+        top1: Share of tokens that the model finds likeliest.
+        top5: Share of tokens among its five likeliest.
+        tokens: How many were scored.
+    """
+
+    loss: float
+    perplexity: float
+    top1: float
+    top5: float
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """Tuned minus base loss on the same tokens; below 0 the adapter helps.
+
+    Attributes:
+        loss: The difference, nats a token.
+        low: Lower end of its 95 % interval over songs.
+        high: Upper end.
+    """
+
+    loss: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Both models on the same songs; a role that has no tokens is left out.
+
+    Attributes:
+        base: By role, the base model.
+        tuned: By role, the base model with the adapter.
+        change: By role.
+        kl_to_base: By role, mean KL divergence of the tuned model's predictions to the base
+            model's, nats a token.
+        split: The split of the songs.
+        held_out: Whether the model was not trained on them.
+        songs: How many.
+    """
+
+    base: dict[str, RoleMetrics]
+    tuned: dict[str, RoleMetrics]
+    change: dict[str, Change]
+    kl_to_base: dict[str, float]
+    split: str
+    held_out: bool
+    songs: int
+
+
+def write_evaluation(path: Path, evaluation: Evaluation) -> None:
+    """Write the file, whole or not at all."""
+    write_json(path, asdict(evaluation))
+
+
+def read_evaluation(path: Path) -> Evaluation:
+    """Read the file.
+
+    Raises:
+        YueError: It is missing or is not the result of an evaluation.
+    """
+    value = read_json(path)
+    try:
+        metrics = {
+            model: {role: RoleMetrics(**item) for role, item in value[model].items()}
+            for model in ("base", "tuned")
+        }
+        change = {role: Change(**item) for role, item in value["change"].items()}
+        return Evaluation(**{**value, **metrics, "change": change})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise YueError(
+            f"{path}: not the result of an evaluation ({type(error).__name__}: {error})",
+            fix="run `dvc repro evaluate`",
+        ) from error
