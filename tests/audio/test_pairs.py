@@ -34,7 +34,7 @@ def tracks(folder: Path, *roles: str) -> dict[str, Track]:
 @pytest.mark.parametrize("roles", [("vocal", "instrumental"), ("vocal", "instrumental", "mixture")])
 def test_a_pair_is_taken_as_it_is(tmp_path: Path, roles: tuple[str, ...]) -> None:
     pair = make_pair(tracks(tmp_path, *roles), tmp_path, "reject")
-    assert (pair.kind, pair.derived) == ("stems", None)
+    assert (pair.kind, pair.derived) == ("stems", ())
     np.testing.assert_array_equal(pair.vocal, VOCAL)
     np.testing.assert_array_equal(pair.instrumental, BAND)
     assert (pair.mixture is not None) == ("mixture" in roles)
@@ -47,7 +47,7 @@ def test_the_other_half_is_the_rest_of_the_mixture(
     tmp_path: Path, given: str, derived: str
 ) -> None:
     pair = make_pair(tracks(tmp_path, given, "mixture"), tmp_path, "reject")
-    assert (pair.kind, pair.derived) == ("stems", derived)
+    assert (pair.kind, pair.derived) == ("stems", (derived,))
     made = pair.vocal if derived == "vocal" else pair.instrumental
     np.testing.assert_allclose(made, ALL[derived], atol=1e-6)
 
@@ -55,12 +55,28 @@ def test_the_other_half_is_the_rest_of_the_mixture(
 @pytest.mark.parametrize("role", ["mixture", "instrumental"])
 def test_a_song_without_a_vocal_is_instrumental_or_rejected(tmp_path: Path, role: str) -> None:
     pair = make_pair(tracks(tmp_path, role), tmp_path, "instrumental")
-    assert (pair.kind, pair.derived) == ("instrumental", "vocal")
+    assert (pair.kind, pair.derived) == ("instrumental", ("vocal",))
     np.testing.assert_array_equal(pair.instrumental, ALL[role])
     assert pair.vocal.shape == ALL[role].shape
     assert not pair.vocal.any()
     with pytest.raises(AudioError, match=r"separate\.missing is reject"):
         make_pair(tracks(tmp_path, role), tmp_path, "reject")
+
+
+def test_a_separated_vocal_leaves_the_rest_of_the_mixture(tmp_path: Path) -> None:
+    estimate = 0.8 * VOCAL
+    pair = make_pair(tracks(tmp_path, "mixture"), tmp_path, "separate", estimate)
+    assert (pair.kind, pair.derived) == ("stems", ("vocal", "instrumental"))
+    np.testing.assert_allclose(pair.vocal + pair.instrumental, ALL["mixture"], atol=1e-6)
+
+
+def test_one_recording_under_both_names_is_rejected(tmp_path: Path) -> None:
+    found = tracks(tmp_path, "vocal")
+    found["instrumental"] = track("instrumental", 0.5 * VOCAL, tmp_path)
+    with pytest.raises(AudioError, match="are the same recording"):
+        make_pair(found, tmp_path, "instrumental")
+    found["instrumental"] = track("instrumental", 0 * VOCAL, tmp_path)  # a cappella
+    assert make_pair(found, tmp_path, "instrumental").kind == "stems"
 
 
 def test_a_vocal_alone_is_rejected(tmp_path: Path) -> None:

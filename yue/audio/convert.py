@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from yue.audio.digests import Digests
 from yue.audio.discover import SongFiles, discover_songs
 from yue.audio.memo import finish
 from yue.audio.rejected import Rejected, rejection
 from yue.audio.rows import Track, read_tracks
 from yue.audio.song import ROWS, VERSION, convert_song
 from yue.errors import AudioError
-from yue.files import file_digest, safe_name, value_digest
+from yue.files import safe_name, value_digest
 from yue.recipe.model import Convert
 from yue.store import Store
 
@@ -93,12 +94,13 @@ def _jobs(
     songs: Sequence[SongFiles], songs_dir: Path, settings: Convert, store: Path
 ) -> tuple[list[_Job], list[Rejected]]:
     """The songs whose files can be read, with their keys in the store, and those that cannot."""
+    memory = Digests(store)
 
     def job(song: SongFiles) -> _Job | Rejected:
         digests = {}
         for role, name in sorted(song.tracks.items()):
             try:
-                digests[role] = file_digest(songs_dir / name)
+                digests[role] = memory.of(songs_dir / name)
             except OSError as error:
                 reason = f"it cannot be read ({error.strerror})"
                 return Rejected(name, reason, "check the file and its rights", song.song_id)
@@ -107,6 +109,7 @@ def _jobs(
 
     with ThreadPoolExecutor() as threads:
         outcomes = list(threads.map(job, songs))
+    memory.save(songs_dir)
     jobs = [outcome for outcome in outcomes if isinstance(outcome, _Job)]
     # The largest first: no worker is left alone with a long song at the end.
     jobs.sort(key=lambda job: (-_bytes(job), job.song_id))

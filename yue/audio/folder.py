@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from yue.audio.convert import convert_folder
+from yue.audio.estimates import separation_of
 from yue.audio.pairs import STEMS
 from yue.audio.rejected import check_share, describe, write_rejected
 from yue.audio.rows import Track, write_stems, write_tracks
@@ -49,7 +50,7 @@ def convert_to_folder(
         rejected = done.rejected
         made = f"{done.songs} songs, {len(done.tracks)} tracks in {output}"
         if detect_vocals:
-            found = _detect(done.tracks, output, recipe, store)
+            found = _detect(done.tracks, songs_dir, output, recipe, store)
             made, rejected = f"{made}; {_in_words(found)}", rejected + found.rejected
     for path in output.rglob("*.npy"):
         path.chmod(0o644)  # no store shares these bytes any more
@@ -75,7 +76,9 @@ def _refuse_to_destroy(songs_dir: Path, output: Path) -> None:
         )
 
 
-def _detect(tracks: tuple[Track, ...], output: Path, recipe: Recipe, store: Path) -> Separated:
+def _detect(
+    tracks: tuple[Track, ...], songs_dir: Path, output: Path, recipe: Recipe, store: Path
+) -> Separated:
     """Pair the stems and find the singing, as the stage ``separate`` does."""
     with atomic_folder(output / "stems") as folder:
         found = separate_tracks(
@@ -84,6 +87,7 @@ def _detect(tracks: tuple[Track, ...], output: Path, recipe: Recipe, store: Path
             folder,
             f"{output.name}/stems",
             recipe.separate,
+            separation=separation_of(recipe, Path(), songs_dir, store),
             store=store,
             workers=recipe.runtime.workers,
         )

@@ -1,4 +1,4 @@
-"""A song's tracks as a pair of vocal and instrumental; a missing half comes from the mixture."""
+"""A song's tracks as a pair of vocal and instrumental; what is missing comes from the mixture."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from yue.errors import AudioError
 
 STEMS = "stems"  # the kind of a song with a pair, beside INSTRUMENTAL
 
+_SAME = 0.99  # correlation of two tracks that are one recording
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -25,23 +27,26 @@ class Pair:
         vocal: (samples,) float32; digital silence when there is no singing.
         instrumental: The same shape.
         mixture: The same shape; None if the song has none.
-        derived: The role that was made here and has no file yet, if any.
+        derived: The roles that were made here and have no file yet.
     """
 
     kind: str
     vocal: Samples
     instrumental: Samples
     mixture: Samples | None
-    derived: str | None
+    derived: tuple[str, ...]
 
 
-def make_pair(tracks: Mapping[str, Track], base: Path, missing: str) -> Pair:
+def make_pair(
+    tracks: Mapping[str, Track], base: Path, missing: str, vocal: Samples | None = None
+) -> Pair:
     """Pair a song's tracks.
 
     Args:
         tracks: By role, at least one.
         base: The folder that the tracks' paths are relative to.
         missing: ``separate.missing``: what a song without a vocal becomes.
+        vocal: The vocal that a separator found in the mixture, of its length, if one was asked.
 
     Raises:
         AudioError: No pair can be made of these tracks.
@@ -55,16 +60,19 @@ def make_pair(tracks: Mapping[str, Track], base: Path, missing: str) -> Pair:
             why=f"its tracks are not of one length: {lengths}",
             fix="convert them again: dvc repro -f convert",
         )
-    vocal, instrumental = samples.get(VOCAL), samples.get(INSTRUMENTAL)
     mixture = samples.get(MIXTURE)
+    if vocal is not None and mixture is not None:
+        return Pair(STEMS, vocal, mixture - vocal, mixture, (VOCAL, INSTRUMENTAL))
+    vocal, instrumental = samples.get(VOCAL), samples.get(INSTRUMENTAL)
     if vocal is not None and instrumental is not None:
-        return Pair(STEMS, vocal, instrumental, mixture, None)
+        _refuse_copies(vocal, instrumental, song_id)
+        return Pair(STEMS, vocal, instrumental, mixture, ())
     if vocal is not None and mixture is not None:
         rest = _remainder(mixture, vocal, song_id, VOCAL)
-        return Pair(STEMS, vocal, rest, mixture, INSTRUMENTAL)
+        return Pair(STEMS, vocal, rest, mixture, (INSTRUMENTAL,))
     if instrumental is not None and mixture is not None:
         rest = _remainder(mixture, instrumental, song_id, INSTRUMENTAL)
-        return Pair(STEMS, rest, instrumental, mixture, VOCAL)
+        return Pair(STEMS, rest, instrumental, mixture, (VOCAL,))
     if vocal is not None:
         raise AudioError(
             song_id,
@@ -82,12 +90,24 @@ def _without_vocal(
             song_id,
             why="it has no vocal track, and separate.missing is reject",
             fix="add stems (song.Vocals.mp3 and song.Instrumental.mp3), or set separate.missing to "
-            "instrumental if nobody sings",
+            "separate, or to instrumental if nobody sings",
         )
     music = instrumental if instrumental is not None else mixture
     if music is None:
         raise AudioError(song_id, why="it has no track", fix="convert it again")
-    return Pair(INSTRUMENTAL, np.zeros_like(music), music, mixture, VOCAL)
+    return Pair(INSTRUMENTAL, np.zeros_like(music), music, mixture, (VOCAL,))
+
+
+def _refuse_copies(vocal: Samples, instrumental: Samples, song_id: str) -> None:
+    """Two stems that are one recording: an instrumental (or the song) exported under both names."""
+    product = float(np.dot(vocal, instrumental))
+    norms = float(np.dot(vocal, vocal)) * float(np.dot(instrumental, instrumental))
+    if norms and abs(product) > _SAME * norms**0.5:
+        raise AudioError(
+            song_id,
+            why="its vocal and its instrumental track are the same recording",
+            fix="export the stems again, or keep one file under the song's own name",
+        )
 
 
 def _remainder(mixture: Samples, stem: Samples, song_id: str, role: str) -> Samples:

@@ -69,7 +69,8 @@ class Stems:
         sample_rate: Hertz.
         samples: Length of every track.
         seconds: Length of every track.
-        kind: ``stems``, or ``instrumental`` when there is no vocal (its track is digital silence).
+        kind: ``stems``, or ``instrumental`` when nobody sings: there is no vocal (its track is
+            digital silence), or it is never loud enough to be singing.
         singing: Start and end in seconds of every stretch of singing.
         singing_share: Share of the song with singing.
     """

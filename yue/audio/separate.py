@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from yue.audio.activity import singing_spans
+from yue.audio.arrays import read_samples
+from yue.audio.decode import Samples
+from yue.audio.estimates import Estimates, Separation, estimate_vocals
 from yue.audio.memo import finish
-from yue.audio.pairs import Pair, make_pair
+from yue.audio.pairs import make_pair
 from yue.audio.rejected import Rejected, rejection
 from yue.audio.rows import INSTRUMENTAL, MIXTURE, VOCAL, Stems, Track
 from yue.errors import AudioError
@@ -20,8 +23,8 @@ from yue.files import read_json, safe_name, value_digest
 from yue.recipe.model import Separate
 from yue.store import Store
 
-_VERSION = 1  # part of every store key: raise it when other results come out
-_RESULT, _DERIVED = "result.json", "derived.npy"
+_VERSION = 2  # part of every store key: raise it when other results come out
+_RESULT = "result.json"
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class _Job:
     base: Path
     settings: Separate
     store: Path
+    vocal: Path | None
 
 
 def separate_tracks(
@@ -58,6 +62,7 @@ def separate_tracks(
     prefix: str,
     settings: Separate,
     *,
+    separation: Separation | None,
     store: Path,
     workers: int,
 ) -> Separated:
@@ -69,70 +74,91 @@ def separate_tracks(
         folder: An empty folder for the tracks that are made here.
         prefix: What the paths of those begin with, relative to ``base``.
         settings: The recipe's section.
+        separation: How to separate mixtures, if that is what songs without stems become.
         store: Where finished songs are kept.
         workers: Processes; 0 is one for each core.
     """
-    jobs = _jobs(tracks, base, settings, store)
     entries = Store(store)
+    songs = _by_song(tracks)
+    estimates = Estimates({}, {})
+    if separation is not None:
+        estimates = estimate_vocals(songs, separation, entries)
+    jobs = [
+        _Job(song, roles, _key(roles, settings, separation), base, settings, store,
+             estimates.vocals.get(song))
+        for song, roles in sorted(songs.items())
+        if song not in estimates.failed
+    ]  # fmt: skip
     done = finish(jobs, _run, store=entries, workers=workers, label="separate")
-    songs = [
+    pairs = [
         _adopt(job, entries, done.folders[job.song_id], folder, prefix)
         for job in jobs
         if job.song_id in done.folders
     ]
+    rejected = [*done.failed.values(), *estimates.failed.values()]
     return Separated(
-        songs=tuple(songs),
-        rejected=tuple(sorted(done.failed.values(), key=lambda entry: entry.what)),
+        songs=tuple(pairs),
+        rejected=tuple(sorted(rejected, key=lambda entry: entry.what)),
         reused=done.reused,
     )
 
 
-def _jobs(tracks: Sequence[Track], base: Path, settings: Separate, store: Path) -> list[_Job]:
+def _by_song(tracks: Sequence[Track]) -> dict[str, dict[str, Track]]:
     songs: dict[str, dict[str, Track]] = defaultdict(dict)
     for track in tracks:
         songs[track.song_id][track.role] = track
-    jobs = []
-    for song_id, roles in sorted(songs.items()):
-        # A piece is known by its song's digest and its place in it.
-        inputs = {role: [track.digest, track.trim_start] for role, track in roles.items()}
-        key = value_digest(["separate", _VERSION, inputs, asdict(settings)])
-        jobs.append(_Job(song_id, roles, key, base, settings, store))
-    return jobs
+    return songs
+
+
+def _key(roles: Mapping[str, Track], settings: Separate, separation: Separation | None) -> str:
+    # A piece is known by its song's digest and its place in it.
+    inputs = {role: [track.digest, track.trim_start] for role, track in roles.items()}
+    weights = separation.digest if separation else None
+    how = [settings.missing, settings.vocal_threshold_db, weights]
+    return value_digest(["separate", _VERSION, inputs, how])
 
 
 def _run(job: _Job) -> Rejected | None:
     """Pair one song into the store (in a worker)."""
     store = Store(job.store)
     try:
-        pair = make_pair(job.tracks, job.base, job.settings.missing)
+        vocal = None if job.vocal is None else _cut(job.vocal, job.tracks[MIXTURE])
+        pair = make_pair(job.tracks, job.base, job.settings.missing, vocal)
     except AudioError as error:
         return rejection(error, job.song_id)
     rate = next(iter(job.tracks.values())).sample_rate
     mixture = pair.mixture if pair.mixture is not None else pair.vocal + pair.instrumental
     spans = singing_spans(pair.vocal, mixture, rate, job.settings.vocal_threshold_db)
-    result = {"kind": pair.kind, "derived": pair.derived, "singing": spans}
+    if vocal is not None and not spans:  # what a separator finds where nobody sings is bleed
+        pair = make_pair(job.tracks, job.base, INSTRUMENTAL)
+    kind = pair.kind if spans else INSTRUMENTAL
+    result = {"kind": kind, "derived": pair.derived, "singing": spans}
     with store.scratch() as folder:
         (folder / _RESULT).write_text(json.dumps(result))
-        if pair.derived is not None:
-            np.save(folder / _DERIVED, _derived(pair))
+        for role in pair.derived:
+            np.save(folder / f"{role}.npy", pair.vocal if role == VOCAL else pair.instrumental)
         store.add(job.key, folder)
     return None
 
 
-def _derived(pair: Pair) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return pair.vocal if pair.derived == VOCAL else pair.instrumental
+def _cut(path: Path, mixture: Track) -> Samples:
+    """The part of a source's vocal that belongs to a track of its mixture, with its gain."""
+    whole = read_samples(path)
+    start = round(mixture.trim_start * mixture.sample_rate)
+    part = whole[start : start + mixture.samples] * np.float32(10 ** (mixture.gain_db / 20))
+    return np.pad(part, (0, mixture.samples - len(part)))
 
 
 def _adopt(job: _Job, store: Store, entry: Path, folder: Path, prefix: str) -> Stems:
     """Put what was made for a song from its store entry into the output; its row."""
     result = read_json(entry / _RESULT)
     paths = {role: track.path for role, track in job.tracks.items()}
-    if result["kind"] == INSTRUMENTAL:
-        paths.setdefault(INSTRUMENTAL, paths.get(MIXTURE, ""))
-    if result["derived"] is not None:
-        name = f"{safe_name(job.song_id)}.{result['derived']}.npy"
-        store.place(entry / _DERIVED, folder / name)
-        paths[result["derived"]] = f"{prefix}/{name}"
+    for role in result["derived"]:
+        name = f"{safe_name(job.song_id)}.{role}.npy"
+        store.place(entry / f"{role}.npy", folder / name)
+        paths[role] = f"{prefix}/{name}"
+    if INSTRUMENTAL not in paths:  # nobody sings: the mixture is the music
+        paths[INSTRUMENTAL] = paths[MIXTURE]
     track = next(iter(job.tracks.values()))
     sung = sum(end - start for start, end in result["singing"])
     return Stems(

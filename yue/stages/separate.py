@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from yue.audio.estimates import separation_of
 from yue.audio.pairs import STEMS
 from yue.audio.rejected import check_share, describe, write_rejected
 from yue.audio.rows import read_tracks, write_stems
@@ -15,6 +16,8 @@ from yue.stages import StageSummary
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
     """Write ``work/stems/``: ``stems.jsonl``, derived tracks and ``rejected.json``."""
     tracks = read_tracks(paths.audio / "audio.jsonl")
+    songs_dir, store = paths.root / recipe.data.songs_dir, paths.side_store / "cache"
+    separation = separation_of(recipe, paths.root, songs_dir, store)
     with atomic_folder(paths.stems) as folder:
         done = separate_tracks(
             tracks,
@@ -22,7 +25,8 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
             folder,
             paths.stems.name,
             recipe.separate,
-            store=paths.side_store / "cache",
+            separation=separation,
+            store=store,
             workers=recipe.runtime.workers,
         )
         check_share(done.rejected, len(done.songs), recipe.data.max_rejected_share)
