@@ -59,6 +59,15 @@ def test_a_song_with_an_id_of_its_own_keeps_its_sidecars(folder: Folder) -> None
     assert folder.read().songs["id 1"].lyrics == "one"
 
 
+def test_an_lrc_takes_the_labels_of_the_lyrics_beside_it(folder: Folder) -> None:
+    folder.song("a", "a.mp3")
+    folder.write("a.lrc", "[00:01.00]one\n[00:03.00]two\n")
+    folder.write("a.lyrics.txt", "[verse]\nOne\n[bridge]\nTwo\n")
+    assert folder.read().songs["a"].lyrics == (
+        "[verse]\n[00:01.000]one\n[bridge]\n[00:03.000]two\n"
+    )
+
+
 def test_plain_names_count_in_a_folder_with_one_song_only(folder: Folder) -> None:
     folder.song("one/song", "one/vocals/song.mp3", "one/instrumental/song.mp3")
     folder.song("two/a", "two/a.mp3")

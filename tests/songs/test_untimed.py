@@ -123,7 +123,16 @@ def test_given_sections_that_the_lyrics_do_not_fit_are_named_and_not_used() -> N
 def test_lyrics_are_not_put_over_a_silent_vocal_track() -> None:
     found = aligned(Description(lyrics="[verse]\na\n"), has_vocal=False)
     assert all(section.label == "inst" and not section.lines for section in found.sections)
-    assert found.warnings == ("lyrics left out: the song has no vocal track",)
+    assert found.warnings == ("lyrics left out: nobody sings in the song",)
+
+
+def test_a_vocal_track_that_never_rests_is_doubted() -> None:
+    found = align(Description(), Sound(SONG, (Span(0.5, 99.5),), has_vocal=True), "whole")
+    assert found is not None
+    assert "never rests" in " ".join(found.warnings)
+    found = align(Description(), Sound(SONG, (Span(0.5, 90.0),), has_vocal=True), "whole")
+    assert found is not None
+    assert "never rests" not in " ".join(found.warnings)
 
 
 def test_labels_of_an_instrumental_are_kept() -> None:

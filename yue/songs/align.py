@@ -16,6 +16,9 @@ from yue.songs.untimed import proportional, whole, without_lyrics
 EXPLICIT, LRC, PROPORTIONAL, WHOLE, NONE = "explicit", "lrc", "proportional", "whole", "none"
 """How sections got their times; ``none``: there were no lyrics to place."""
 
+_LONG = 60.0  # seconds
+_ALL = 0.98  # of a song
+
 
 @dataclass(frozen=True)
 class Sound:
@@ -64,6 +67,8 @@ def align(description: Description, sound: Sound, untimed: str) -> Aligned | Non
     if not sound.has_vocal:
         return _instrumental(description, sound)
     timed, alignment, warnings = _timed(description)
+    if _never_rests(sound):
+        warnings += ("its vocal track never rests: is it the instrumental or the whole song?",)
     if timed:
         sections = place_timed(timed, sound.span, sound.singing)
         if late := lines_after(timed, sound.span):
@@ -83,12 +88,18 @@ def align(description: Description, sound: Sound, untimed: str) -> Aligned | Non
     return Aligned(proportional(texts, sound.span, sound.singing), PROPORTIONAL, warnings)
 
 
+def _never_rests(sound: Sound) -> bool:
+    """No singer goes a minute without a breath of half a second; a mix named as a vocal does."""
+    sung = sum(span.seconds for span in sound.singing)
+    return sound.span.seconds >= _LONG and sung >= _ALL * sound.span.seconds
+
+
 def _instrumental(description: Description, sound: Sound) -> Aligned:
     """Lyrics over a silent vocal track would teach the model not to sing: labels alone are kept."""
     timed, alignment, _ = _timed(description)
     texts = untimed_sections(description.lyrics or "")
     lines = any(section.lines for section in timed) or any(section.lines for section in texts)
-    warnings = ("lyrics left out: the song has no vocal track",) if lines else ()
+    warnings = ("lyrics left out: nobody sings in the song",) if lines else ()
     if timed and alignment == EXPLICIT:
         bare = tuple(replace(section, lines=()) for section in timed)
         return Aligned(place_timed(bare, sound.span, ()), EXPLICIT, warnings)

@@ -7,7 +7,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from yue.audio.metadata import METADATA_NAMES
 from yue.errors import SongError
 from yue.songs.lrc import is_lrc
+from yue.songs.merge import merge_labels
 from yue.songs.metadata import Description, clean_genres, describe
 from yue.songs.sidecars import Sidecars, find_sidecars, list_files
 from yue.songs.text import read_text
@@ -50,6 +51,8 @@ class _Record:
 def describe_songs(songs_dir: Path, tracks: Mapping[str, Sequence[str]]) -> Described:
     """Describe every song; where sources disagree, the first of this list is believed.
 
+    An LRC takes the labels of labelled lyrics beside it.
+
     A metadata row, ``song.json``, ``song.lrc``, ``song.lyrics.txt``, ``song.txt``,
     ``song.genres.txt``.
 
@@ -80,11 +83,22 @@ def _describe(
     for row in rows:
         found = found.or_else(describe(row.values, row.place))
     files = sidecars.of[song]
+    texts: dict[str, str] = {}
     for kind in ("json", "lrc", "lyrics", "text", "genres"):
         if kind in files:
             place = _shown(files[kind])
-            text = read_text(songs_dir / files[kind], place)
-            found = found.or_else(_sidecar(kind, text, place))
+            texts[kind] = read_text(songs_dir / files[kind], place)
+            found = found.or_else(_sidecar(kind, texts[kind], place))
+    return _with_labels(found, texts)
+
+
+def _with_labels(found: Description, texts: Mapping[str, str]) -> Description:
+    """Lyrics that are an LRC take the labels of labelled lyrics beside it."""
+    for kind in ("lyrics", "text"):
+        if found.lyrics is not None and kind in texts:
+            merged = merge_labels(found.lyrics, texts[kind])
+            if merged is not None:
+                return replace(found, lyrics=merged)
     return found
 
 

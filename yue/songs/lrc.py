@@ -75,6 +75,11 @@ def is_lrc(text: str) -> bool:
     return any(_STAMP.match(line) for line in text.splitlines())
 
 
+def has_labels(text: str) -> bool:
+    """Whether an LRC text has lines that start a section."""
+    return bool(_entries(text)[1])
+
+
 def parse_lrc(text: str) -> tuple[TimedSection, ...]:
     """The sections of an LRC file in order of time; lines without a time are left out."""
     entries, labels = _entries(text)
