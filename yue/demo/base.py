@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import sentencepiece
 import torch
+import transformers
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -59,13 +60,13 @@ class Plan:
         warmup: Steps up to it; a cosine leads down to a twentieth.
     """
 
-    hidden: int = 96
-    mlp: int = 256
+    hidden: int = 128
+    mlp: int = 192
     layers: int = 2
     heads: int = 4
-    head_size: int = 32
+    head_size: int = 24
     context: int = 768
-    steps: int = 420
+    steps: int = 560
     lr: float = 5e-3
     warmup: int = 20
 
@@ -105,9 +106,17 @@ def make_base(
         used = used_ids(tokenizer)
         model = _small_model(plan, used, torch.from_numpy(codec.tables[0]), seed)
         result = pretrain(model, rows, used, plan, progress)
-    with atomic_folder(folder) as new:
-        whole_model(model, used).to(torch.bfloat16).save_pretrained(new)
+    _save(whole_model(model, used), folder)
     return result
+
+
+def _save(model: LlamaForCausalLM, folder: Path) -> None:
+    """Write a Hugging Face folder, in bfloat16: half the size, and what YuE is published in."""
+    transformers.utils.logging.disable_progress_bar()
+    with atomic_folder(folder) as new:
+        model.to(torch.bfloat16).save_pretrained(new)
+        for path in new.iterdir():
+            path.chmod(0o644)  # safetensors makes 0600, which breaks shared caches
 
 
 def used_ids(tokenizer: Path) -> Tensor:

@@ -15,10 +15,11 @@ _LINE_SLOTS = _LINE_BARS * BAR // 2  # a line is sung on eighths
 _BREATH_SLOTS = 3
 
 _FORMS = (
-    (("intro", 2), ("verse", 4), ("chorus", 4), ("outro", 1)),
-    (("verse", 4), ("chorus", 4), ("bridge", 2), ("outro", 1)),
+    (("intro", 2), ("verse", 4), ("chorus", 4), ("outro", 2)),
+    (("verse", 4), ("chorus", 4), ("outro", 2)),
     (("intro", 1), ("verse", 4), ("chorus", 4), ("bridge", 2)),
     (("intro", 1), ("verse", 2), ("chorus", 2), ("verse", 4), ("chorus", 2)),
+    (("verse", 4), ("chorus", 2), ("bridge", 2), ("chorus", 4), ("outro", 1)),
 )
 
 
@@ -131,7 +132,7 @@ def compose(style: Style, rng: np.random.Generator) -> Score:
         step_frames=int(rng.choice(style.step_frames)),
         sections=tuple(sections),
         melody=tuple(melody),
-        parts=tuple((part, _accompany(part, sections, chords)) for part in style.parts),
+        parts=tuple((part, _accompany(part, sections, chords, rng)) for part in style.parts),
         hits=tuple(_drum(style, sections)),
     )
 
@@ -200,14 +201,17 @@ def _nearest_chord_tone(degree: int, root: int) -> int:
     )
 
 
-def _accompany(part: Part, sections: list[Section], chords: _Chords) -> tuple[Note, ...]:
+def _accompany(
+    part: Part, sections: list[Section], chords: _Chords, rng: np.random.Generator
+) -> tuple[Note, ...]:
+    pattern = part.patterns[rng.integers(len(part.patterns))]
     notes = []
     for section in sections:
         if section.label not in part.sections:
             continue
         for bar in range(section.bar, section.bar + section.bars):
             tones = chords.tones(bar)
-            for start, steps, symbol in _events(part.pattern):
+            for start, steps, symbol in _events(pattern):
                 chosen = tones[:3] if symbol == "c" else [tones[int(symbol)]]
                 notes += [
                     Note(BAR * bar + start, steps, tone + 12 * part.octave, part.level)

@@ -35,7 +35,7 @@ class SongSet:
     stream: int
 
 
-PRETRAINING = SongSet(PRETRAINING_STYLES, 32, stream=0)
+PRETRAINING = SongSet(PRETRAINING_STYLES, 48, stream=0)
 FINE_TUNING = SongSet((FINE_TUNING_STYLE,), 16, stream=1)
 
 # Songs come in every format that a folder of a user's may hold.

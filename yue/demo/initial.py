@@ -4,7 +4,7 @@ Three facts are put into the first weights; training is free to change them all.
 
 - Codes that sound alike begin with embeddings that are alike: the cepstrum of their codebook entry.
 - What came in is a good guess of what comes out: the output layer begins as the embeddings.
-- The last frame of the same track is two tokens ago, that of the other track one token ago: the
+- The track that comes next was last heard one token ago, and before that three tokens ago: the
   first layer's heads begin by looking there, and half of them pass on what they see.
 """
 
@@ -17,10 +17,10 @@ from torch import Tensor
 from transformers import LlamaForCausalLM
 
 _SCALE = 0.1  # standard deviation of an embedding
-_NOISE = 0.3  # share of it that is random, so that equal entries differ
-_SHARPNESS = 4.0  # of the first layer's view
+_NOISE = 0.2  # share of it that is random, so that equal entries differ
+_SHARPNESS = 2.5  # of the first layer's view
 _COPY = 3.0  # how strongly it writes what it sees, in units of an embedding
-_DISTANCES = (2, 1)  # tokens back to the same track, and to the other
+_LOOKS = (1, 3)  # tokens back: the predicted track's last frame, and the one before
 
 
 @torch.no_grad()
@@ -59,7 +59,7 @@ def _look_back(model: LlamaForCausalLM) -> None:
     size, half = config.head_dim, config.head_dim // 2
     turns = model.model.rotary_emb.inv_freq
     for head in range(config.num_attention_heads):
-        distance = _DISTANCES[head % len(_DISTANCES)]
+        distance = _LOOKS[head % len(_LOOKS)]
         query = attention.q_proj.weight[head * size :][:size, -1]
         query[:half] = _SHARPNESS * torch.cos(distance * turns)
         query[half:] = -_SHARPNESS * torch.sin(distance * turns)
@@ -69,7 +69,7 @@ def _look_back(model: LlamaForCausalLM) -> None:
         key[:half], key[half:] = _SHARPNESS, 0.0
         attention.v_proj.weight[rows, rows] += torch.eye(size)
     groups = config.num_attention_heads // config.num_key_value_heads
-    for head in range(0, config.num_attention_heads, len(_DISTANCES)):
+    for head in range(0, config.num_attention_heads, len(_LOOKS)):
         seen = slice(head // groups * size, (head // groups + 1) * size)
         written = slice(head * size, (head + 1) * size)
         attention.o_proj.weight[seen, written] += _COPY * _SCALE * torch.eye(size)

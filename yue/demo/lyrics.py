@@ -14,7 +14,7 @@ _TEMPLATES = {
         "I {verb} through the {adjective} {noun}",
         "you {verb} in the {noun} again",
         "we {verb} when the {noun} is {adjective}",
-        "there is a {noun} in the {adjective} {noun}",
+        "there is a light in the {adjective} {noun}",
         "and all of the {noun}s {verb} with me",
     ),
     "chorus": (

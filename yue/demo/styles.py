@@ -57,14 +57,14 @@ class Part:
 
     Attributes:
         timbre: Its tone.
-        pattern: What it plays in a bar.
+        patterns: What it plays in a bar; a song chooses one.
         octave: Octaves above the chord's root near middle C.
         level: Peak of one note.
         sections: The labels in which it plays.
     """
 
     timbre: Timbre
-    pattern: str
+    patterns: tuple[str, ...]
     octave: int
     level: float
     sections: tuple[str, ...] = EVERYWHERE
@@ -156,9 +156,9 @@ FOLK = Style(
     step_frames=(7, 8),
     progressions=((0, 4, 5, 3), (0, 3, 0, 4)),
     parts=(
-        Part(GUITAR, "0.1.2.3.2.1.2.1.", 0, 0.20),
-        Part(PAD, "c---------------", 0, 0.05, LOUD),
-        Part(BASS, "0-------0---2---", -2, 0.30, SUNG),
+        Part(GUITAR, ("0.1.2.3.2.1.2.1.", "0.2.1.2.3.2.1.2."), 0, 0.20),
+        Part(PAD, ("c---------------",), 0, 0.05, LOUD),
+        Part(BASS, ("0-------0---2---", "0---2---0-------"), -2, 0.30, SUNG),
     ),
     drums=(
         Drum("kick", "x.......x.x.....", 0.45, LOUD),
@@ -175,9 +175,9 @@ BALLAD = Style(
     step_frames=(8,),
     progressions=((0, 5, 3, 4), (5, 3, 0, 4)),
     parts=(
-        Part(PIANO, "c-------c-------", 0, 0.14),
-        Part(BELL, "2...3...2...1...", 1, 0.07, LOUD),
-        Part(BASS, "0-------0-------", -2, 0.28, SUNG),
+        Part(PIANO, ("c-------c-------", "c---c---c---c---"), 0, 0.14),
+        Part(BELL, ("2...3...2...1...", "3...2...1...2..."), 1, 0.07, LOUD),
+        Part(BASS, ("0-------0-------", "0-----------2---"), -2, 0.28, SUNG),
     ),
     drums=(
         Drum("kick", "x...............", 0.40, SUNG),
@@ -193,9 +193,9 @@ POP = Style(
     step_frames=(6, 7),
     progressions=((0, 4, 5, 3), (5, 3, 0, 4)),
     parts=(
-        Part(SAW, "..c-..c-..c-..c-", 0, 0.09),
-        Part(SYNTH_BASS, "0-..0-..0-..0-2-", -2, 0.26, SUNG),
-        Part(BELL, "3.2.1.2.3.2.1.2.", 1, 0.06, LOUD),
+        Part(SAW, ("..c-..c-..c-..c-", "c--c--c-c--c--c-"), 0, 0.09),
+        Part(SYNTH_BASS, ("0-..0-..0-..0-2-", "0-0-..0-0-0-..2-"), -2, 0.26, SUNG),
+        Part(BELL, ("3.2.1.2.3.2.1.2.", "1.2.3.2.1.2.3.2."), 1, 0.06, LOUD),
     ),
     drums=(
         Drum("kick", "x...x...x...x...", 0.50),
@@ -212,8 +212,8 @@ SOUL = Style(
     step_frames=(7,),
     progressions=((0, 1, 3, 4), (0, 5, 1, 4)),
     parts=(
-        Part(ORGAN, "c-----c-....c---", 0, 0.08),
-        Part(BASS, "0--0..2-0--0..1-", -2, 0.32, SUNG),
+        Part(ORGAN, ("c-----c-....c---", "c---..c-c-----.."), 0, 0.08),
+        Part(BASS, ("0--0..2-0--0..1-", "0-..0-2-0-..3-2-"), -2, 0.32, SUNG),
     ),
     drums=(
         Drum("kick", "x..x......x.....", 0.45),
@@ -274,18 +274,24 @@ PRETRAINING_STYLES = _pretraining_styles()
 FINE_TUNING_STYLE = Style(
     genres="synthwave electronic dark driving nocturnal",
     scale=MINOR,
-    tonics=(57, 59, 52),
+    tonics=(52, 54, 55, 57, 59),
     step_frames=(5,),
-    progressions=((0, 5, 2, 6), (0, 3, 5, 4)),
+    progressions=((0, 5, 2, 6), (0, 3, 5, 4), (0, 2, 6, 3)),
     parts=(
-        Part(SYNTH_BASS, "0.0.0.0.3.0.0.2.", -2, 0.30),
-        Part(SAW, "c-------c---c---", 0, 0.07, SUNG),
-        Part(BELL, "0.2.3.2.0.2.3.1.", 1, 0.09, ("intro", "chorus", "outro")),
+        Part(SYNTH_BASS, ("0-0-0-0-3-0-0-2-", "0-0-3-0-0-0-3-0-", "0-0-0-2-0-0-2-3-"), -2, 0.30),
+        Part(SAW, ("c-------c---c---", "c---c-------c---", "c-----c-----c---"), 0, 0.07, SUNG),
+        Part(
+            BELL,
+            ("0-2-3-2-0-2-3-1-", "3-2-1-0-3-2-1-2-", "1-3-2-3-1-3-2-0-"),
+            1,
+            0.09,
+            ("intro", "chorus", "outro"),
+        ),
     ),
     drums=(
         Drum("kick", "x.....x...x.....", 0.50),
-        Drum("snare", "....x.......x..x", 0.30, SUNG),
-        Drum("hat", "x.xxx.xxx.xxx.xx", 0.09),
+        Drum("snare", "....x.......x...", 0.30, SUNG),
+        Drum("hat", "x.x.x.x.x.x.x.x.", 0.09),
     ),
     singers=(ROBOT,),
     words=Words(
