@@ -114,7 +114,8 @@ def test_an_experiment_reruns_training_and_what_follows(project: Project) -> Non
     assert "rank-16" in json.dumps(shown)
     assert "tuned" in json.dumps(shown)
     project.run("git", "checkout", "-q", "params.yaml")
-    assert project.repro() == []  # the first run's results come back from DVC's run cache
+    # The first run's results come back from DVC's run cache; only the check is made anew.
+    assert set(project.repro()) <= {"validate"}
 
 
 @pytest.mark.parametrize(
