@@ -10,6 +10,7 @@ the rows go to their places among zeros.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +114,7 @@ def make_base(
 def _save(model: LlamaForCausalLM, folder: Path) -> None:
     """Write a Hugging Face folder, in bfloat16: half the size, and what YuE is published in."""
     transformers.utils.logging.disable_progress_bar()
+    os.environ.setdefault("DS_ACCELERATOR", "cpu")  # saving loads DeepSpeed, which warns without it
     with atomic_folder(folder) as new:
         model.to(torch.bfloat16).save_pretrained(new)
         for path in new.iterdir():
