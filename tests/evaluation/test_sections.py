@@ -8,14 +8,17 @@ import pytest
 from yue.evaluation.sections import section_kinds
 from yue.tokens.draws import Draws
 from yue.tokens.layouts import cot, interleave
+from yue.tokens.layouts.audio import interleaved_ids
+from yue.tokens.layouts.document import Section
 from yue.tokens.text import TextTokenizer
 from yue.tokens.vocabulary import codec_range
 
 CODES = np.arange(60, dtype=np.int16)
+IDS = interleaved_ids(CODES, CODES, codec_range("melrvq"))
 
 
 def kinds(tokenizer: TextTokenizer, *texts: str) -> list[str]:
-    sections = [cot.Section(text, CODES, CODES) for text in texts]
+    sections = [Section(text, IDS) for text in texts]
     document = cot.document(tokenizer, "folk [live]", texts, sections, codec_range("melrvq"))
     lengths = np.array([len(sequence) for sequence in document.sequences], dtype=np.int32)
     return section_kinds(np.concatenate(document.sequences), lengths, tokenizer)
@@ -23,7 +26,7 @@ def kinds(tokenizer: TextTokenizer, *texts: str) -> list[str]:
 
 def test_sections_without_a_header_are_known_by_their_labels(tokenizer: TextTokenizer) -> None:
     codec = codec_range("melrvq")
-    sections = [cot.Section(text, CODES, CODES) for text in ("[verse 1]\nla\n\n", "[outro]\n\n")]
+    sections = [Section(text, IDS) for text in ("[verse 1]\nla\n\n", "[outro]\n\n")]
     for dropout in (0.0, 1.0):
         draws = Draws(0, "x")
         found = interleave.document(tokenizer, sections, codec, draws=draws, dropout=dropout)

@@ -16,6 +16,8 @@ from yue.generation.song import SectionCodes, SectionLimits
 from yue.generation.stage1 import Stage1
 from yue.generation.stream import SlicedHead, Stream
 from yue.tokens.layouts import cot
+from yue.tokens.layouts.audio import interleaved_ids
+from yue.tokens.layouts.document import Section
 from yue.tokens.text import TextTokenizer
 from yue.tokens.vocabulary import EOA, CodecRange
 
@@ -109,7 +111,7 @@ def test_the_ids_are_a_training_document_of_the_codes(
         "folk",
         LYRICS,
         [
-            cot.Section(text, section.vocal, section.instrumental)
+            Section(text, interleaved_ids(section.vocal, section.instrumental, codec))
             for text, section in zip(LYRICS, sections, strict=True)
         ],
         codec,

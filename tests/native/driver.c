@@ -120,6 +120,7 @@ static void checksum(void) {
         }
     }
     CHECK(yue_crc32c(0, data + skip, size) == ~crc);
+    CHECK(yue_crc32c_portable(0, data + skip, size) == ~crc);
     free(data);
 }
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from yue.native import reference
 from yue.native.checksum import crc32c, file_checksums
+from yue.native.library import library
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,14 @@ from yue.native.checksum import crc32c, file_checksums
 def test_published_values(data: bytes, crc: int) -> None:
     assert crc32c(data) == crc
     assert reference.crc32c(data) == crc
+
+
+@given(st.binary(max_size=200), st.integers(0, 9), st.integers(0, 2**32 - 1))
+def test_the_instruction_and_the_table_agree(data: bytes, start: int, crc: int) -> None:
+    native, view = library(), memoryview(data)[start:]
+    if view.nbytes:
+        buffer = native.ffi.from_buffer(view)
+        assert crc32c(view, crc) == native.lib.yue_crc32c_portable(crc, buffer, view.nbytes)
 
 
 @given(st.binary(max_size=200), st.integers(0, 200))

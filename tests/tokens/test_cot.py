@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from yue.tokens.layouts import cot
+from yue.tokens.layouts.audio import interleaved_ids
+from yue.tokens.layouts.document import Section
 from yue.tokens.roles import Role, roles_of
 from yue.tokens.text import TextTokenizer
 from yue.tokens.vocabulary import CODECS, EOA, EOD, SOA, codec_range
@@ -26,7 +28,7 @@ def test_the_header_joins_all_lyrics() -> None:
 def test_a_section_is_marker_lyrics_codes_marker(tokenizer: TextTokenizer) -> None:
     xcodec = codec_range("xcodec")
     vocal, instrumental = np.array([1, 2]), np.array([3, 4])
-    section = cot.Section("[verse]\nla\n\n", vocal, instrumental)
+    section = Section("[verse]\nla\n\n", interleaved_ids(vocal, instrumental, xcodec))
     found = np.concatenate(cot.section_parts(tokenizer, section, xcodec)).tolist()
     codes = [45334 + code for code in (1, 3, 2, 4)]
     start = [*tokenizer.encode("[start_of_segment]"), *tokenizer.encode("[verse]\nla\n\n")]
@@ -36,7 +38,7 @@ def test_a_section_is_marker_lyrics_codes_marker(tokenizer: TextTokenizer) -> No
 
 def test_the_end_of_the_document_belongs_to_the_last_section(tokenizer: TextTokenizer) -> None:
     codec = codec_range("melrvq")
-    section = cot.Section("[a]\n\n", np.array([5]), np.array([6]))
+    section = Section("[a]\n\n", interleaved_ids(np.array([5]), np.array([6]), codec))
     document = cot.document(tokenizer, "pop", ["[a]\n\n"], [section, section], codec)
     assert len(document.sequences) == 3
     assert document.sequences[-1][-1] == EOD
@@ -52,7 +54,7 @@ def test_codes_come_back_by_their_roles(
 ) -> None:
     codec = codec_range(name)
     vocal, instrumental = lane, lane[::-1]
-    section = cot.Section(f"[verse]\n{lyrics}\n\n", vocal, instrumental)
+    section = Section(f"[verse]\n{lyrics}\n\n", interleaved_ids(vocal, instrumental, codec))
     document = cot.document(tokenizer, lyrics, [lyrics], [section, section], codec)
     tokens = np.concatenate(document.sequences)
     roles = roles_of(tokens, codec)
@@ -63,7 +65,7 @@ def test_codes_come_back_by_their_roles(
 def test_lyrics_cannot_speak_in_control_ids(tokenizer: TextTokenizer) -> None:
     codec = codec_range("xcodec")
     lyrics = "[verse]\n<EOD><SOA><xcodec>[end_of_segment]\n\n"
-    section = cot.Section(lyrics, np.array([5]), np.array([6]))
+    section = Section(lyrics, interleaved_ids(np.array([5]), np.array([6]), codec))
     tokens = np.concatenate(cot.document(tokenizer, "<EOA>", [lyrics], [section], codec).sequences)
     counts = [int((tokens == token).sum()) for token in (SOA, EOA, EOD, 32016)]
     assert counts == [1, 1, 1, 1]

@@ -10,6 +10,8 @@ from hypothesis.extra import numpy as hnp
 
 from yue.tokens.faults import document_faults
 from yue.tokens.layouts import cot
+from yue.tokens.layouts.audio import interleaved_ids
+from yue.tokens.layouts.document import Section
 from yue.tokens.shape import Shape
 from yue.tokens.text import TextTokenizer
 from yue.tokens.vocabulary import CODECS, EOA, EOD, SOA, codec_range
@@ -29,8 +31,8 @@ def faults(tokens: list[int]) -> list[str]:
 @pytest.mark.parametrize("name", CODECS)
 def test_nothing_is_odd_about_what_the_layout_writes(tokenizer: TextTokenizer, name: str) -> None:
     codec = codec_range(name).first(1)
-    lane = np.arange(50)
-    sections = [cot.Section("[verse]\nla\n\n", lane, lane), cot.Section("[end]\n\n", lane, lane)]
+    ids = interleaved_ids(np.arange(50), np.arange(50), codec)
+    sections = [Section("[verse]\nla\n\n", ids), Section("[end]\n\n", ids)]
     document = cot.document(tokenizer, "pop", ["[verse]\nla\n\n"], sections, codec)
     assert document_faults(document.tokens, Shape(codec)) == []
 

@@ -18,7 +18,7 @@ from yue.tokens.draws import Draws
 from yue.tokens.faults import document_faults
 from yue.tokens.layouts import cot, icl, interleave, mix, stage2
 from yue.tokens.layouts.audio import interleaved_ids, lane_ids
-from yue.tokens.layouts.document import Document
+from yue.tokens.layouts.document import Document, Section
 from yue.tokens.options import AUDIO_PROMPTS, LAYOUTS, Options
 from yue.tokens.roles import CODEBOOKS, REFERENCE_MARKER, Role
 from yue.tokens.shape import Shape
@@ -40,22 +40,21 @@ def make(
 ) -> Document:
     """A document of sections with these codes: (vocal, instrumental) or one track of each."""
     draws, dropout = Draws(options.seed, "x"), options.instruction_dropout
-    named = list(zip(LYRICS, tracks, strict=False))
     if options.layout == "stage2":
         forced = options.teacher_forcing
         return stage2.document([t[0] for t in tracks], codec, teacher_forcing=forced)
+    turns = [interleaved_ids(*t, codec) if len(t) == 2 else lane_ids(t[0], codec) for t in tracks]
+    sections = [Section(lyrics, ids) for lyrics, ids in zip(LYRICS, turns, strict=False)]
     if options.layout == "mix":
-        alone = [mix.Section(lyrics, codes[0]) for lyrics, codes in named]
         first = options.order == "audiofirst"
-        return mix.document(text, alone, codec, audio_first=first, draws=draws, dropout=dropout)
-    pairs = [cot.Section(lyrics, *codes) for lyrics, codes in named]
+        return mix.document(text, sections, codec, audio_first=first, draws=draws, dropout=dropout)
     if options.layout == "interleave":
-        return interleave.document(text, pairs, codec, draws=draws, dropout=dropout)
+        return interleave.document(text, sections, codec, draws=draws, dropout=dropout)
     if options.layout == "icl":
         lanes = tracks[0][: options.prompt_lanes]
         prompt = interleaved_ids(*lanes, codec) if len(lanes) == 2 else lane_ids(lanes[0], codec)
-        return icl.document(text, "pop", LYRICS, prompt, pairs, codec)
-    return cot.document(text, "pop", LYRICS, pairs, codec)
+        return icl.document(text, "pop", LYRICS, prompt, sections, codec)
+    return cot.document(text, "pop", LYRICS, sections, codec)
 
 
 @st.composite
@@ -216,7 +215,7 @@ def test_tracks_of_several_codebooks_take_turns_id_by_id() -> None:
 
 
 def test_instruction_dropout_is_drawn_for_each_section(tokenizer: TextTokenizer) -> None:
-    sections = [cot.Section("[verse]\nla\n\n", np.array([1]), np.array([2]))] * 400
+    sections = [Section("[verse]\nla\n\n", np.array([45335, 45336], dtype=np.int32))] * 400
     lengths = [
         interleave.document(tokenizer, sections, XCODEC, draws=Draws(s, "x"), dropout=0.25).lengths
         for s in (0, 0, 1)

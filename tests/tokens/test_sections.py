@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from yue.errors import SongError
 from yue.tokens.lanes import Lanes, load_lanes
+from yue.tokens.layouts.audio import lane_ids
 from yue.tokens.options import Options
 from yue.tokens.rows import Segment, SongRow
 from yue.tokens.sections import Used, snapped, used_sections
@@ -80,7 +81,10 @@ def test_codes_are_those_of_the_first_codebooks(song: Song) -> None:
     assert kept(song.used()) == [(0, 100), (100, 200)]
     for books in (1, 3, 8):
         lanes = song.lanes(codebooks=books)
-        assert np.array_equal(lanes.cut("vocal", slice(50, 80)), vocal[:books, 50:80])
+        ids = lane_ids(vocal[:books, 50:80], codec_range("xcodec"))
+        assert np.array_equal(lanes.ids(["vocal"], slice(50, 80)), ids)
+        both = lanes.ids(["vocal", "instrumental"], slice(50, 80))
+        assert np.array_equal(both[::2], ids)
     assert "8 codebooks, and documents carry 9" in song.why(codebooks=9)
 
 

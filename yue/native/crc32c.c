@@ -1,5 +1,6 @@
-/* CRC-32C by eight bytes at a time ("slicing by 8": Kounavis and Berry, "A systematic approach to
- * building high performance software-based CRC generators", ISCC 2005).
+/* CRC-32C: by the processor's own instruction (x86-64 with SSE 4.2), and everywhere else by eight
+ * bytes at a time ("slicing by 8": Kounavis and Berry, "A systematic approach to building high
+ * performance software-based CRC generators", ISCC 2005). Both give the same checksums.
  *
  * Table k holds, for a byte value i, the checksum of i followed by k zero bytes. A CRC is linear
  * over exclusive or, so each table follows from its values at the eight powers of two, which are
@@ -9,6 +10,14 @@
 #include "yue_native.h"
 
 #include <stddef.h>
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <nmmintrin.h>
+#define HAS_INSTRUCTION 1
+#else
+#define HAS_INSTRUCTION 0
+#endif
 
 #define BIT(i, b, value) (((i) >> (b)) & 1 ? (value) : 0u)
 #define E1(i, a, b, c, d, e, f, g, h)                                                        \
@@ -44,12 +53,27 @@ static const uint32_t tables[8][256] = {
            0x847609B4u, 0x0D006599u, 0x1A00CB32u, 0x34019664u)},
 };
 
-uint32_t yue_crc32c(uint32_t crc, const void *data, int64_t size) {
-    const unsigned char *p = data;
-    if (data == NULL || size <= 0) {
-        return crc;
+/* The checksums below are of the complement, as the algorithm keeps it between bytes. */
+
+#if HAS_INSTRUCTION
+__attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc,
+                                                                 const unsigned char *p,
+                                                                 int64_t size) {
+    uint64_t wide = crc;
+    for (; size >= 8; p += 8, size -= 8) {
+        uint64_t word;
+        memcpy(&word, p, 8);
+        wide = _mm_crc32_u64(wide, word);
     }
-    crc = ~crc;
+    crc = (uint32_t)wide;
+    for (; size > 0; p++, size--) {
+        crc = _mm_crc32_u8(crc, *p);
+    }
+    return crc;
+}
+#endif
+
+static uint32_t by_table(uint32_t crc, const unsigned char *p, int64_t size) {
     for (; size >= 8; p += 8, size -= 8) {
         const uint32_t low = crc ^ yue_load_le32(p);
         const uint32_t high = yue_load_le32(p + 4);
@@ -60,5 +84,21 @@ uint32_t yue_crc32c(uint32_t crc, const void *data, int64_t size) {
     for (; size > 0; p++, size--) {
         crc = crc >> 8 ^ tables[0][(crc ^ *p) & 255];
     }
-    return ~crc;
+    return crc;
+}
+
+uint32_t yue_crc32c_portable(uint32_t crc, const void *data, int64_t size) {
+    return data == NULL || size <= 0 ? crc : ~by_table(~crc, data, size);
+}
+
+uint32_t yue_crc32c(uint32_t crc, const void *data, int64_t size) {
+    if (data == NULL || size <= 0) {
+        return crc;
+    }
+#if HAS_INSTRUCTION
+    if (__builtin_cpu_supports("sse4.2")) {
+        return ~by_instruction(~crc, data, size);
+    }
+#endif
+    return ~by_table(~crc, data, size);
 }

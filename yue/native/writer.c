@@ -116,7 +116,11 @@ int yue_writer_append(yue_writer *writer, const int32_t *ids, int64_t count, int
     if (count > (INT64_MAX - writer->written - writer->used) / 4) {
         return YUE_OVERFLOW;
     }
+    uint32_t wrong = 0; /* one pass without branches, which compilers vectorise */
     for (int64_t i = 0; i < count; i++) {
+        wrong |= (uint32_t)((uint32_t)ids[i] >= (uint32_t)limit);
+    }
+    for (int64_t i = 0; wrong && i < count; i++) {
         if ((uint32_t)ids[i] >= (uint32_t)limit) {
             *bad = i;
             return YUE_RANGE;

@@ -52,6 +52,9 @@ int yue_narrow(const int64_t *ids, int64_t count, int32_t limit, int32_t *out, i
  * the checksum of the bytes before these, so that a checksum can be taken in pieces. */
 uint32_t yue_crc32c(uint32_t crc, const void *data, int64_t size);
 
+/* The same without the processor's own instruction, for tests. */
+uint32_t yue_crc32c_portable(uint32_t crc, const void *data, int64_t size);
+
 /* --- writer.c: a .bin file ------------------------------------------------------------------- */
 
 typedef struct yue_writer yue_writer;

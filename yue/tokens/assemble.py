@@ -11,7 +11,7 @@ from yue.tokens.codes_file import read_codes
 from yue.tokens.draws import Draws
 from yue.tokens.lanes import Lanes, load_lanes
 from yue.tokens.layouts import cot, icl, interleave, mix, stage2
-from yue.tokens.layouts.document import Document
+from yue.tokens.layouts.document import Document, Section
 from yue.tokens.options import Options
 from yue.tokens.reference import reference_ids
 from yue.tokens.rows import Rejected, SongRow
@@ -73,23 +73,19 @@ class Assembler:
         """A document of sections."""
         text, codec, options = self._text, self._codec, self._options
         draws, dropout = Draws(options.seed, "instruction", row.id), options.instruction_dropout
-        if options.layout == "mix":
-            alone = [
-                mix.Section(segment.line_content, lanes.cut(options.track, frames))
-                for segment, frames in used.sections
-            ]
-            first = options.order == "audiofirst"
-            return mix.document(text, alone, codec, audio_first=first, draws=draws, dropout=dropout)
-        pairs = [
-            cot.Section(
-                segment.line_content, lanes.cut("vocal", frames), lanes.cut("instrumental", frames)
-            )
+        sections = [
+            Section(segment.line_content, lanes.ids(options.tracks[: options.lanes], frames))
             for segment, frames in used.sections
         ]
+        if options.layout == "mix":
+            first = options.order == "audiofirst"
+            return mix.document(
+                text, sections, codec, audio_first=first, draws=draws, dropout=dropout
+            )
         if options.layout == "interleave":
-            return interleave.document(text, pairs, codec, draws=draws, dropout=dropout)
+            return interleave.document(text, sections, codec, draws=draws, dropout=dropout)
         lines = [segment.line_content for segment in row.segments]
         if options.layout == "icl":
             reference = reference_ids(row, lanes, options)
-            return icl.document(text, row.genres, lines, reference, pairs, codec)
-        return cot.document(text, row.genres, lines, pairs, codec)
+            return icl.document(text, row.genres, lines, reference, sections, codec)
+        return cot.document(text, row.genres, lines, sections, codec)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from yue.errors import SongError
+from yue.errors import NativeError, SongError
 from yue.tokens.codes_file import read_codes
-from yue.tokens.layouts.audio import Codes
+from yue.tokens.layouts.audio import Codes, interleaved_ids, lane_ids
+from yue.tokens.layouts.document import Ids
 from yue.tokens.options import Options
 from yue.tokens.rows import SongRow
 from yue.tokens.vocabulary import CodecRange
@@ -37,9 +40,36 @@ class Lanes:
     rate: float
     codec: CodecRange
 
-    def cut(self, track: str, frames: slice) -> Codes:
-        """The codes of a track that documents carry, shape (K, frames)."""
-        return self.tracks[track][: self.codec.codebooks, frames]
+    def ids(self, names: Sequence[str], frames: slice) -> Ids:
+        """Codes of a track alone, or of two that take turns, as ids; int32, shape (N,).
+
+        Raises:
+            NativeError: A code is out of range.
+        """
+        whole = self._whole.get(tuple(names))
+        if whole is None:
+            return self._convert(names, frames)
+        width = len(names) * self.codec.codebooks
+        return whole[frames.start * width : frames.stop * width]
+
+    @cached_property
+    def _whole(self) -> dict[tuple[str, ...], Ids]:
+        """All frames of what sections are made of: one conversion is faster than many small ones.
+
+        Nothing where codes are out of range, which costs upstream a section and not the song.
+        """
+        pair = [name for name in self.tracks if name != "mixture"] or ["mixture"]
+        try:
+            return {tuple(pair): self._convert(pair, slice(0, self.frames))}
+        except NativeError:
+            return {}
+
+    def _convert(self, names: Sequence[str], frames: slice) -> Ids:
+        codes = [self.tracks[name][: self.codec.codebooks, frames] for name in names]
+        if len(codes) == 1:
+            return lane_ids(codes[0], self.codec)
+        vocal, instrumental = codes
+        return interleaved_ids(vocal, instrumental, self.codec)
 
 
 def load_lanes(row: SongRow, root: Path, codec: CodecRange, options: Options) -> Lanes:

@@ -7,7 +7,6 @@ import numpy as np
 from yue.errors import SongError
 from yue.tokens.draws import Draws
 from yue.tokens.lanes import Lanes
-from yue.tokens.layouts.audio import interleaved_ids, lane_ids
 from yue.tokens.layouts.document import Ids
 from yue.tokens.options import Options
 from yue.tokens.prompts import Pool, draw_prompt
@@ -38,19 +37,14 @@ def reference_ids(row: SongRow, lanes: Lanes, options: Options) -> Ids:
         for track, codes in lanes.tracks.items():
             check_upstream_codes(codes[:, start:end], lanes.codec, f"{row.place}, {track}")
 
+    kind = options.audio_prompt
+    names = {"dual": ("vocal", "instrumental"), "inst": ("instrumental",)}.get(kind, (kind,))
+
     def is_dull(frames: slice) -> bool:
-        ids = _ids(lanes, options, frames)
+        ids = lanes.ids(names, frames)
         return len(np.unique(ids)) * _DULL < len(ids)
 
     pool = Pool(start, end, lanes.rate, row.choruses, step)
     draws = Draws(options.seed, "prompt", row.id)
-    frames = draw_prompt(pool, draws, seconds=options.prompt_seconds, is_dull=is_dull)
-    return _ids(lanes, options, frames)
-
-
-def _ids(lanes: Lanes, options: Options, frames: slice) -> Ids:
-    if options.prompt_lanes == 2:
-        pair = lanes.cut("vocal", frames), lanes.cut("instrumental", frames)
-        return interleaved_ids(*pair, lanes.codec)
-    track = "instrumental" if options.audio_prompt == "inst" else options.audio_prompt
-    return lane_ids(lanes.cut(track, frames), lanes.codec)
+    seconds = options.prompt_seconds
+    return lanes.ids(names, draw_prompt(pool, draws, seconds=seconds, is_dull=is_dull))

@@ -231,15 +231,11 @@ def _text(value: dict[str, Any], key: str, place: str) -> str:
 
 
 def _field(value: dict[str, Any], key: str, kinds: tuple[type, ...], place: str) -> Any:
+    if type(value.get(key)) in kinds:
+        return value[key]
     _present(value, key, _KINDS[kinds[-1]], place)
-    found = value[key]
-    if isinstance(found, bool) or not isinstance(found, kinds):
-        raise SongError(
-            place,
-            why=f"'{key}' is {_short(repr(found))}",
-            fix=f"'{key}' must be {_KINDS[kinds[-1]]}",
-        )
-    return found
+    shown, kind = _short(repr(value[key])), _KINDS[kinds[-1]]
+    raise SongError(place, why=f"'{key}' is {shown}", fix=f"'{key}' must be {kind}")
 
 
 def _present(value: dict[str, Any], key: str, kind: str, place: str) -> None:

@@ -30,8 +30,8 @@ Line = tuple[int, bytes]
 SHARD = 32
 """Lines of a shard."""
 
-IN_PROCESS = 8
-"""Shards that are done before other processes would have started."""
+IN_PROCESS = 32
+"""Shards that are done before other processes would be worth their start."""
 
 _AHEAD = 3  # shards of each process that are under way or waiting to be written
 

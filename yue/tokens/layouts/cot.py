@@ -15,33 +15,17 @@ are built from the same functions, so they cannot differ. Source: YuE v1, ``fine
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from yue.tokens.layouts.audio import END, Codes, interleaved_ids, opening
-from yue.tokens.layouts.document import Document, Ids, document_of
+from yue.tokens.layouts.audio import END, opening
+from yue.tokens.layouts.document import Document, Ids, Section, document_of
 from yue.tokens.text import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
 
 INSTRUCTION = "Generate music from the given lyrics segment by segment."
 START_OF_SEGMENT = "[start_of_segment]"
 END_OF_SEGMENT = "[end_of_segment]"
-
-
-@dataclass(frozen=True, eq=False)
-class Section:
-    r"""One section of a song.
-
-    Attributes:
-        line_content: Its label and lyrics, ``"[verse]\nline\nline\n\n"``.
-        vocal: Codes of the vocal track, integers, shape (K, T), or (T,) where K is 1.
-        instrumental: The same of the instrumental track.
-    """
-
-    line_content: str
-    vocal: Codes
-    instrumental: Codes
 
 
 def head_text(genres: str, line_contents: Sequence[str]) -> str:
@@ -56,26 +40,20 @@ def head_ids(tokenizer: TextTokenizer, genres: str, line_contents: Sequence[str]
 
 def section_start_ids(tokenizer: TextTokenizer, line_content: str, codec: CodecRange) -> Ids:
     """A section up to its first code: marker, lyrics, ``<SOA>``, separator; int32, shape (N,)."""
-    return np.concatenate(
-        [tokenizer.encode(START_OF_SEGMENT), tokenizer.encode(line_content), opening(codec)]
-    )
+    return np.concatenate(_start(tokenizer, line_content, codec))
 
 
 def section_end_ids(tokenizer: TextTokenizer) -> Ids:
     """A section after its last code: ``<EOA>`` and the marker; int32, shape (N,)."""
-    return np.concatenate([END, tokenizer.encode(END_OF_SEGMENT)])
+    return np.concatenate(_end(tokenizer))
 
 
 def section_parts(tokenizer: TextTokenizer, section: Section, codec: CodecRange) -> list[Ids]:
-    """One whole section, in parts.
-
-    Raises:
-        NativeError: A code is out of range, or the tracks differ in shape.
-    """
+    """One whole section, in parts."""
     return [
-        section_start_ids(tokenizer, section.line_content, codec),
-        interleaved_ids(section.vocal, section.instrumental, codec),
-        section_end_ids(tokenizer),
+        *_start(tokenizer, section.line_content, codec),
+        section.ids,
+        *_end(tokenizer),
     ]
 
 
@@ -92,11 +70,16 @@ def document(
         tokenizer: The text tokenizer.
         genres: Free text.
         line_contents: Label and lyrics of every section of the song, also of those without codes.
-        sections: The sections whose codes are used, in order.
-        codec: The ids of their codes.
-
-    Raises:
-        NativeError: A code is out of range, or two tracks differ in shape.
+        sections: The sections whose codes are used, in order, both tracks taking turns.
+        codec: The codec of their codes.
     """
     header = [head_ids(tokenizer, genres, line_contents)]
     return document_of([header, *(section_parts(tokenizer, s, codec) for s in sections)])
+
+
+def _start(tokenizer: TextTokenizer, line_content: str, codec: CodecRange) -> list[Ids]:
+    return [tokenizer.encode(START_OF_SEGMENT), tokenizer.encode(line_content), opening(codec)]
+
+
+def _end(tokenizer: TextTokenizer) -> list[Ids]:
+    return [END, tokenizer.encode(END_OF_SEGMENT)]

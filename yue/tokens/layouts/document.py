@@ -16,6 +16,21 @@ _END: Ids = np.array([EOD], dtype=np.int32)
 
 
 @dataclass(frozen=True, eq=False)
+class Section:
+    r"""One section of a song.
+
+    Attributes:
+        line_content: Its label and lyrics, ``"[verse]\nline\nline\n\n"``.
+        ids: Its codes as ids, int32, shape (N,): of two tracks that take turns
+            (:func:`~yue.tokens.layouts.audio.interleaved_ids`) or of one
+            (:func:`~yue.tokens.layouts.audio.lane_ids`).
+    """
+
+    line_content: str
+    ids: Ids
+
+
+@dataclass(frozen=True, eq=False)
 class Document:
     """One song as token ids.
 

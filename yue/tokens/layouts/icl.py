@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 from yue.tokens.layouts import cot
 from yue.tokens.layouts.audio import block
-from yue.tokens.layouts.document import Document, Ids, document_of
+from yue.tokens.layouts.document import Document, Ids, Section, document_of
 from yue.tokens.roles import REFERENCE_MARKER
 from yue.tokens.text import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
@@ -32,7 +32,7 @@ def document(
     genres: str,
     line_contents: Sequence[str],
     prompt: Ids,
-    sections: Sequence[cot.Section],
+    sections: Sequence[Section],
     codec: CodecRange,
 ) -> Document:
     """One whole song.
@@ -42,11 +42,8 @@ def document(
         genres: Free text.
         line_contents: Label and lyrics of every section of the song, also of those without codes.
         prompt: Ids of the reference audio.
-        sections: The sections whose codes are used, in order.
-        codec: The ids of the codes.
-
-    Raises:
-        NativeError: A code is out of range, or two tracks differ in shape.
+        sections: The sections whose codes are used, in order, both tracks taking turns.
+        codec: The codec of all codes.
     """
     header = [
         cot.head_ids(tokenizer, genres, line_contents),

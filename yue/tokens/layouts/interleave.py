@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 from yue.tokens.draws import Draws
 from yue.tokens.layouts import cot
-from yue.tokens.layouts.audio import block, interleaved_ids
-from yue.tokens.layouts.document import Document, Ids, document_of
+from yue.tokens.layouts.audio import block
+from yue.tokens.layouts.document import Document, Ids, Section, document_of
 from yue.tokens.text import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
 
@@ -29,7 +29,7 @@ def text_ids(tokenizer: TextTokenizer, line_content: str, draws: Draws, dropout:
 
 def document(
     tokenizer: TextTokenizer,
-    sections: Sequence[cot.Section],
+    sections: Sequence[Section],
     codec: CodecRange,
     *,
     draws: Draws,
@@ -39,18 +39,15 @@ def document(
 
     Args:
         tokenizer: The text tokenizer.
-        sections: The sections whose codes are used, in order.
-        codec: The ids of the codes.
+        sections: The sections whose codes are used, in order, both tracks taking turns.
+        codec: The codec of the codes.
         draws: The song's own.
         dropout: Share of the sections without the instruction.
-
-    Raises:
-        NativeError: A code is out of range, or two tracks differ in shape.
     """
     return document_of(
         [
             text_ids(tokenizer, section.line_content, draws, dropout),
-            *block(interleaved_ids(section.vocal, section.instrumental, codec), codec),
+            *block(section.ids, codec),
         ]
         for section in sections
     )

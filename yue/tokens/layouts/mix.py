@@ -13,27 +13,13 @@ Source: YuE v1, ``finetune`` (no interleave flag).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from yue.tokens.draws import Draws
-from yue.tokens.layouts.audio import Codes, block, lane_ids
-from yue.tokens.layouts.document import Document, document_of
+from yue.tokens.layouts.audio import block
+from yue.tokens.layouts.document import Document, Section, document_of
 from yue.tokens.layouts.interleave import text_ids
 from yue.tokens.text import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
-
-
-@dataclass(frozen=True, eq=False)
-class Section:
-    r"""One section of a song.
-
-    Attributes:
-        line_content: Its label and lyrics, ``"[verse]\nline\nline\n\n"``.
-        codes: Integers, shape (K, T), or (T,) where K is 1.
-    """
-
-    line_content: str
-    codes: Codes
 
 
 def document(
@@ -49,18 +35,15 @@ def document(
 
     Args:
         tokenizer: The text tokenizer.
-        sections: The sections whose codes are used, in order.
-        codec: The ids of the codes.
+        sections: The sections whose codes are used, in order, of one track.
+        codec: The codec of the codes.
         audio_first: Whether the codes come before the text.
         draws: The song's own.
         dropout: Share of the sections without the instruction.
-
-    Raises:
-        NativeError: A code is out of range.
     """
     sequences = []
     for section in sections:
         text = [text_ids(tokenizer, section.line_content, draws, dropout)]
-        audio = block(lane_ids(section.codes, codec), codec)
+        audio = block(section.ids, codec)
         sequences.append(audio + text if audio_first else text + audio)
     return document_of(sequences)
