@@ -185,9 +185,11 @@ def test_songs_at_another_rate_are_refused_with_the_key_to_set(
         encode("codes")
 
 
-def test_no_songs_are_an_error(encode: Callable[..., Encoded]) -> None:
-    with pytest.raises(CodecError, match="no songs to encode"):
-        encode("codes", [])
+def test_no_songs_give_an_empty_table(encode: Callable[..., Encoded], tmp_path: Path) -> None:
+    done = encode("codes", [])
+    assert (done.songs, done.tracks, done.rejected) == (0, 0, ())
+    assert (tmp_path / "codes" / "codes.jsonl").read_text() == ""
+    assert (tmp_path / "codes" / "codec.json").is_file()
 
 
 def test_an_interruption_keeps_what_is_finished(

@@ -18,6 +18,9 @@ from yue.files import safe_name, value_digest
 from yue.recipe.model import Convert
 from yue.store import Store
 
+ROWS_MADE = "songs.jsonl"
+"""Rows that were made elsewhere (see ``yue/songs/given.py``): a folder of them needs no audio."""
+
 
 @dataclass(frozen=True)
 class Converted:
@@ -66,7 +69,7 @@ def convert_folder(
         workers: Processes; 0 is one for each core.
     """
     discovery = discover_songs(songs_dir)
-    if not discovery.songs and not discovery.rejected:
+    if not discovery.songs and not discovery.rejected and not (songs_dir / ROWS_MADE).is_file():
         raise AudioError(
             f"{songs_dir}: no songs in it",
             fix="put audio files there (wav, flac, mp3, m4a, ogg, opus, aiff ...)",

@@ -65,8 +65,10 @@ def check_share(rejected: Sequence[Rejected], kept: int, limit: float) -> None:
         limit: ``data.max_rejected_share``.
 
     Raises:
-        AudioError: Nothing was kept, or the share is above the limit.
+        AudioError: Everything was left out, or the share is above the limit.
     """
+    if not rejected and not kept:  # a folder of rows that were made elsewhere has no audio
+        return
     share = len(rejected) / max(1, len(rejected) + kept)
     if kept and share <= limit:
         return

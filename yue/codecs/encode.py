@@ -65,7 +65,7 @@ def encode_songs(
             on it.
 
     Raises:
-        CodecError: No song could be encoded.
+        CodecError: There are songs, and none could be encoded.
     """
     with tempfile.TemporaryDirectory(prefix=".", dir=folder) as scratch:
         jobs = [
@@ -76,7 +76,7 @@ def encode_songs(
         start = time.monotonic()
         done = _encode_all(waiting, load(), store, workers) if waiting else _Done()
         left = [job for job in jobs if job.song.song_id not in done.rejected]
-        if not left:
+        if songs and not left:
             raise _nothing_left(list(done.rejected.values()))
         rows = [_publish(job, track, folder, prefix) for job in left for track in job.song.tracks]
     write_jsonl(folder / "codes.jsonl", sorted(rows, key=lambda row: (row["song_id"], row["role"])))
@@ -127,8 +127,6 @@ def _encode_all(jobs: Sequence[_Job], codec: Codec, store: Store | None, workers
 
 
 def _nothing_left(rejected: Sequence[Rejected]) -> CodecError:
-    if not rejected:
-        return CodecError("there are no songs to encode", fix="run the stages before: `dvc repro`")
     first = rejected[0]
     return CodecError(
         f"none of {len(rejected)} songs could be encoded",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from yue.audio.rejected import Rejected
@@ -12,6 +12,7 @@ from yue.errors import SongError
 from yue.songs.align import Aligned, Sound, align
 from yue.songs.folder import Described
 from yue.songs.frames import to_frames
+from yue.songs.given import Given
 from yue.songs.rows import Row
 from yue.songs.timeline import Span, cut
 
@@ -55,6 +56,13 @@ class Built:
     rejected: tuple[Rejected, ...]
     skipped: tuple[Rejected, ...]
     warnings: tuple[str, ...]
+
+    def joined(self, given: Given) -> Built:
+        """With rows that were made elsewhere."""
+        rows = sorted([*self.rows, *given.rows], key=lambda row: row.id)
+        sources = self.sources | {row.id: row.id for row in given.rows}
+        rejected = (*self.rejected, *given.rejected)
+        return replace(self, rows=tuple(rows), sources=sources, rejected=rejected)
 
 
 def build(

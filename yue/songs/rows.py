@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -26,6 +27,7 @@ class Row:
         artist: Or None.
         alignment: How the sections got their times.
         sections: They cover all frames.
+        original: A row that was made elsewhere, kept but for its paths; None for a row of ours.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Row:
     artist: str | None
     alignment: str
     sections: tuple[FrameSection, ...]
+    original: Mapping[str, Any] | None = None
 
     @property
     def seconds(self) -> float:
@@ -46,11 +49,16 @@ class Row:
 
     def record(self) -> dict[str, Any]:
         """The row as it is written. ``codec`` and ``artist`` are left out where not known."""
-        return {
-            "id": self.id,
+        paths = {
             **({"codec": self.mixture} if self.mixture else {}),
             "vocals_codec": self.vocal,
             "instrumental_codec": self.instrumental,
+        }
+        if self.original is not None:
+            return {**self.original, **paths, "id": self.id, "alignment": self.alignment}
+        return {
+            "id": self.id,
+            **paths,
             "audio_length_in_sec": self.seconds,
             "msa": [self._structure(section) for section in self.sections],
             "genres": self.genres,

@@ -11,6 +11,7 @@ from yue.recipe.model import Recipe
 from yue.songs.build import build
 from yue.songs.duplicates import find_duplicates
 from yue.songs.folder import describe_songs
+from yue.songs.given import read_given
 from yue.songs.inputs import read_codes, read_inputs
 from yue.songs.report import Inputs, data_report
 from yue.songs.split import Entry, Shares, split_songs
@@ -30,6 +31,8 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     inputs = read_inputs(songs_dir, paths)
     described = describe_songs(songs_dir, inputs.tracks)
     built = build(inputs.songs, described, inputs.rate, recipe.songs.untimed)
+    given = read_given(songs_dir, paths.work, inputs.rate, frozenset(built.sources))
+    built = built.joined(given)
     check_share(built.rejected, len(built.rows), recipe.data.max_rejected_share)
     entries = [Entry(row.id, built.sources[row.id], row.artist) for row in built.rows]
     duplicates = find_duplicates(read_codes(built.rows, paths.work))

@@ -1,0 +1,171 @@
+"""Rows that were made elsewhere: ``songs.jsonl`` of a songs folder, in YuE's own schema.
+
+Such a song needs no audio: its row is taken as it is, but for the paths of its codes, which are of
+the recipe's codec. A path is relative to the songs folder; where nothing is there, leading folders
+are dropped until something is (YuE's own examples count from its ``finetune`` folder).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from yue.audio.convert import ROWS_MADE
+from yue.audio.rejected import Rejected
+from yue.errors import SongError, YueError
+from yue.files import file_digest
+from yue.songs.frames import FrameSection
+from yue.songs.lyrics import label_of
+from yue.songs.rows import Row
+
+GIVEN = "given"
+"""The alignment of such rows: whoever made them placed their sections."""
+
+_KEYS = {"vocals_codec": "vocal", "instrumental_codec": "instrumental", "codec": "mixture"}
+_FIX = "correct the row; YuE's finetune/README describes its keys"
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a songs folder has of such rows.
+
+    Attributes:
+        rows: In the order of the file.
+        rejected: Lines that cannot be used.
+    """
+
+    rows: tuple[Row, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+
+
+def read_given(songs_dir: Path, work: Path, rate: Fraction, taken: frozenset[str]) -> Given:
+    """Read the rows.
+
+    Args:
+        songs_dir: The songs folder.
+        work: The folder that the paths of rows become relative to.
+        rate: Frames a second of the recipe's codec.
+        taken: Ids that other songs have.
+
+    Raises:
+        YueError: The file cannot be read.
+    """
+    if not (songs_dir / ROWS_MADE).is_file():
+        return Given()
+    rows: dict[str, Row] = {}
+    rejected = []
+    for number, line in _lines(songs_dir / ROWS_MADE):
+        place = f"{ROWS_MADE}:{number}"
+        try:
+            row = _row(_object(line), songs_dir, work, rate)
+            if row.id in taken or row.id in rows:
+                raise ValueError(f"another song has the id '{row.id}'")
+            rows[row.id] = row
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            rejected.append(Rejected(place, what, _FIX))
+        except SongError as error:
+            rejected.append(Rejected(place, f"{error.what}: {error.why}", error.fix))
+    return Given(tuple(rows.values()), tuple(rejected))
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    try:
+        with path.open("rb") as stream:
+            yield from ((number, line) for number, line in enumerate(stream, 1) if line.strip())
+    except OSError as error:
+        raise YueError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    value = json.loads(line)
+    if not isinstance(value, dict):
+        raise TypeError("not a JSON object")
+    return value
+
+
+def _row(value: dict[str, Any], songs_dir: Path, work: Path, rate: Fraction) -> Row:
+    song = str(value["id"])
+    files = {
+        role: _find(songs_dir, str(value[key]))
+        for key, role in _KEYS.items()
+        if key != "codec" or value.get(key)
+    }
+    paths = {role: _relative(path, songs_dir, work) for role, path in files.items()}
+    frames = min(_frames(files[role]) for role in ("vocal", "instrumental"))
+    sections = tuple(
+        _section(item, frames) for item in value["splitted_lyrics"]["segmented_lyrics"]
+    )
+    if not sections:
+        raise ValueError("'segmented_lyrics' is empty")
+    artist = value.get("artist")
+    return Row(
+        id=song,
+        vocal=paths["vocal"],
+        instrumental=paths["instrumental"],
+        mixture=paths.get("mixture"),
+        frames=frames,
+        rate=rate,
+        genres=str(value["genres"]),
+        artist=artist if isinstance(artist, str) and artist else None,
+        alignment=GIVEN,
+        sections=sections,
+        # The digests: other codes are another row, so the stages that follow run again.
+        original={**value, "codes": {role: file_digest(path) for role, path in files.items()}},
+    )
+
+
+def _find(songs_dir: Path, name: str) -> Path:
+    """The file of codes that a row names."""
+    parts = PurePosixPath(name).parts
+    for first in range(max(1, len(parts))):
+        path = songs_dir.joinpath(*parts[first:])
+        if path.is_file() and ".." not in parts:
+            return path
+    raise SongError(
+        name,
+        why="no such file of codes in the songs folder",
+        fix="put it there, or correct the row",
+    )
+
+
+def _relative(path: Path, songs_dir: Path, work: Path) -> str:
+    """As seen from the work folder; absolute where the songs are outside the project."""
+    if songs_dir.is_relative_to(work.parent):
+        return Path(os.path.relpath(path, work)).as_posix()
+    return path.as_posix()
+
+
+def _frames(path: Path) -> int:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise SongError(
+            path.name, why=f"not a .npy of codes ({error})", fix="encode the song again"
+        ) from error
+    if array.ndim != 2 or array.dtype.kind not in "iu" or not array.size:
+        raise SongError(
+            path.name,
+            why=f"{array.dtype} of shape {array.shape}, and codes are integers (codebooks, frames)",
+            fix="encode the song again",
+        )
+    return int(array.shape[1])
+
+
+def _section(item: dict[str, Any], frames: int) -> FrameSection:
+    start, end = item["codec_frame_start"], item["codec_frame_end"]
+    if not all(type(frame) is int for frame in (start, end)) or not 0 <= start < end:
+        raise ValueError(f"a section from frame {start!r} to {end!r}")
+    if start >= frames:
+        raise ValueError(f"a section from frame {start} on, and there are {frames} frames of codes")
+    head, *lines = str(item["line_content"]).split("\n")
+    label = label_of(head)
+    texts = tuple(filter(None, map(str.strip, lines if label else [head, *lines])))
+    return FrameSection(start, min(end, frames), label or "verse", texts)
