@@ -60,7 +60,7 @@ def test_the_verb_trains_outside_a_project_and_in_paths_with_spaces(
     assert record["machine"]["processes"] == 1
     assert {"recipe_digest", "data_digest", "base_digest"} <= set(record)
     metrics = json.loads((output / "train.json").read_text())
-    assert metrics["role_loss"].keys() == {"vocal", "instrumental"}
+    assert metrics["role_loss"].keys() == {"special", "vocal", "instrumental"}
     assert metrics["loss"] < 11
     assert metrics["peak_memory_bytes"] > 1e6
     assert (output / "curves" / "loss.tsv").read_text().splitlines()[0] == "step\tloss"
