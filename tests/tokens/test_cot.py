@@ -29,7 +29,7 @@ def test_a_section_is_marker_lyrics_codes_marker(tokenizer: TextTokenizer) -> No
     xcodec = codec_range("xcodec")
     vocal, instrumental = np.array([1, 2]), np.array([3, 4])
     section = Section("[verse]\nla\n\n", interleaved_ids(vocal, instrumental, xcodec))
-    found = np.concatenate(cot.section_parts(tokenizer, section, xcodec)).tolist()
+    found = np.concatenate(cot.section_parts(tokenizer, [section], xcodec)[0]).tolist()
     codes = [45334 + code for code in (1, 3, 2, 4)]
     start = [*tokenizer.encode("[start_of_segment]"), *tokenizer.encode("[verse]\nla\n\n")]
     end = tokenizer.encode("[end_of_segment]").tolist()

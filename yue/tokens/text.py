@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
@@ -43,7 +44,7 @@ _PROBES = ("a\nb", "\n", "a \n b", " \n\n  a  \n", "a\n\nb\n", "\u00e9\n\u4e00\n
 _REMEMBERED = 1 << 15  # words, lines or short texts
 _SHORT = 256  # characters of a text that is remembered whole
 
-_Ids = TypeVar("_Ids", list[int], npt.NDArray[np.int32])
+_Ids = TypeVar("_Ids", list[int], "array[int]", npt.NDArray[np.int32])
 
 
 class TextTokenizer:
@@ -71,7 +72,7 @@ class TextTokenizer:
         self._text_size = min(TEXT_SIZE, self._model.get_piece_size())
         self._break: list[int] = self._model.encode("\n")  # a blank first line, then the break
         self._words: dict[str, list[int]] = {}
-        self._lines: dict[str, list[int]] = {}
+        self._lines: dict[str, array[int]] = {}
         self._texts: dict[str, npt.NDArray[np.int32]] = {}
         self._by_word = self._reads_by_word()
         self.digest = file_digest(path)
@@ -85,7 +86,7 @@ class TextTokenizer:
         known = self._texts.get(text)
         if known is None:
             ids = self._encode_specials(text) if self.specials_in_text else self._encode(text)
-            known = np.array(ids, dtype=np.int32)
+            known = np.frombuffer(ids, dtype=np.int32)
             known.flags.writeable = False
             if len(text) <= _SHORT:
                 _remember(self._texts, text, known)
@@ -99,9 +100,9 @@ class TextTokenizer:
             parts.append(self._model.decode(run) if is_text else "".join(map(token_name, run)))
         return "".join(parts)
 
-    def _encode(self, text: str) -> list[int]:
+    def _encode(self, text: str) -> array[int]:
         if not text:
-            return []
+            return array("i")
         try:
             text.encode()
         except UnicodeEncodeError as error:
@@ -112,20 +113,19 @@ class TextTokenizer:
             ) from error
         if self._by_word:
             return self._encode_words(text)
-        ids: list[int] = self._model.encode(text)
-        return ids
+        return array("i", self._model.encode(text))
 
-    def _encode_words(self, text: str) -> list[int]:
-        ids: list[int] = []
+    def _encode_words(self, text: str) -> array[int]:
+        ids = array("i")
         for line in _LINE.findall(f" {text}"):  # the model puts a space before a text
             known = self._lines.get(line)
             if known is None:
                 known = self._encode_line(line)
                 _remember(self._lines, line, known)
-            ids += known
+            ids.extend(known)
         return ids
 
-    def _encode_line(self, line: str) -> list[int]:
+    def _encode_line(self, line: str) -> array[int]:
         ids: list[int] = []
         for word in _WORD.findall(line):
             known = self._words.get(word)
@@ -133,7 +133,7 @@ class TextTokenizer:
                 known = self._encode_word(word)
                 _remember(self._words, word, known)
             ids += known
-        return ids
+        return array("i", ids)
 
     def _encode_word(self, word: str) -> list[int]:
         if word == "\n":
@@ -146,16 +146,19 @@ class TextTokenizer:
         for piece in self._model.id_to_piece(list(range(self._text_size))):
             if "\n" in piece or "\u2581" in piece.lstrip("\u2581"):
                 return False
-        return all(self._encode_words(text) == self._model.encode(text) for text in _PROBES)
+        return all(
+            self._encode_words(text).tolist() == self._model.encode(text) for text in _PROBES
+        )
 
-    def _encode_specials(self, text: str) -> list[int]:
-        ids: list[int] = []
+    def _encode_specials(self, text: str) -> array[int]:
+        ids = array("i")
         place = 0
         for match in _REGISTERED_PATTERN.finditer(text):
-            ids += self._encode(text[place : match.start()])
+            ids.extend(self._encode(text[place : match.start()]))
             ids.append(_REGISTERED[match.group()])
             place = match.end()
-        return ids + self._encode(text[place:])
+        ids.extend(self._encode(text[place:]))
+        return ids
 
 
 def _remember(known: dict[str, _Ids], text: str, ids: _Ids) -> None:

@@ -40,21 +40,26 @@ def head_ids(tokenizer: TextTokenizer, genres: str, line_contents: Sequence[str]
 
 def section_start_ids(tokenizer: TextTokenizer, line_content: str, codec: CodecRange) -> Ids:
     """A section up to its first code: marker, lyrics, ``<SOA>``, separator; int32, shape (N,)."""
-    return np.concatenate(_start(tokenizer, line_content, codec))
+    return np.concatenate(
+        [tokenizer.encode(START_OF_SEGMENT), tokenizer.encode(line_content), opening(codec)]
+    )
 
 
 def section_end_ids(tokenizer: TextTokenizer) -> Ids:
     """A section after its last code: ``<EOA>`` and the marker; int32, shape (N,)."""
-    return np.concatenate(_end(tokenizer))
+    return np.concatenate([END, tokenizer.encode(END_OF_SEGMENT)])
 
 
-def section_parts(tokenizer: TextTokenizer, section: Section, codec: CodecRange) -> list[Ids]:
-    """One whole section, in parts."""
-    return [
-        *_start(tokenizer, section.line_content, codec),
-        section.ids,
-        *_end(tokenizer),
-    ]
+def section_parts(
+    tokenizer: TextTokenizer, sections: Sequence[Section], codec: CodecRange
+) -> list[list[Ids]]:
+    """Whole sections, each in parts that are its start, its codes and its end."""
+    marker, audio, end = (
+        tokenizer.encode(START_OF_SEGMENT),
+        opening(codec),
+        section_end_ids(tokenizer),
+    )
+    return [[marker, tokenizer.encode(s.line_content), audio, s.ids, end] for s in sections]
 
 
 def document(
@@ -74,12 +79,4 @@ def document(
         codec: The codec of their codes.
     """
     header = [head_ids(tokenizer, genres, line_contents)]
-    return document_of([header, *(section_parts(tokenizer, s, codec) for s in sections)])
-
-
-def _start(tokenizer: TextTokenizer, line_content: str, codec: CodecRange) -> list[Ids]:
-    return [tokenizer.encode(START_OF_SEGMENT), tokenizer.encode(line_content), opening(codec)]
-
-
-def _end(tokenizer: TextTokenizer) -> list[Ids]:
-    return [END, tokenizer.encode(END_OF_SEGMENT)]
+    return document_of([header, *section_parts(tokenizer, sections, codec)])

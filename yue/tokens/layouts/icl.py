@@ -51,4 +51,4 @@ def document(
         *block(prompt, codec),
         tokenizer.encode(END_OF_REFERENCE),
     ]
-    return document_of([header, *(cot.section_parts(tokenizer, s, codec) for s in sections)])
+    return document_of([header, *cot.section_parts(tokenizer, sections, codec)])
