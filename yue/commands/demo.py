@@ -10,7 +10,7 @@ EXAMPLE = "yue demo songs --output demo/work/songs"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to make, from what, and where."""
-    parser.add_argument("what", choices=list(_MAKERS), help="what to make")
+    parser.add_argument("what", choices=list(MAKERS), help="what to make")
     parser.add_argument("--output", required=True, type=Path, help="the folder or file to make")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
     parser.add_argument("--tokenizer", type=Path, help="base: the tokenizer to train with")
@@ -19,11 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Make one of them and say what it is."""
-    print(f"demo: {_MAKERS[args.what](args)} in {args.output}")
+    print(f"demo: {MAKERS[args.what](args)} in {args.output}")
 
 
 def _songs(args: argparse.Namespace) -> str:
-    from yue.demo.corpus import FINE_TUNING, write_songs
+    from yue.demo.music.corpus import FINE_TUNING, write_songs
 
     seconds = write_songs(FINE_TUNING, args.output, args.seed)
     return f"{FINE_TUNING.count} songs, {seconds:.0f} seconds of music,"
@@ -52,7 +52,8 @@ def _base(args: argparse.Namespace) -> str:
             "a base model is pretrained with a tokenizer and a codec",
             fix="add --tokenizer demo/work/tokenizer.model --codec demo/work/codec",
         )
-    from yue.demo.base import PLAN, make_base
+    from yue.demo.base import make_base
+    from yue.demo.pretrain import PLAN
     from yue.progress import Progress
 
     with Progress("pretraining", PLAN.steps, "steps") as progress:
@@ -62,4 +63,4 @@ def _base(args: argparse.Namespace) -> str:
     return f"a base model pretrained on {result.tokens} tokens (loss {result.loss:.2f})"
 
 
-_MAKERS = {"songs": _songs, "tokenizer": _tokenizer, "codec": _codec, "base": _base}
+MAKERS = {"songs": _songs, "tokenizer": _tokenizer, "codec": _codec, "base": _base}

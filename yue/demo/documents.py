@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from yue.codecs.base import Codec
-from yue.demo.corpus import Song, line_contents
-from yue.demo.styles import FRAME, SAMPLE_RATE
+from yue.demo.music.corpus import Song, line_contents
+from yue.demo.music.styles import FRAME, SAMPLE_RATE
 from yue.files import write_jsonl
 from yue.tokens.vocabulary import codec_range
 from yue.tokens.write import write_token_files

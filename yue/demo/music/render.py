@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yue.demo.compose import Score
-from yue.demo.instruments import Audio, drum, tone
-from yue.demo.styles import SAMPLE_RATE
-from yue.demo.voice import sing
+from yue.demo.music.compose import Score
+from yue.demo.music.instruments import Audio, drum, tone
+from yue.demo.music.styles import SAMPLE_RATE
+from yue.demo.music.voice import sing
 
 _LOUDNESS = {"vocal": 0.10, "instrumental": 0.09}  # RMS where there is sound
 _PEAK = 0.49  # of each track, so that their sum is never clipped

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from yue.demo.compose import Score, compose
-from yue.demo.render import Tracks, render
-from yue.demo.styles import FINE_TUNING_STYLE, FRAME, PRETRAINING_STYLES, SAMPLE_RATE, Style
+from yue.demo.music.compose import Score, compose
+from yue.demo.music.render import Tracks, render
+from yue.demo.music.styles import FINE_TUNING_STYLE, FRAME, PRETRAINING_STYLES, SAMPLE_RATE, Style
 from yue.files import atomic_folder, write_json, write_text
 from yue.songs.lyrics import line_content
 

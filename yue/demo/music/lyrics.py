@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yue.demo.styles import Style
+from yue.demo.music.styles import Style
 
 _TEMPLATES = {
     "verse": (

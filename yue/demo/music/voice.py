@@ -7,9 +7,9 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from yue.demo.compose import Score, SungNote
-from yue.demo.instruments import Audio, frequency
-from yue.demo.styles import SAMPLE_RATE, Singer
+from yue.demo.music.compose import Score, SungNote
+from yue.demo.music.instruments import Audio, frequency
+from yue.demo.music.styles import SAMPLE_RATE, Singer
 
 _HOP = 80  # samples between two settings of the vocal tract
 _WINDOW = 4 * _HOP

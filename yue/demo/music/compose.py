@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yue.demo.lyrics import Syllable, syllables_of, write_line
-from yue.demo.styles import FRAME, Part, Singer, Style
+from yue.demo.music.lyrics import Syllable, syllables_of, write_line
+from yue.demo.music.styles import FRAME, Part, Singer, Style
 
 BAR = 16  # steps
 _LINE_BARS = 2
@@ -110,16 +110,17 @@ def compose(style: Style, rng: np.random.Generator) -> Score:
     chords = _Chords(style, tonic, rng)
     form = _FORMS[rng.integers(len(_FORMS))]
     tunes = {label: _Tune(rng) for label in ("verse", "chorus", "bridge")}
-    chorus_words: tuple[str, ...] = ()
+    chorus: tuple[str, ...] = ()
     sections: list[Section] = []
     melody: list[SungNote] = []
     bar = 0
     for label, bars in form:
-        lines: tuple[str, ...] = ()
-        if label in tunes:
-            lines = tuple(write_line(label, style, rng) for _ in range(bars // _LINE_BARS))
-        if label == "chorus":  # a chorus comes back with the same words
-            lines = chorus_words = chorus_words or lines
+        lines = tuple(
+            write_line(label, style, rng) for _ in range(bars // _LINE_BARS) if label in tunes
+        )
+        if label == "chorus":  # comes back with the same words
+            lines = (chorus + lines[len(chorus) :])[: len(lines)]
+            chorus = max(chorus, lines, key=len)
         section = Section(label, bar, bars, lines)
         for number, line in enumerate(lines):
             first = bar + number * _LINE_BARS
@@ -184,7 +185,8 @@ class _Tune:
         for syllable, slot, end in zip(syllables, slots, ends, strict=True):
             degree = int(np.clip(degree + self._moves[slot], 0, 10))
             if slot % 4 == 0 or end == ends[-1]:
-                degree = _nearest_chord_tone(degree + lowest, chords.root(bar + slot // 8)) - lowest
+                root = chords.root(bar + slot // 8) - lowest
+                degree = _nearest_chord_tone(degree, root)
             pitch = chords.pitch(lowest + degree)
             note = Note(BAR * bar + 2 * slot, 2 * min(end - slot, 4), pitch)
             notes.append(SungNote(note, syllable))
@@ -195,10 +197,9 @@ class _Tune:
 
 
 def _nearest_chord_tone(degree: int, root: int) -> int:
-    return min(
-        (degree + move for move in (0, -1, 1, -2, 2)),
-        key=lambda d: ((d - root) % 7 not in (0, 2, 4), abs(d - degree)),
-    )
+    """The degree from 0 up that is in the triad on ``root`` and closest to ``degree``."""
+    near = (tone for tone in range(degree + 4) if (tone - root) % 7 in (0, 2, 4))
+    return min(near, key=lambda tone: abs(tone - degree))
 
 
 def _accompany(

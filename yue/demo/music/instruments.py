@@ -7,9 +7,10 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from yue.demo.styles import SAMPLE_RATE, Timbre
+from yue.demo.music.styles import SAMPLE_RATE, Timbre
 
 _RELEASE = 0.04  # seconds a note takes to fade once it ends
+_HIT = 0.25  # seconds of a drum
 _HIGHEST = 7_400.0  # Hz
 
 Audio = npt.NDArray[np.float32]
@@ -41,7 +42,8 @@ def tone(timbre: Timbre, pitch: int, seconds: float) -> Audio:
 @lru_cache(maxsize=16)
 def drum(kind: str) -> Audio:
     """One hit of a drum, peak 1; float32, shape (samples,)."""
-    sound = _DRUMS[kind](np.arange(round(0.25 * SAMPLE_RATE)) / SAMPLE_RATE)
+    time = np.arange(round(_HIT * SAMPLE_RATE)) / SAMPLE_RATE
+    sound = _DRUMS[kind](time) * np.minimum(1, (_HIT - time) / _RELEASE)
     hit: Audio = (sound / np.abs(sound).max()).astype(np.float32)
     return hit
 

@@ -226,7 +226,7 @@ SOUL = Style(
 
 _TIMBRES = (GUITAR, PIANO, ORGAN, PAD, BELL, SAW)
 _BASSES = (BASS, SYNTH_BASS)
-_VARIATIONS = 3
+_VARIATIONS = 7  # of each: many voices, so that the codec carries more than it was fitted to
 
 
 def vary(style: Style, rng: np.random.Generator) -> Style:

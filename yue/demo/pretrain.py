@@ -1,0 +1,111 @@
+"""Pretraining of the demo's base model: one packed row of songs a step.
+
+The model has only the rows of the vocabulary that songs can use, and learns under the exact loss of
+the whole: the output rows of all other ids are zero, each of their logits is therefore 0, and
+together they add their number to the sum under the softmax.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import LlamaForCausalLM
+
+from yue.dataset.rows import IGNORED, PackedRow, PackedRows, targets
+from yue.lm.forward import hidden_states
+from yue.tokens.roles import Role
+from yue.tokens.vocabulary import ROWS
+
+_LEARNT = (Role.TEXT, Role.SPECIAL, Role.VOCAL, Role.INSTRUMENTAL)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Size and training of the base model.
+
+    Attributes:
+        hidden: Width.
+        mlp: Width of the feed-forward layers.
+        layers: Their number.
+        heads: Attention heads; half as many for keys and values.
+        head_size: Width of a head.
+        context: Tokens of a row.
+        steps: Optimizer steps, of one row each.
+        lr: Peak learning rate.
+        warmup: Steps up to it; a cosine leads down to a twentieth.
+    """
+
+    hidden: int = 128
+    mlp: int = 192
+    layers: int = 2
+    heads: int = 4
+    head_size: int = 24
+    context: int = 768
+    steps: int = 500
+    lr: float = 5e-3
+    warmup: int = 20
+
+
+PLAN = Plan()
+"""The demo's."""
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """What came of it: the mean loss of the last tenth of the steps, and the tokens seen."""
+
+    loss: float
+    tokens: int
+
+
+Progress = Callable[[], None]
+
+
+def pretrain(
+    model: LlamaForCausalLM, rows: PackedRows, used: Tensor, plan: Plan, progress: Progress
+) -> Pretrained:
+    """Train a model of the used rows, under the loss of the whole one."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=plan.lr, betas=(0.9, 0.95))
+    losses, tokens = [], 0
+    for step, row in zip(range(plan.steps), _endless(rows), strict=False):
+        loss = row_loss(model, row, used)
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = plan.lr * _schedule(step, plan)
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+        tokens += len(row.tokens)
+        progress()
+    return Pretrained(float(np.mean(losses[-max(1, plan.steps // 10) :])), tokens)
+
+
+def _endless(rows: PackedRows) -> Iterator[PackedRow]:
+    epoch = 0
+    while True:
+        yield from (rows.row(epoch, index) for index in range(rows.epoch_rows(epoch)))
+        epoch += 1
+
+
+def _schedule(step: int, plan: Plan) -> float:
+    cosine = 0.5 * (1 + math.cos(math.pi * step / plan.steps))
+    return min(1.0, (step + 1) / plan.warmup) * (0.05 + 0.95 * cosine)
+
+
+def row_loss(model: LlamaForCausalLM, row: PackedRow, used: Tensor) -> Tensor:
+    """Mean cross entropy of a row's tokens over the whole vocabulary, in nats."""
+    wanted = torch.from_numpy(targets(row, _LEARNT))
+    learnt = wanted != IGNORED
+    tokens = torch.searchsorted(used, torch.from_numpy(row.tokens.astype(np.int64)))
+    hidden = hidden_states(model, tokens, torch.from_numpy(row.boundaries))[learnt]
+    logits = model.lm_head(hidden)
+    # The other rows are zero, so each of their logits is 0.
+    others = F.pad(logits, (0, 1), value=math.log(ROWS - len(used)))
+    return F.cross_entropy(others, torch.searchsorted(used, wanted[learnt]))
