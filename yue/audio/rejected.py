@@ -10,8 +10,6 @@ from typing import Any
 from yue.errors import AudioError
 from yue.files import write_json
 
-_SHOWN = 5
-
 
 @dataclass(frozen=True)
 class Rejected:
@@ -47,13 +45,14 @@ def printable(name: str) -> str:
 
 
 def describe(rejected: Sequence[Rejected]) -> str:
-    """The rejections for a summary: a line each, the first few."""
-    if not rejected:
-        return "nothing"
-    lines = [f"{printable(entry.what)}: {entry.reason}" for entry in rejected[:_SHOWN]]
-    if len(rejected) > _SHOWN:
-        lines.append(f"and {len(rejected) - _SHOWN} more, see rejected.json")
-    return "\n    ".join([f"{len(rejected)}", *lines])
+    """The rejections for a summary: how many, then each with its reason and its fix."""
+    return "\n".join([str(len(rejected)), *_lines(rejected)]) if rejected else "nothing"
+
+
+def _lines(rejected: Sequence[Rejected]) -> list[str]:
+    return [
+        f"    {printable(entry.what)}: {entry.reason}\n      fix: {entry.fix}" for entry in rejected
+    ]
 
 
 def check_share(rejected: Sequence[Rejected], kept: int, limit: float) -> None:
@@ -72,14 +71,9 @@ def check_share(rejected: Sequence[Rejected], kept: int, limit: float) -> None:
     share = len(rejected) / max(1, len(rejected) + kept)
     if kept and share <= limit:
         return
-    entries = "\n".join(
-        f"    {printable(entry.what)}: {entry.reason}\n      fix: {entry.fix}"
-        for entry in rejected[:_SHOWN]
-    )
-    more = len(rejected) - _SHOWN
+    entries = "\n".join(_lines(rejected))
     raise AudioError(
-        f"{len(rejected)} of {len(rejected) + kept} songs or files were rejected\n{entries}"
-        + (f"\n    and {more} more" if more > 0 else ""),
+        f"{len(rejected)} of {len(rejected) + kept} songs or files were rejected\n{entries}",
         why=f"that is {share:.0%}, and data.max_rejected_share is {limit:.0%}"
         if kept
         else "no song is left",
