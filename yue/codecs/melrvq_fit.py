@@ -21,7 +21,7 @@ from yue.files import bytes_digest
 _HELD_OUT = 10  # one in so many frames of each track, at its end
 _MEASURED_SECONDS = 30.0
 _FRAMES_A_ROW = 8  # fewer frames for each codebook row fit their noise, not the music
-_MAX_FRAMES = 12_000
+_MAX_FRAMES = 24_000
 _ITERATIONS = 6
 # Standard deviations, in decades, of the first cosine terms over a frame's bands: level, tilt, ...
 _VARIATION = (0.3, 0.25, 0.15, 0.1, 0.1)
