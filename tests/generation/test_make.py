@@ -204,7 +204,9 @@ def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     ("change", "words"),
     [
         ({"codec": {"path": "/none"}}, "no melrvq codec in /none"),
-        ({"codec": {"name": "semanticodec"}}, "semanticodec cannot"),
+        ({"codec": {"name": "semanticodec", "codebooks": 1}}, "semanticodec cannot"),
+        ({"codec": {"name": "semanticodec", "codebooks": 2}}, "cot with 2 codebooks of semanticodec"),
+        ({"tokens": {"layout": "mix"}}, "nothing can be generated after tokens.layout mix"),
         ({"tokens": {"tokenizer": "/none"}}, "/none: no such tokenizer"),
         ({"model": {"path": "/none"}}, "no base model in /none"),
         ({"generate": {"seconds": 60.0}}, r"(?s)song 1, section 1: .* exceed .*--seconds"),

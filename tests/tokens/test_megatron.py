@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yue.errors import TokenFileError
+from yue.errors import TokenFileError, UsageError
 from yue.tokens.megatron import Header, as_prefix, count, read_header
 
 
@@ -81,6 +81,12 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.bin").write_bytes(b"123")
     with pytest.raises(TokenFileError, match="ends within a token"):
         count(tmp_path / "a")
+
+
+@pytest.mark.parametrize("prefix", [".", "/", ""])
+def test_a_prefix_needs_a_name(prefix: str) -> None:
+    with pytest.raises(UsageError, match="prefix"):
+        count(Path(prefix))
 
 
 def test_a_prefix_is_known_by_any_of_its_files() -> None:

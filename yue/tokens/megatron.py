@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from yue.errors import TokenFileError
+from yue.errors import TokenFileError, UsageError
 
 MAGIC = b"MMIDIDX\x00\x00"
 VERSION = 1
@@ -42,17 +42,23 @@ REBUILD = "delete the .bin, .idx and .json and write them again with `yue mmap`"
 
 def bin_path(prefix: Path) -> Path:
     """The tokens of a prefix."""
-    return prefix.with_name(f"{prefix.name}.bin")
+    return _beside(prefix, ".bin")
 
 
 def idx_path(prefix: Path) -> Path:
     """The index of a prefix."""
-    return prefix.with_name(f"{prefix.name}.idx")
+    return _beside(prefix, ".idx")
 
 
 def info_path(prefix: Path) -> Path:
     """What the tokens are, beside them (this project's own file)."""
-    return prefix.with_name(f"{prefix.name}.json")
+    return _beside(prefix, ".json")
+
+
+def _beside(prefix: Path, suffix: str) -> Path:
+    if not prefix.name:
+        raise UsageError(f"prefix {prefix}", fix="name the files: a path without .bin and .idx")
+    return prefix.with_name(f"{prefix.name}{suffix}")
 
 
 def as_prefix(path: Path) -> Path:
