@@ -205,7 +205,7 @@ def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"codec": {"path": "/none"}}, "no melrvq codec in /none"),
         ({"codec": {"name": "semanticodec", "codebooks": 1}}, "semanticodec cannot"),
-        ({"codec": {"name": "semanticodec", "codebooks": 2}}, "cot with 2 codebooks of semanticodec"),
+        ({"codec": {"name": "semanticodec", "codebooks": 2}}, "with 2 codebooks of semanticodec"),
         ({"tokens": {"layout": "mix"}}, "nothing can be generated after tokens.layout mix"),
         ({"tokens": {"tokenizer": "/none"}}, "/none: no such tokenizer"),
         ({"model": {"path": "/none"}}, "no base model in /none"),
