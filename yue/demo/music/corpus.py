@@ -6,7 +6,9 @@ The folder is one a user could have made: ``NAME.Vocals.wav``, ``NAME.Instrument
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,10 +60,14 @@ def compose_songs(songs: SongSet, seed: int) -> Iterator[Score]:
 
 
 def make_songs(songs: SongSet, seed: int) -> Iterator[Song]:
-    """Compose and play a set, song by song."""
-    for number, score in enumerate(compose_songs(songs, seed)):
+    """Compose and play a set."""
+
+    def play(number: int, score: Score) -> Song:
         rng = np.random.default_rng([seed, songs.stream, number, 1])
-        yield Song(score, render(score, rng))
+        return Song(score, render(score, rng))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(play, range(songs.count), compose_songs(songs, seed))
 
 
 def line_contents(score: Score) -> list[str]:
