@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.audio.conftest import RATE, convert_settings, music
-from yue.audio.activity import singing_spans
+from yue.audio.activity import BAND_SHARE, bass_share, singing_spans
 from yue.audio.decode import Samples
 from yue.audio.song import convert_song
 
@@ -77,6 +77,15 @@ def test_the_end_of_a_song_is_the_end_of_its_singing() -> None:
     assert singing_spans(voice, voice, RATE, -30) == ((0.0, 3.033),)
 
 
+def test_bass_tells_a_band_from_a_voice() -> None:
+    voice = music(3, seed=1)
+    bass = 0.1 * np.sin(2 * np.pi * 55 * np.arange(len(voice)) / RATE).astype(np.float32)
+    assert bass_share(voice, RATE) < 0.01
+    assert bass_share(voice + 0.3, RATE) < 0.02  # an offset is no bass
+    assert bass_share(voice + bass, RATE) > BAND_SHARE
+    assert bass_share(0 * voice, RATE) == 0
+
+
 def test_the_real_song_is_sung(golden: Path, tmp_path: Path) -> None:
     names = {"vocal": "pop.00001.Vocals.mp3", "mixture": "pop.00001.mp3"}
     files = {role: (golden / "audio" / name, name) for role, name in names.items()}
@@ -84,4 +93,6 @@ def test_the_real_song_is_sung(golden: Path, tmp_path: Path) -> None:
     voice, mixture = (np.load(tmp_path / f"000.{role}.npy") for role in ("vocal", "mixture"))
     found = singing_spans(voice, mixture, RATE, -30)
     assert sum(end - start for start, end in found) > 15
+    assert bass_share(voice, RATE) < 0.01
+    assert bass_share(mixture, RATE) > 2 * BAND_SHARE
     assert singing_spans(np.zeros_like(voice), mixture, RATE, -30) == ()

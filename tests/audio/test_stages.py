@@ -151,6 +151,19 @@ def test_every_bad_file_is_named_and_the_good_ones_go_on(tmp_path: Path) -> None
     assert [song.song_id for song in read_stems(paths.stems / "stems.jsonl")] == ["good"]
 
 
+def test_an_instrumental_that_is_named_as_a_vocal_is_rejected(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    bass = 0.2 * np.sin(2 * np.pi * 55 * np.arange(3 * 16_000) / 16_000).astype(np.float32)
+    write(tmp_path / "songs" / "a.Vocals.wav", music(3, seed=1) + bass)
+    write(tmp_path / "songs" / "a.Instrumental.wav", music(3, seed=2))
+    write(tmp_path / "songs" / "b.wav", music(3, seed=3) + bass)
+    run(paths, recipe())
+    (entry,) = json.loads((paths.stems / "rejected.json").read_text())
+    assert (entry["what"], entry["song_id"]) == ("a.Vocals.wav", "a")
+    assert "is named as a vocal" in entry["reason"]
+    assert [song.song_id for song in read_stems(paths.stems / "stems.jsonl")] == ["b"]
+
+
 def test_too_many_rejections_stop_the_stage_and_leave_its_output_alone(tmp_path: Path) -> None:
     paths = Paths(tmp_path)
     write(tmp_path / "songs" / "a.wav", music(2))

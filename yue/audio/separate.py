@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from yue.audio.activity import singing_spans
+from yue.audio.activity import BAND_SHARE, bass_share, singing_spans
 from yue.audio.arrays import read_samples
 from yue.audio.decode import Samples
 from yue.audio.estimates import Estimates, Separation, estimate_vocals
@@ -23,7 +23,7 @@ from yue.files import read_json, safe_name, value_digest
 from yue.recipe.model import Separate
 from yue.store import Store
 
-_VERSION = 2  # part of every store key: raise it when other results come out
+_VERSION = 3  # part of every store key: raise it when other results come out
 _RESULT = "result.json"
 
 
@@ -121,12 +121,14 @@ def _key(roles: Mapping[str, Track], settings: Separate, separation: Separation 
 def _run(job: _Job) -> Rejected | None:
     """Pair one song into the store (in a worker)."""
     store = Store(job.store)
+    rate = next(iter(job.tracks.values())).sample_rate
     try:
         vocal = None if job.vocal is None else _cut(job.vocal, job.tracks[MIXTURE])
         pair = make_pair(job.tracks, job.base, job.settings.missing, vocal)
+        if VOCAL in job.tracks:
+            _refuse_band(pair.vocal, rate, job.tracks[VOCAL])
     except AudioError as error:
         return rejection(error, job.song_id)
-    rate = next(iter(job.tracks.values())).sample_rate
     mixture = pair.mixture if pair.mixture is not None else pair.vocal + pair.instrumental
     spans = singing_spans(pair.vocal, mixture, rate, job.settings.vocal_threshold_db)
     if vocal is not None and not spans:  # what a separator finds where nobody sings is bleed
@@ -139,6 +141,18 @@ def _run(job: _Job) -> Rejected | None:
             np.save(folder / f"{role}.npy", pair.vocal if role == VOCAL else pair.instrumental)
         store.add(job.key, folder)
     return None
+
+
+def _refuse_band(vocal: Samples, rate: int, track: Track) -> None:
+    """An instrumental, or the whole song, that is named as the vocal."""
+    share = bass_share(vocal, rate)
+    if share >= BAND_SHARE:
+        raise AudioError(
+            track.source,
+            why=f"it is named as a vocal, and {share:.0%} of its power is bass, which no voice has",
+            fix="if it is the instrumental or the whole song, rename it (or swap the two stems); "
+            "if it is a vocal, filter the rumble below 80 Hz",
+        )
 
 
 def _cut(path: Path, mixture: Track) -> Samples:

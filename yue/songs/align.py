@@ -16,7 +16,7 @@ from yue.songs.untimed import proportional, whole, without_lyrics
 EXPLICIT, LRC, PROPORTIONAL, WHOLE, NONE = "explicit", "lrc", "proportional", "whole", "none"
 """How sections got their times; ``none``: there were no lyrics to place."""
 
-_LONG = 60.0  # seconds
+_LONG = 90.0  # seconds
 _ALL = 0.98  # of a song
 
 
@@ -89,7 +89,7 @@ def align(description: Description, sound: Sound, untimed: str) -> Aligned | Non
 
 
 def _never_rests(sound: Sound) -> bool:
-    """No singer goes a minute without a breath of half a second; a mix named as a vocal does."""
+    """No singer goes so long without a breath of half a second; a mix named as a vocal does."""
     sung = sum(span.seconds for span in sound.singing)
     return sound.span.seconds >= _LONG and sung >= _ALL * sound.span.seconds
 
