@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yue.errors import SongError
+from yue.tokens.options import Options
 from yue.tokens.rows import Rejected, SongRow, read_rows
 
 SEGMENT = {"codec_frame_start": 0, "codec_frame_end": 50, "line_content": "[verse]\na\n\n"}
@@ -39,6 +40,17 @@ def test_a_row_is_read(tmp_path: Path) -> None:
     assert (row.seconds, row.genres) == (1.0, "pop")
     assert [(s.start, s.end, s.line_content) for s in row.segments] == [(0, 50, "[verse]\na\n\n")]
     assert row.place == "songs.jsonl:1 (song 'x')"
+
+
+@pytest.mark.parametrize(
+    "options", [Options(layout="mix"), Options(layout="icl", audio_prompt="mixture")]
+)
+def test_a_song_without_a_mixture_says_what_else_to_take(tmp_path: Path, options: Options) -> None:
+    (tmp_path / "songs.jsonl").write_text(json.dumps(ROW))
+    (found,) = read_rows(tmp_path / "songs.jsonl", options)
+    assert isinstance(found, Rejected)
+    assert "'codec' is missing" in found.reason
+    assert "tokens.track (--track)" in found.fix
 
 
 def test_a_number_is_an_id(tmp_path: Path) -> None:

@@ -70,10 +70,10 @@ def pick_split(tokens: Path, wanted: str) -> str:
 
 
 def _told(result: Evaluation) -> str:
+    tracks = [track for track in ("vocal", "instrumental") if track in result.change]
     changes = ", ".join(
-        f"{track} {result.base[track].loss:.3f} -> {result.tuned[track].loss:.3f}"
-        for track in ("vocal", "instrumental")
-        if track in result.change
+        f"{role} {result.base[role].loss:.3f} -> {result.tuned[role].loss:.3f}"
+        for role in tracks or result.change  # a track that is written alone has codebooks
     )
     where = "held-out songs" if result.held_out else "TRAINING songs"
     return f"loss base -> tuned on {result.songs} {where} ({result.split}): {changes}"

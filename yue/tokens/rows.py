@@ -162,7 +162,7 @@ def _song_id(value: dict[str, Any], place: str) -> str:
 
 def _song_row(value: dict[str, Any], song_id: str, place: str, options: Options) -> SongRow:
     layout, strict = options.layout, options.strict
-    codes = {track: _text(value, CODES_KEYS[track], place) for track in options.tracks}
+    codes = {track: _path(value, track, place) for track in options.tracks}
     if layout == "stage2":
         return SongRow(place, song_id, codes)
     if not strict:  # what upstream asks for, and does not always read
@@ -223,6 +223,18 @@ def _choruses(value: dict[str, Any]) -> Iterator[tuple[float, float]]:
             times = [t for t in (item.get("start"), item.get("end")) if isinstance(t, int | float)]
             if len(times) == 2 and all(0 <= t < 1e9 for t in times):
                 yield float(times[0]), float(times[1])
+
+
+def _path(value: dict[str, Any], track: str, place: str) -> str:
+    key = CODES_KEYS[track]
+    if track == "mixture" and key not in value:
+        raise SongError(
+            place,
+            why=f"'{key}' is missing: the song has no codes of the whole mixture",
+            fix="take another track with tokens.track (--track) or tokens.audio_prompt "
+            "(--audio-prompt), or add the mixture beside the stems",
+        )
+    return _text(value, key, place)
 
 
 def _text(value: dict[str, Any], key: str, place: str) -> str:
