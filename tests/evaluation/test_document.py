@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from yue.dataset.pieces import pieces_of
 from yue.dataset.reader import TokenFiles
 from yue.errors import TrainingError
-from yue.evaluation.document import DocumentScores, pieces_of, score_document
+from yue.evaluation.document import DocumentScores, score_document
 from yue.evaluation.scores import Score, Scorer
 from yue.lm.tuned import TunedModel
 from yue.tokens.roles import Role, roles_of

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import safetensors.torch
 
+from yue.dataset.pieces import pieces_of
 from yue.dataset.reader import TokenFiles
 from yue.errors import YueError
-from yue.evaluation.document import pieces_of, score_document
+from yue.evaluation.document import score_document
 from yue.evaluation.scores import Score, Scorer
 from yue.lm.tuned import TunedModel
 from yue.paths import Paths

@@ -118,6 +118,23 @@ def test_inspect_shows_what_the_loss_counts(
     assert run(capsys, *words[:-1], "codebook_0")[0] == 0
 
 
+def test_inspect_shows_how_training_cuts_a_document(prefix: Path, capsys: Capture) -> None:
+    def last_line(context: int) -> str:
+        code, out, _ = run(capsys, "inspect", prefix, "--context", str(context))
+        assert code == 0
+        return out.strip().splitlines()[-1]
+
+    whole = re.fullmatch(
+        r"a context of 1,000 tokens takes it in 1 piece: \[0\.\.(\d+)\)", last_line(1000)
+    )
+    assert whole
+    cut = r"\[0\.\.(\d+)\)  \(0\.\.\d+\)\+\[\1\.\.(\d+)\)"
+    found = re.search(rf"takes it in 2 pieces, \(repeated\)\+\[new\): {cut}", last_line(500))
+    assert found
+    assert found[2] == whole[1]
+    assert last_line(20) == "a context of 20 tokens is too short for song 'first'"
+
+
 def test_inspect_takes_the_loss_mask_of_the_projects_recipe(
     prefix: Path, capsys: Capture, tmp_path: Path
 ) -> None:

@@ -38,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="roles that the loss counts (default: the active recipe's train.loss_on)",
     )
     parser.add_argument(
+        "--context",
+        type=int,
+        metavar="TOKENS",
+        help="show the pieces that training makes of a document that is longer than this (default: "
+        "the active recipe's train.context_length)",
+    )
+    parser.add_argument(
         "--tokenizer",
         type=Path,
         metavar="MODEL",
@@ -57,9 +64,10 @@ def run(args: argparse.Namespace) -> None:
     from dataclasses import asdict
 
     from yue.dataset.describe import describe
+    from yue.dataset.pieces import pieces_of
     from yue.dataset.reader import TokenFiles
-    from yue.dataset.show import Painter, show_document, show_files
-    from yue.errors import UsageError
+    from yue.dataset.show import Painter, show_document, show_files, show_pieces
+    from yue.errors import TrainingError, UsageError
     from yue.tokens.megatron import as_prefix
     from yue.tokens.vocabulary import codec_range
 
@@ -77,6 +85,7 @@ def run(args: argparse.Namespace) -> None:
     loss_on = _loss_on(args.loss_on, recipe)
     tokenizer = _tokenizer(args.tokenizer, files, recipe)
     view = describe(files, args.document, tokenizer, loss_on=loss_on)
+    context = args.context if args.context is not None else _context(recipe)
     if args.json:
         names = [role.title for role in loss_on]
         answer = {"prefix": str(files.prefix), "loss_on": names, **asdict(view)}
@@ -86,6 +95,11 @@ def run(args: argparse.Namespace) -> None:
     print(show_files(files, painter, loss_on))
     ids = files.info.shape(files.raw_document(args.document)).codec
     print(show_document(view, ids, painter))
+    if context and not view.faults:
+        try:
+            print(show_pieces(pieces_of(files, args.document, context), context, painter))
+        except TrainingError as error:
+            print(painter(error.what, "red"))
 
 
 def _check(files: TokenFiles) -> None:
@@ -124,6 +138,11 @@ def _recipe() -> Recipe | None:
         return read_recipe(Path("params.yaml"))
     except YueError:
         return None
+
+
+def _context(recipe: Recipe | None) -> int:
+    """Its longest row, 0 without a recipe."""
+    return recipe.train.context_length if recipe else 0
 
 
 def _loss_on(names: list[str] | None, recipe: Recipe | None) -> list[Role]:

@@ -43,6 +43,11 @@ class Piece:
     cut: bool = False
 
     @property
+    def repeats(self) -> list[range]:
+        """What is repeated from an earlier piece."""
+        return [part for part in (self.header, self.opening) if part]
+
+    @property
     def repeated(self) -> int:
         """Tokens repeated from an earlier piece."""
         return len(self.header) + len(self.opening)
@@ -54,8 +59,21 @@ class Piece:
 
     def take(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The piece's part of one value for each token of the document, shape (tokens,)."""
-        parts = [values[p.start : p.stop] for p in (self.header, self.opening, self.body) if p]
+        parts = [values[p.start : p.stop] for p in (*self.repeats, self.body) if p]
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
+
+
+def pieces_of(files: TokenFiles, document: int, context: int) -> list[Piece]:
+    """A document as one piece, or cut to the context; an empty one has no piece.
+
+    Raises:
+        TrainingError: The context is too short for the song.
+        TokenFileError: A document that must be cut cannot be read.
+    """
+    tokens = int(files.document_lengths[document])
+    if tokens > context:
+        return split_document(files, document, context)
+    return [Piece(document, range(tokens))] if tokens else []
 
 
 def split_document(files: TokenFiles, document: int, context: int) -> list[Piece]:

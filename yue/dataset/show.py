@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
 from typing import IO, Self
 
 from yue.dataset.describe import DocumentView, SequenceView
+from yue.dataset.pieces import Piece
 from yue.dataset.reader import TokenFiles
 from yue.tokens.roles import Role
 from yue.tokens.vocabulary import CodecRange, token_name
@@ -82,6 +83,17 @@ def show_document(view: DocumentView, codec: CodecRange, paint: Painter) -> str:
         lines += ["", _title(sequence, number, paint), *_body(view, sequence, codec, paint)]
     lines += ["", *(_faults(view, paint))]
     return "\n".join(lines)
+
+
+def show_pieces(pieces: Sequence[Piece], context: int, paint: Painter) -> str:
+    """One line: how training cuts the document where it is longer than the context."""
+    shown = [
+        "".join(paint(f"({p.start:,}..{p.stop:,})+", "dim") for p in piece.repeats)
+        + f"[{piece.body.start:,}..{piece.body.stop:,})"
+        for piece in pieces
+    ]
+    what = "1 piece" if len(pieces) == 1 else f"{len(pieces)} pieces, (repeated)+[new)"
+    return f"a context of {context:,} tokens takes it in {what}: {'  '.join(shown)}"
 
 
 def _title(sequence: SequenceView, number: int, paint: Painter) -> str:

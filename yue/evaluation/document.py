@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from yue.dataset.pieces import Piece, split_document
-from yue.dataset.reader import TokenFiles
+from yue.dataset.pieces import Piece
 from yue.evaluation.scores import NO_SCORES, Scorer, Scores
 from yue.tokens.roles import PREDICTED, Role
 
@@ -29,18 +28,6 @@ class DocumentScores:
     positions: npt.NDArray[np.int64]
     roles: npt.NDArray[np.uint8]
     scores: Scores
-
-
-def pieces_of(files: TokenFiles, document: int, context: int) -> list[Piece]:
-    """A document as one piece, or cut to the context; an empty one has no piece.
-
-    Raises:
-        TrainingError: The context is too short for the song.
-    """
-    tokens = int(files.document_lengths[document])
-    if tokens > context:
-        return split_document(files, document, context)
-    return [Piece(document, range(tokens))] if tokens else []
 
 
 def score_document(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from yue.dataset.pieces import pieces_of
 from yue.dataset.reader import TokenFiles
-from yue.evaluation.document import DocumentScores, pieces_of, score_document
+from yue.evaluation.document import DocumentScores, score_document
 from yue.evaluation.scores import Scorer
 from yue.evaluation.sections import section_kinds
 from yue.evaluation.tally import Tally
