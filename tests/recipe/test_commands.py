@@ -72,13 +72,13 @@ def test_use_never_loses_edits_silently(project: Path, yue: Run) -> None:
     yue("use", "demo")
     params = project / "params.yaml"
     edit(params, "  r: 8 ", "  r: 16 ")
-    edit(params, "  lr: 0.002 ", "  lr: 0.001 ")
+    edit(params, "  lr: 0.008 ", "  lr: 0.001 ")
     before = params.read_bytes()
     code, _, err = yue("use", "own-songs")
     assert code == 2
     assert err.splitlines() == [
         "yue use: params.yaml was edited since `yue use recipes/demo.yaml`: "
-        "lora.r is 16, not 8; train.lr is 0.001, not 0.002",
+        "lora.r is 16, not 8; train.lr is 0.001, not 0.008",
         "  why: these edits would be lost",
         "  fix: keep it as a recipe of its own (cp params.yaml recipes/mine.yaml), or give --force",
     ]

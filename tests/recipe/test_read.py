@@ -152,7 +152,7 @@ def test_duplicate_keys_are_refused_with_both_lines(faults_of: Faults) -> None:
 
 
 def test_everything_is_reported_at_once_in_the_order_of_lines(faults_of: Faults) -> None:
-    text = with_value("lora.r", "abc").replace("  lr: 0.002", "  lr: .nan")
+    text = with_value("lora.r", "abc").replace("  lr: 0.008", "  lr: .nan")
     text = text.replace("  micro_batch_size: 4", "  micro_batch_size: 3")
     text = text.replace("  path: demo/work/base", "  path: ../base").replace("  mono: true\n", "")
     text += "extra: 1\n"
