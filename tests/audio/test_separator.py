@@ -158,6 +158,7 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     return Paths(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_mixture_becomes_a_pair_and_is_separated_once(paths: Paths, weights: Path) -> None:
     asked = recipe(weights)
     convert.main(asked, paths)
