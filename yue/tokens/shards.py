@@ -1,24 +1,17 @@
-"""Rows to documents in several processes; what comes out does not depend on how many.
+"""Lines to documents, a shard at a time: the unit of work that a process does.
 
-The unit of work is a shard: some neighbouring lines. A song's document depends on its line and the
-options alone, and shards come back in their order, so any number of processes and any size of
-shards give the same documents in the same order.
+A song's document depends on its line and the job alone, so any division into shards gives the same
+documents.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from itertools import chain, islice
-from multiprocessing import get_context
+from itertools import islice
 from pathlib import Path
 
-from yue.errors import SongError, TokenFileError
+from yue.errors import SongError
 from yue.tokens.assemble import Assembled, Assembler
 from yue.tokens.options import Options
 from yue.tokens.rows import Rejected, parse_row, rejected
@@ -26,14 +19,10 @@ from yue.tokens.text import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
 
 Line = tuple[int, bytes]
+Shard = tuple[Line, ...]
 
 SHARD = 32
 """Lines of a shard."""
-
-IN_PROCESS = 32
-"""Shards that are done before other processes would be worth their start."""
-
-_AHEAD = 3  # shards of each process that are under way or waiting to be written
 
 
 @dataclass(frozen=True)
@@ -107,73 +96,8 @@ class Worker:
             return Outcome(row.place, song_id, rejected(error, song_id))
 
 
-def outcomes(
-    job: Job, text: TextTokenizer, lines: Iterable[Line], workers: int
-) -> Iterator[Outcome]:
-    """The outcomes of lines, in their order.
-
-    Args:
-        job: What to do.
-        text: Its tokenizer.
-        lines: Numbered lines.
-        workers: Processes; 0 is one for each core. Few lines are done in this process.
-
-    Raises:
-        TokenFileError: A process died.
-    """
-    shards = _shards(lines)
-    few = list(islice(shards, IN_PROCESS + 1))
-    if workers == 1 or len(few) <= IN_PROCESS:
-        worker = Worker(job, text)
-        for shard in chain(few, shards):
-            yield from worker.do(shard)
-    else:
-        yield from _in_processes(job, chain(few, shards), workers or _cores())
-
-
-def _shards(lines: Iterable[Line]) -> Iterator[tuple[Line, ...]]:
+def shards_of(lines: Iterable[Line]) -> Iterator[Shard]:
+    """Lines in shards, in their order."""
     rest = iter(lines)
     while shard := tuple(islice(rest, SHARD)):
         yield shard
-
-
-def _in_processes(job: Job, shards: Iterable[tuple[Line, ...]], workers: int) -> Iterator[Outcome]:
-    # Fresh processes: a fork would copy the locks of whatever threads the caller has.
-    pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_start, initargs=(job,)
-    )
-    waiting: deque[Future[list[Outcome]]] = deque()
-    try:
-        for shard in shards:
-            waiting.append(pool.submit(_do, shard))
-            if len(waiting) >= workers * _AHEAD:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
-    except BrokenProcessPool as error:
-        raise TokenFileError(
-            f"{job.name}: a worker process died",
-            why="the machine ran out of memory, or a library crashed",
-            fix="run again with fewer runtime.workers (--workers)",
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-_worker: Worker | None = None  # of this process
-
-
-def _start(job: Job) -> None:
-    global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
-    _worker = Worker(job, job.load_text())
-
-
-def _do(shard: tuple[Line, ...]) -> list[Outcome]:
-    if _worker is None:
-        raise RuntimeError("the process was not started by _start")
-    return _worker.do(shard)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
@@ -44,7 +45,21 @@ _PROBES = ("a\nb", "\n", "a \n b", " \n\n  a  \n", "a\n\nb\n", "\u00e9\n\u4e00\n
 _REMEMBERED = 1 << 15  # words, lines or short texts
 _SHORT = 256  # characters of a text that is remembered whole
 
-_Ids = TypeVar("_Ids", list[int], "array[int]", npt.NDArray[np.int32])
+_Ids = TypeVar("_Ids")
+
+
+class _Memory(dict[str, _Ids]):
+    """What texts are encoded to, worked out when it is first asked for."""
+
+    def __init__(self, encode: Callable[[str], _Ids]) -> None:
+        super().__init__()
+        self._encode = encode
+
+    def __missing__(self, text: str) -> _Ids:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        ids = self[text] = self._encode(text)
+        return ids
 
 
 class TextTokenizer:
@@ -71,9 +86,9 @@ class TextTokenizer:
         self._model = _load(path)
         self._text_size = min(TEXT_SIZE, self._model.get_piece_size())
         self._break: list[int] = self._model.encode("\n")  # a blank first line, then the break
-        self._words: dict[str, list[int]] = {}
-        self._lines: dict[str, array[int]] = {}
-        self._texts: dict[str, npt.NDArray[np.int32]] = {}
+        self._words = _Memory(self._encode_word)
+        self._lines = _Memory(self._encode_line)
+        self._texts = _Memory(self._encode_text)
         self._by_word = self._reads_by_word()
         self.digest = file_digest(path)
 
@@ -83,14 +98,13 @@ class TextTokenizer:
         Raises:
             SongError: The text is not valid Unicode (it holds half of a surrogate pair).
         """
-        known = self._texts.get(text)
-        if known is None:
-            ids = self._encode_specials(text) if self.specials_in_text else self._encode(text)
-            known = np.frombuffer(ids, dtype=np.int32)
-            known.flags.writeable = False
-            if len(text) <= _SHORT:
-                _remember(self._texts, text, known)
-        return known
+        return self._texts[text] if len(text) <= _SHORT else self._encode_text(text)
+
+    def _encode_text(self, text: str) -> npt.NDArray[np.int32]:
+        ids = self._encode_specials(text) if self.specials_in_text else self._encode(text)
+        found = np.frombuffer(ids, dtype=np.int32)
+        found.flags.writeable = False
+        return found
 
     def decode(self, ids: npt.NDArray[np.integer]) -> str:
         """Text of token ids; ids that are not text become names such as ``<SOA>``."""
@@ -118,21 +132,13 @@ class TextTokenizer:
     def _encode_words(self, text: str) -> array[int]:
         ids = array("i")
         for line in _LINE.findall(f" {text}"):  # the model puts a space before a text
-            known = self._lines.get(line)
-            if known is None:
-                known = self._encode_line(line)
-                _remember(self._lines, line, known)
-            ids.extend(known)
+            ids.extend(self._lines[line])
         return ids
 
     def _encode_line(self, line: str) -> array[int]:
         ids: list[int] = []
         for word in _WORD.findall(line):
-            known = self._words.get(word)
-            if known is None:
-                known = self._encode_word(word)
-                _remember(self._words, word, known)
-            ids += known
+            ids += self._words[word]
         return array("i", ids)
 
     def _encode_word(self, word: str) -> list[int]:
@@ -159,12 +165,6 @@ class TextTokenizer:
             place = match.end()
         ids.extend(self._encode(text[place:]))
         return ids
-
-
-def _remember(known: dict[str, _Ids], text: str, ids: _Ids) -> None:
-    if len(known) >= _REMEMBERED:
-        known.clear()
-    known[text] = ids
 
 
 def _load(path: Path) -> sentencepiece.SentencePieceProcessor:

@@ -12,10 +12,11 @@ from yue.tokens.layouts.document import Document
 from yue.tokens.megatron import info_path
 from yue.tokens.options import Options
 from yue.tokens.pair import WrittenPair, write_pair
+from yue.tokens.processes import outcomes
 from yue.tokens.rejections import check_share
 from yue.tokens.roles import REFERENCE_MARKER
 from yue.tokens.rows import Rejected, read_lines
-from yue.tokens.shards import Job, Outcome, outcomes
+from yue.tokens.shards import Job, Outcome
 from yue.tokens.text import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
 
@@ -78,7 +79,8 @@ def write_token_files(
     log = _Log()
 
     def documents() -> Iterator[Document]:
-        for outcome in outcomes(job, text, read_lines(songs_jsonl), workers):
+        lines, scratch = read_lines(songs_jsonl), output_prefix.parent
+        for outcome in outcomes(job, text, lines, workers=workers, scratch=scratch):
             yield from _accepted(outcome, log, strict=options.strict)
         _check_complete(songs_jsonl, wanted, log)
         check_share(log.rows, len(log.song_ids), log.rejected, max_rejected_share)
