@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +20,7 @@ import numpy.typing as npt
 
 from yue.errors import TokenFileError
 from yue.native.checksum import crc32c, file_checksums
+from yue.native.gather import Form, GatherError, Pieces, gather
 from yue.native.index import IndexFault, check_index
 from yue.tokens.info import TokenFileInfo, foreign_info, read_info
 from yue.tokens.megatron import (
@@ -31,7 +33,7 @@ from yue.tokens.megatron import (
     info_path,
     read_header,
 )
-from yue.tokens.vocabulary import CodecRange, codec_range
+from yue.tokens.vocabulary import EOA, SOA, STAGE_1, TEXT_SIZE, CodecRange, codec_range
 
 Ids = npt.NDArray[np.int32]
 
@@ -158,6 +160,76 @@ class TokenFiles:
                 fix=f"let nothing write into it; {REBUILD}",
             )
         return np.frombuffer(data, dtype=self._dtype).astype(np.int32)
+
+    def gather(
+        self,
+        spans: npt.NDArray[np.int64],
+        out: npt.NDArray[np.int32] | npt.NDArray[np.int64],
+        *,
+        bounds: npt.NDArray[np.int64] | None = None,
+        roles: npt.NDArray[np.uint8] | None = None,
+    ) -> None:
+        """Read tokens of many places, a whole batch, in one call of C without the GIL.
+
+        Args:
+            spans: First token in the .bin (``starts[document] + place``), number of tokens, place
+                in the output; shape (N, 3).
+            out: Filled in where spans say so, else left as it is (padding); int32 or int64,
+                contiguous, any shape: places count its elements in C order.
+            bounds: Where roles are asked for too: start and end of each piece in the output, and
+                how many of its first tokens are ``Role.CONTEXT``; shape (P, 3). A piece starts
+                outside the blocks of codes, as :class:`~yue.dataset.pieces.Piece` does.
+            roles: :class:`~yue.tokens.roles.Role` of each token of the pieces; uint8, contiguous,
+                as many as ``out`` has.
+
+        Raises:
+            TokenFileError: The file was cut short since it was opened, or holds something else.
+        """
+        pieces = None
+        if bounds is not None and roles is not None:
+            pieces = Pieces(bounds, self._form, roles)
+        descriptor, size = self._stream.fileno(), self._dtype.itemsize
+        limit = self.info.vocabulary_rows
+        try:
+            gather(descriptor, spans, out, item_size=size, limit=limit, pieces=pieces)
+        except GatherError as error:
+            raise self._unreadable(error) from error
+
+    @cached_property
+    def _form(self) -> Form:
+        """The form of the documents; of files by another program, that of their first."""
+        first = np.flatnonzero(self.document_lengths)[:1]
+        tokens = self.raw_document(int(first[0])) if len(first) else np.zeros(0, np.int32)
+        shape = self.info.shape(tokens)
+        return Form(
+            text_size=TEXT_SIZE,
+            block_start=SOA,
+            block_end=EOA,
+            stage_1=STAGE_1,
+            lanes=shape.lanes,
+            code_starts=(*shape.codec.offsets, shape.codec.end),
+            marker=shape.reference_marker,
+        )
+
+    def _unreadable(self, error: GatherError) -> TokenFileError:
+        path = bin_path(self.prefix)
+        if error.token is None:
+            return TokenFileError(f"{path}: cannot be read", why=error.what, fix=REBUILD)
+        byte = error.token * self._dtype.itemsize
+        document = int(np.searchsorted(self.starts, error.token, side="right")) - 1
+        place = f"token {error.token - int(self.starts[document])} of document {document}"
+        if error.is_short:
+            return TokenFileError(
+                f"{path}: ends at byte {byte}, {place}",
+                why="the file was cut short after it was opened",
+                fix=f"let nothing write into it; {REBUILD}",
+            )
+        return TokenFileError(
+            f"{path}: no id of the vocabulary at byte {byte} ({place})",
+            why=f"the vocabulary has the ids 0..{self.info.vocabulary_rows - 1}; the file is "
+            "damaged",
+            fix=REBUILD,
+        )
 
     def roles(self, tokens: Ids) -> npt.NDArray[np.uint8]:
         """:class:`~yue.tokens.roles.Role` of every token of a document, shape (N,)."""

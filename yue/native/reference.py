@@ -80,3 +80,22 @@ def index_fault(
         return "pointers"
     closed = documents[0] == 0 and documents[-1] == len(lengths)
     return None if closed and bool(np.all(np.diff(documents) >= 0)) else "documents"
+
+
+def gather(
+    ids: npt.NDArray[np.integer],
+    spans: npt.NDArray[np.int64],
+    out: npt.NDArray[np.integer],
+    *,
+    limit: int,
+) -> tuple[int, int] | None:
+    """Twin of :func:`yue.native.gather.gather`: fills ``out``; the first fault's span and token."""
+    for number, (start, count, place) in enumerate(spans.tolist()):
+        part = ids[start : start + count]
+        if len(part) < count:
+            return number, max(start, len(ids))
+        outside = np.flatnonzero(part >= limit)
+        if len(outside):
+            return number, start + int(outside[0])
+        out[place : place + count] = part
+    return None

@@ -21,8 +21,9 @@
 #define YUE_ARGUMENT 1  /* a negative size, a null pointer, an output that is too small */
 #define YUE_RANGE 2     /* a value outside its range; *bad is its position */
 #define YUE_MEMORY 3    /* no memory */
-#define YUE_IO 4        /* write() failed; yue_writer_errno() says why */
+#define YUE_IO 4        /* a read or write failed; its errno is handed out */
 #define YUE_OVERFLOW 5  /* a sum does not fit 64 bits */
+#define YUE_SHORT 6     /* a file ends before what was asked of it */
 
 /* SHA-256 of the sources this library was built from, in hexadecimal. */
 const char *yue_source_hash(void);
@@ -97,6 +98,49 @@ int yue_index_pointers(const int32_t *lengths, int64_t sequences, int64_t item_s
 int yue_index_check(const void *lengths, const void *pointers, const void *documents,
                     int64_t sequences, int64_t marks, int64_t item_size, int64_t *end, int *what,
                     int64_t *bad);
+
+/* --- roles.c: what each token is for ---------------------------------------------------------- */
+
+/* What the documents of a file look like. */
+typedef struct {
+    int32_t text_size;            /* ids below are text */
+    int32_t block_start;          /* <SOA> */
+    int32_t block_end;            /* <EOA> */
+    int32_t stage_1;              /* right after <SOA> in a block of stage 2 */
+    int32_t lanes;                /* tracks that take turns in a block, 1 or 2 */
+    int32_t codebooks;            /* 1..12 */
+    const int32_t *code_starts;   /* [codebooks + 1]: the first id of each codebook, and the end */
+    int32_t marker_size;
+    const int32_t *marker;        /* [marker_size]: before the <SOA> of reference audio */
+} yue_form;
+
+/* Pieces of documents in an array of tokens: three numbers for each, where it starts, where it
+ * ends, and how many of its first tokens are repeated context. */
+typedef struct {
+    const int64_t *bounds;        /* [3 * count] */
+    int64_t count;
+    const yue_form *form;
+    unsigned char *roles;         /* one for each token of the array */
+} yue_pieces;
+
+/* The role of every token that lies in a piece; each piece is read by itself. tokens holds
+ * capacity values of width bytes, 4 or 8. YUE_RANGE: piece *bad lies outside the array. */
+int yue_roles(const void *tokens, int64_t width, int64_t capacity, const yue_pieces *pieces,
+              int64_t *bad);
+
+/* --- gather.c: tokens out of a .bin ----------------------------------------------------------- */
+
+/* Reads parts of a .bin into an array. Three numbers for each span: its first token in the file,
+ * how many, and where they go in out. Nothing is mapped, so that a file which is cut short while
+ * it is read is YUE_SHORT and no signal. out holds capacity values of width bytes, 4 or 8; the
+ * file's tokens are int32 (item_size 4) or uint16 (item_size 2), little-endian. Every id must lie
+ * in [0, limit). With pieces (null is allowed), the roles are filled in as well.
+ * Not YUE_OK: *bad is the span or piece; *at is the token in the file of an id out of range
+ * (YUE_RANGE) or of the file's end (YUE_SHORT), errno (YUE_IO), and -1 where span or piece *bad
+ * reaches outside out (YUE_RANGE). */
+int yue_gather(int descriptor, int64_t item_size, const int64_t *spans, int64_t count,
+               int32_t limit, void *out, int64_t width, int64_t capacity,
+               const yue_pieces *pieces, int64_t *bad, int64_t *at);
 
 /* cdef end */
 

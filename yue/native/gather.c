@@ -1,0 +1,151 @@
+/* Tokens out of a .bin, by pread() into the caller's array. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "little_endian.h"
+#include "yue_native.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <unistd.h>
+
+/* Where values must be widened they pass through this; it stays in the first-level cache. */
+#define CHUNK_BYTES (16 << 10)
+
+/* Reads exactly size bytes. YUE_SHORT: *at is how many there were; YUE_IO: *at is errno. */
+static int read_all(int descriptor, void *target, int64_t size, int64_t offset, int64_t *at) {
+    int64_t done = 0;
+    while (done < size) {
+        const ssize_t count =
+            pread(descriptor, (char *)target + done, (size_t)(size - done), (off_t)(offset + done));
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count < 0) {
+            *at = errno;
+            return YUE_IO;
+        }
+        if (count == 0) {
+            *at = done;
+            return YUE_SHORT;
+        }
+        done += count;
+    }
+    return YUE_OK;
+}
+
+/* Copies ids into out and tells whether one is out of range. All loops vectorise. */
+static uint32_t widen(const unsigned char *from, int64_t item_size, int64_t count, uint32_t limit,
+                      void *out, int64_t width) {
+    uint32_t wrong = 0;
+    if (item_size == 2 && width == 4) {
+        uint32_t *to = out;
+        for (int64_t i = 0; i < count; i++) {
+            const uint32_t id = yue_load_le16(from + 2 * i);
+            wrong |= (uint32_t)(id >= limit);
+            to[i] = id;
+        }
+    } else if (item_size == 2) {
+        uint64_t *to = out;
+        for (int64_t i = 0; i < count; i++) {
+            const uint32_t id = yue_load_le16(from + 2 * i);
+            wrong |= (uint32_t)(id >= limit);
+            to[i] = id;
+        }
+    } else if (width == 8) {
+        uint64_t *to = out;
+        for (int64_t i = 0; i < count; i++) {
+            const uint32_t id = yue_load_le32(from + 4 * i);
+            wrong |= (uint32_t)(id >= limit);
+            to[i] = id;
+        }
+    } else {
+        uint32_t *to = out;
+        for (int64_t i = 0; i < count; i++) {
+            const uint32_t id = yue_load_le32(from + 4 * i);
+            wrong |= (uint32_t)(id >= limit);
+            to[i] = id;
+        }
+    }
+    return wrong;
+}
+
+static uint32_t any_outside(const uint32_t *ids, int64_t count, uint32_t limit) {
+    uint32_t wrong = 0;
+    for (int64_t i = 0; i < count; i++) {
+        wrong |= (uint32_t)(ids[i] >= limit);
+    }
+    return wrong;
+}
+
+/* Which of the values read is out of range. */
+static int64_t first_outside(const void *values, int64_t width, int64_t count, int64_t limit) {
+    int64_t i = 0;
+    if (width == 4) {
+        const uint32_t *ids = values;
+        while (i < count && ids[i] < limit) {
+            i++;
+        }
+    } else {
+        const uint64_t *ids = values;
+        while (i < count && ids[i] < (uint64_t)limit) {
+            i++;
+        }
+    }
+    return i;
+}
+
+static int read_span(int descriptor, int64_t item_size, int64_t start, int64_t count,
+                     int32_t limit, unsigned char *out, int64_t width, int64_t *at) {
+    unsigned char chunk[CHUNK_BYTES];
+    const int direct = YUE_IS_LITTLE_ENDIAN && item_size == 4 && width == 4;
+    const int64_t step = direct ? count : CHUNK_BYTES / item_size;
+    for (int64_t done = 0; done < count;) {
+        const int64_t part = count - done < step ? count - done : step;
+        void *to = out + done * width;
+        const int status = read_all(descriptor, direct ? to : chunk, part * item_size,
+                                    (start + done) * item_size, at);
+        if (status == YUE_SHORT) {
+            *at = start + done + *at / item_size;
+        }
+        if (status != YUE_OK) {
+            return status;
+        }
+        const uint32_t wrong = direct ? any_outside(to, part, (uint32_t)limit)
+                                      : widen(chunk, item_size, part, (uint32_t)limit, to, width);
+        if (wrong) {
+            *at = start + done + first_outside(to, width, part, limit);
+            return YUE_RANGE;
+        }
+        done += part;
+    }
+    return YUE_OK;
+}
+
+int yue_gather(int descriptor, int64_t item_size, const int64_t *spans, int64_t count,
+               int32_t limit, void *out, int64_t width, int64_t capacity,
+               const yue_pieces *pieces, int64_t *bad, int64_t *at) {
+    if (descriptor < 0 || (item_size != 2 && item_size != 4) || (width != 4 && width != 8) ||
+        count < 0 || limit < 0 || capacity < 0 || bad == NULL || at == NULL ||
+        (count > 0 && spans == NULL) || (capacity > 0 && out == NULL)) {
+        return YUE_ARGUMENT;
+    }
+    *at = -1;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t start = spans[3 * i], size = spans[3 * i + 1], place = spans[3 * i + 2];
+        if (start < 0 || size < 0 || place < 0 || place > capacity || size > capacity - place ||
+            start > INT64_MAX / item_size - size) {
+            *bad = i;
+            return YUE_RANGE;
+        }
+    }
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t place = spans[3 * i + 2];
+        const int status = read_span(descriptor, item_size, spans[3 * i], spans[3 * i + 1], limit,
+                                     (unsigned char *)out + place * width, width, at);
+        if (status != YUE_OK) {
+            *bad = i;
+            return status;
+        }
+    }
+    return pieces == NULL ? YUE_OK : yue_roles(out, width, capacity, pieces, bad);
+}
