@@ -81,6 +81,16 @@ class Tokens:
 
 
 @dataclass(frozen=True)
+class Mix:
+    """Which datasets to train on, and how much of each."""
+
+    datasets: tuple[str, ...]  # NAME=NUMBER
+    by: str  # rounds | weights | temperature
+    temperature: float  # read when by is temperature
+    folder: str
+
+
+@dataclass(frozen=True)
 class Model:
     """The base model."""
 
@@ -97,6 +107,11 @@ class Lora:
     dropout: float
     rslora: bool
     target_modules: str | tuple[str, ...]  # all-linear, or names
+    dora: bool
+    init: str  # zero | pissa
+    lr_ratio: float  # learning rate of B over that of A
+    modules_to_save: tuple[str, ...]  # embed_tokens, lm_head
+    qlora: bool
 
 
 @dataclass(frozen=True)
@@ -114,8 +129,12 @@ class Train:
     weight_decay: float
     max_grad_norm: float
     loss_on: tuple[str, ...]  # token roles: text, special, vocal, instrumental, codebook_0 ...
-    gradient_checkpointing: bool
+    gradient_checkpointing: str  # none | selective | full | auto
+    compile: str  # auto | always | never
+    loss_kernel: str  # chunked | liger
     eval_steps: int
+    patience: int | None  # validations
+    keep: str  # best | last
     save_steps: int
     logging_steps: int
     seed: int
@@ -159,6 +178,11 @@ class Launch:
 
     processes: int  # 0: one for each GPU, or one on the CPU
     zero_stage: int
+    offload: str  # none | optimizer | all
+    launcher: str  # deepspeed | no_ssh | torchrun | slurm
+    hosts: tuple[str, ...]  # the first leads
+    hostfile: str | None
+    address: str | None  # host[:port]
 
 
 @dataclass(frozen=True)
@@ -167,6 +191,8 @@ class Logging:
 
     wandb: bool
     wandb_project: str
+    tensorboard: bool
+    sample_steps: int | None  # optimizer steps
 
 
 @dataclass(frozen=True)
@@ -181,6 +207,7 @@ class Recipe:
     codec: Codec
     songs: Songs
     tokens: Tokens
+    mix: Mix
     model: Model
     lora: Lora
     train: Train
