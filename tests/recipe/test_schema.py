@@ -24,6 +24,7 @@ TYPES: dict[tuple[str, ...], Any] = {
     ("array",): tuple[str, ...],
     ("string", "array"): str | tuple[str, ...],
     ("integer", "null"): int | None,
+    ("string", "null"): str | None,
     ("number", "null"): float | None,
 }
 
@@ -95,6 +96,11 @@ def test_ranges_are_said_in_words(dotted: str, words: str) -> None:
         ("lora.r", [1, 1024], [0, 1025, 2.5, True]),
         ("lora.target_modules", ["all-linear", ["q_proj"]], ["all", [], ["q_proj", "q_proj"]]),
         ("train.loss_on", [["vocal"]], [[], ["mixture"], ["text", "text"], "vocal"]),
+        (
+            "mix.datasets",
+            [["songs=1"], ["a.b-c=0.25", "pop=12"]],
+            [[], "songs=1", ["songs"], ["songs=0"], ["songs=-1"], ["=1"], ["../x=1"], ["a=1e3"]],
+        ),
         ("convert.max_amplitude", [1, 0.1], [0, 1.1]),
         ("convert.segment_length", [None, 0.5], [0, -1]),
         ("songs.valid_share", [0, 0.5], [1, -0.5]),

@@ -89,14 +89,14 @@ def test_hand_written_yaml_comes_to_rest_with_values_and_comments_kept(tmp_path:
         "  loss_on:  ": "  loss_on: [special, vocal, instrumental] ",
         "  - special\n  - vocal\n  - instrumental\n": "",
         "  max_songs:  ": "  max_songs: ~",
-        "\nlaunch:": "\nlaunch: {processes: 0, zero_stage: 2}\nzzz:",
+        "\nseparate:": "\nseparate: {missing: reject, weights: a, vocal_threshold_db: -30}\nzzz:",
         "mono: true": "mono: True",
     }.items():
         assert old in text
         text = text.replace(old, new)
     lines = text.splitlines()
     start = lines.index("zzz:")
-    del lines[start : start + 3]
+    del lines[start : start + 4]
     text = "\n".join(lines)
     params = tmp_path / "params.yaml"
     params.write_text(canonical(text))
