@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from yue.codecs.card import CodecCard
+from yue.codecs.windows import Span, spans
 from yue.errors import CodecError
 
 Audio = NDArray[np.float32]
@@ -19,11 +22,19 @@ class Codec(ABC):
     """Mono audio to codes and back.
 
     Subclasses do the work for audio that is a whole number of frames (``_encode``, ``_decode``);
-    checks, padding and trimming are here, once.
+    checks, padding, windows and batches of equal length are here, once.
 
     Args:
         card: What the codec is.
+
+    Attributes:
+        device: Where it runs, as torch names devices.
+        batch_seconds: Audio that is best encoded in one call; 0: a song at a time, on as many
+            threads as there are.
     """
+
+    device: str = "cpu"
+    batch_seconds: float = 0.0
 
     def __init__(self, card: CodecCard) -> None:
         self.card = card
@@ -54,6 +65,11 @@ class Codec(ABC):
         return self.card.codebook_sizes
 
     @property
+    def dtype(self) -> str:
+        """What it computes in."""
+        return self.card.dtype
+
+    @property
     def digest(self) -> str:
         """Of the weights and of the way they are used: equal digests, equal codes."""
         return self.card.digest
@@ -72,23 +88,44 @@ class Codec(ABC):
         Raises:
             CodecError: No samples, or samples that are not finite.
         """
-        if audio.ndim != 2 or audio.shape[1] == 0:
-            raise CodecError(
-                f"audio of shape {audio.shape} has nothing to encode",
-                why="a codec takes tracks of equal length, (tracks, samples)",
-            )
-        if not np.isfinite(audio).all():
-            raise CodecError(
-                "the audio has samples that are not finite numbers",
-                fix="convert the song again from its source file",
-            )
+        if audio.ndim != 2 or audio.size == 0:
+            raise _nothing(audio)
+        return np.stack(self.encode_tracks(list(audio)))
+
+    def encode_tracks(self, tracks: Sequence[Audio]) -> list[Codes]:
+        """Encode tracks of any lengths; pieces that are equally long go through the codec together.
+
+        Nothing is ever filled up to a common length, so a track's codes do not depend on the
+        others.
+
+        Args:
+            tracks: (N,) float32 mono at ``sample_rate`` each.
+
+        Returns:
+            (K, T) int16 of each, T = ceil(N / hop).
+
+        Raises:
+            CodecError: A track is empty, or has samples that are not finite.
+        """
         hop = self.card.hop
-        padded = np.pad(audio.astype(np.float32, copy=False), ((0, 0), (0, -audio.shape[1] % hop)))
-        codes = self._encode(padded)
-        expected = (len(audio), self.codebooks, padded.shape[1] // hop)
-        if codes.shape != expected:
-            raise CodecError(f"{self.name} returned codes of shape {codes.shape}, not {expected}")
-        return self._checked(codes).astype(np.int16)
+        pieces: dict[int, list[tuple[int, Span]]] = defaultdict(list)
+        results = []
+        for number, track in enumerate(tracks):
+            check_audio(track)
+            frames = -(-len(track) // hop)
+            results.append(np.empty((self.codebooks, frames), np.int16))
+            for span in spans(frames, self.card.window):
+                pieces[span.stop - span.start].append((number, span))
+        for length, found in pieces.items():
+            audio = np.stack([_cut(tracks[number], span, hop) for number, span in found])
+            codes = self._encode(audio)
+            expected = (len(found), self.codebooks, length)
+            if codes.shape != expected:
+                raise CodecError(f"{self.name} gave codes of shape {codes.shape}, not {expected}")
+            for (number, span), encoded in zip(found, self._checked(codes), strict=True):
+                kept = encoded[:, span.first - span.start : span.end - span.start]
+                results[number][:, span.first : span.end] = kept
+        return results
 
     def decode(self, codes: NDArray[np.integer]) -> Audio:
         """Decode one track from its first k <= K codebooks.
@@ -130,3 +167,32 @@ class Codec(ABC):
     @abstractmethod
     def _decode(self, codes: NDArray[np.int64]) -> Audio:
         """(k, T) to (T * hop,)."""
+
+
+def check_audio(track: Audio) -> None:
+    """Refuse what no codec can encode.
+
+    Raises:
+        CodecError: No samples, or samples that are not finite.
+    """
+    if track.ndim != 1 or track.size == 0:
+        raise _nothing(track)
+    if not np.isfinite(track).all():
+        raise CodecError(
+            "the audio has samples that are not finite numbers",
+            fix="convert the song again from its source file",
+        )
+
+
+def _nothing(audio: Audio) -> CodecError:
+    return CodecError(
+        f"audio of shape {audio.shape} has nothing to encode",
+        why="a codec takes tracks of samples, mono",
+        fix="remove the song, or convert it again from its source file",
+    )
+
+
+def _cut(track: Audio, span: Span, hop: int) -> Audio:
+    """A piece of a track; what the track lacks of its last frame is silence."""
+    piece = track[span.start * hop : span.stop * hop].astype(np.float32, copy=False)
+    return np.pad(piece, (0, (span.stop - span.start) * hop - len(piece)))

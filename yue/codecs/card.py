@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from yue.codecs.windows import Window
 from yue.errors import CodecError
 from yue.files import read_json, write_json
 
@@ -21,6 +22,8 @@ class CodecCard:
         sample_rate: Samples a second.
         frame_rate: Frames a second, exact.
         codebook_sizes: Codes of each codebook that is kept.
+        window: How it cuts tracks; None: not at all.
+        dtype: What it computes in.
     """
 
     name: str
@@ -28,6 +31,8 @@ class CodecCard:
     sample_rate: int
     frame_rate: Fraction
     codebook_sizes: tuple[int, ...]
+    window: Window | None = None
+    dtype: str = "float32"
 
     @property
     def codebooks(self) -> int:
@@ -71,6 +76,8 @@ class CodecCard:
                 sample_rate=int(value["sample_rate"]),
                 frame_rate=Fraction(value["frame_rate"]),
                 codebook_sizes=tuple(int(size) for size in value["codebook_sizes"]),
+                window=Window(**value["window"]) if value.get("window") else None,
+                dtype=str(value.get("dtype", "float32")),
             )
         except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
             raise CodecError(

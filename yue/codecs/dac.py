@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from yue.codecs.card import CodecCard, kept_sizes
 from yue.codecs.hub_files import CONFIG, WEIGHTS, digest_of, read_config
+from yue.codecs.windows import Window
 from yue.errors import CodecError
 
 if TYPE_CHECKING:
     from yue.codecs.dac_model import DacCodec
 
-_VERSION = 1
+_VERSION = 2
+_WINDOW_SECONDS = 20
+# A frame hears 8 frames around it when it is encoded, 16 when it is decoded: with that much
+# context, windows give what the whole track would.
+_CONTEXT = 16
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,51 @@ def read_card(name: str, path: Path, codebooks: int | None) -> CodecCard:
         CodecError: The weights are missing or of another model.
     """
     facts = FACTS[name]
-    fetch = f"yue fetch {facts.repo} --output-dir {path}"
-    config = read_config(path, name, "dac", fetch)
+    file = descript_file(path)
+    if file is None:
+        check_shape(name, read_config(path, name, "dac", _fetch(name, path)), path)
+    files = (path / CONFIG, path / WEIGHTS) if file is None else (file,)
+    frame_rate = Fraction(facts.sample_rate, facts.hop)
+    window = Window(int(_WINDOW_SECONDS * frame_rate), _CONTEXT)
+    return CodecCard(
+        name=name,
+        digest=digest_of(name, _VERSION, *files, window=window),
+        sample_rate=facts.sample_rate,
+        frame_rate=frame_rate,
+        codebook_sizes=kept_sizes(name, (_CODES,) * facts.codebooks, codebooks),
+        window=window,
+    )
+
+
+def descript_file(path: Path) -> Path | None:
+    """Descript's checkpoint, where that is what a path holds; None: Transformers' layout, or none.
+
+    Raises:
+        CodecError: There are several.
+    """
+    if path.is_file():
+        return path
+    files = [] if (path / CONFIG).is_file() else sorted(path.glob("*.pth"))
+    if len(files) > 1:
+        raise CodecError(
+            f"{path}: {len(files)} checkpoints ({', '.join(file.name for file in files[:3])})",
+            fix="keep one, or set codec.path to it",
+        )
+    return files[0] if files else None
+
+
+def check_shape(name: str, config: Mapping[str, Any], where: Path) -> None:
+    """Refuse a model of another shape than the released one.
+
+    Args:
+        name: The codec.
+        config: As Transformers names its keys.
+        where: The folder or file, for the message.
+
+    Raises:
+        CodecError: It is another model.
+    """
+    facts = FACTS[name]
     found = (
         math.prod(config.get("downsampling_ratios", ())),
         config.get("n_codebooks"),
@@ -62,18 +110,16 @@ def read_card(name: str, path: Path, codebooks: int | None) -> CodecCard:
     wanted = (facts.hop, facts.model_codebooks, _CODES)
     if found != wanted:
         raise CodecError(
-            f"{path}: not the model of {name}",
+            f"{where}: not the model of {name}",
             why="samples a frame, codebooks and codes of each are "
             f"{' / '.join(map(str, found))}, not {' / '.join(map(str, wanted))}",
-            fix=f"use the released weights: {fetch}",
+            fix=f"use the released weights: {_fetch(name, where)}",
         )
-    return CodecCard(
-        name=name,
-        digest=digest_of(name, _VERSION, path / CONFIG, path / WEIGHTS),
-        sample_rate=facts.sample_rate,
-        frame_rate=Fraction(facts.sample_rate, facts.hop),
-        codebook_sizes=kept_sizes(name, (_CODES,) * facts.codebooks, codebooks),
-    )
+
+
+def _fetch(name: str, path: Path) -> str:
+    folder = path.parent if path.is_file() else path
+    return f"yue fetch {FACTS[name].repo} --output-dir {folder}"
 
 
 def load(name: str, path: Path, codebooks: int | None, device: str) -> DacCodec:
@@ -82,10 +128,3 @@ def load(name: str, path: Path, codebooks: int | None, device: str) -> DacCodec:
     from yue.codecs.dac_model import load_dac
 
     return load_dac(card, path, device)
-
-
-def spans(frames: int, window: int, context: int) -> Iterator[tuple[int, int, int, int]]:
-    """Windows that cover ``frames``: (first read, first kept, end kept, end read)."""
-    for first in range(0, frames, window):
-        end = min(first + window, frames)
-        yield max(0, first - context), first, end, min(end + context, frames)

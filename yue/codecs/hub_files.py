@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from yue.codecs.windows import Window
 from yue.errors import CodecError
 from yue.files import bytes_digest, file_digest, read_json
 
@@ -46,6 +47,7 @@ def missing(path: Path, name: str, why: str, fetch: str) -> CodecError:
     )
 
 
-def digest_of(name: str, version: int, *files: Path) -> str:
-    """Digest of a codec: its name, the version of the way it is used, its files."""
-    return bytes_digest(name, str(version), *(file_digest(file) for file in files))
+def digest_of(name: str, version: int, *files: Path, window: Window | None = None) -> str:
+    """Digest of a codec: its name, the version of the way it is used, its window, its files."""
+    way = f"{version} {window}"
+    return bytes_digest(name, way, *(file_digest(file) for file in files))

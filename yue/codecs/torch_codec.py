@@ -14,39 +14,96 @@ from torch import Tensor, nn
 
 from yue.codecs.base import Audio, Codec
 from yue.codecs.card import CodecCard
+from yue.codecs.memory import free_bytes, is_out_of_memory
+from yue.codecs.windows import Window, spans
+from yue.errors import CodecError
 
-_BATCH_SECONDS = 120  # of audio in one call; a longer track goes alone
+_CPU_SECONDS, _GPU_SECONDS = 60.0, 1800.0  # of audio that are read and encoded together
 
 
 class TorchCodec(Codec):
     """A codec whose model runs on one device, for one caller at a time.
 
-    Other threads may read and pad the next tracks meanwhile. Everything is float32 without TF32:
-    half precision moves codes that are nearly tied.
+    Everything is float32 without TF32: half precision moves codes that are nearly tied.
 
     Args:
         card: What it is.
         model: In evaluation mode, on the device.
+
+    Attributes:
+        bytes_a_second: Memory that a second of audio takes at most while it is encoded.
+        decode_window: How codes are cut for decoding, with enough context to change nothing.
     """
+
+    bytes_a_second = 50_000_000
+    decode_window: Window | None = None
 
     def __init__(self, card: CodecCard, model: nn.Module) -> None:
         super().__init__(card)
         self._device = next(model.parameters()).device
+        self.device = str(self._device)
+        self.batch_seconds = _CPU_SECONDS if self._device.type == "cpu" else _GPU_SECONDS
         self._lock = threading.Lock()
+        self._most_seconds = float("inf")  # of a batch, since memory once ran out
+
+    def batch_bytes(self, seconds: float) -> float:
+        """Memory that one piece of audio takes while it is encoded."""
+        return seconds * self.bytes_a_second
 
     def _encode(self, audio: Audio) -> NDArray[np.integer]:
-        rows = max(1, _BATCH_SECONDS * self.sample_rate // audio.shape[1])
+        parts: list[Tensor] = []
+        done = 0
         with self._lock, torch.inference_mode(), _exact_convolutions():
-            parts = [
-                self._model_encode(torch.from_numpy(audio[start : start + rows]).to(self._device))
-                for start in range(0, len(audio), rows)
-            ]
-            return torch.cat([part.cpu() for part in parts]).numpy()
+            rows = self._rows(audio)
+            while done < len(audio):
+                part = self._try_encode(audio[done : done + rows])
+                if part is None:
+                    rows = self._fewer(min(rows, len(audio) - done), audio)
+                else:
+                    parts.append(part)
+                    done += len(part)
+            return torch.cat(parts).numpy()
+
+    def _rows(self, audio: Audio) -> int:
+        """How many rows go through the model at once."""
+        seconds = audio.shape[1] / self.sample_rate
+        fit = free_bytes(self._device) / self.batch_bytes(seconds)
+        return max(1, int(min(fit, self._most_seconds / seconds, len(audio))))
+
+    def _try_encode(self, audio: Audio) -> Tensor | None:
+        """Codes on the CPU; None if memory ran out (the error, and what it holds, is gone then)."""
+        try:
+            return self._model_encode(torch.from_numpy(audio).to(self._device)).cpu()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
+
+    def _fewer(self, rows: int, audio: Audio) -> int:
+        """Half the rows, now and for all that follows."""
+        seconds = audio.shape[1] / self.sample_rate
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        if rows == 1:
+            raise CodecError(
+                f"{seconds:.0f} s of audio do not fit into the memory of {self.device}",
+                why=f"{self.name} encodes this much at once",
+                fix="cut songs (convert.segment_length), free memory, or use runtime.device: cpu",
+            )
+        self._most_seconds = rows // 2 * seconds
+        return rows // 2
 
     def _decode(self, codes: NDArray[np.int64]) -> Audio:
+        hop = self.card.hop
         with self._lock, torch.inference_mode(), _exact_convolutions():
-            audio = self._model_decode(torch.from_numpy(codes).to(self._device))
-            return audio.float().cpu().numpy()
+            tensor = torch.from_numpy(codes).to(self._device)
+            parts = [
+                self._model_decode(tensor[:, span.start : span.stop])[
+                    (span.first - span.start) * hop : (span.end - span.start) * hop
+                ].cpu()
+                for span in spans(codes.shape[1], self.decode_window)
+            ]
+            return torch.cat(parts).float().numpy()
 
     @abstractmethod
     def _model_encode(self, audio: Tensor) -> Tensor:

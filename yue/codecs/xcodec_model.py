@@ -12,6 +12,9 @@ from yue.codecs.hub_folder import load_model
 from yue.codecs.torch_codec import TorchCodec
 from yue.codecs.xcodec import is_yue_folder, read_shape
 from yue.codecs.xcodec_convert import load_yue_checkpoint
+from yue.codecs.xcodec_pieces import PIECE_SECONDS, WINDOW, encode_in_pieces
+
+_BYTES_A_SECOND, _LONG_BYTES_A_SECOND = 30_000_000, 6_000_000  # measured, full size
 
 
 class Xcodec(TorchCodec):
@@ -28,6 +31,8 @@ class Xcodec(TorchCodec):
     def __init__(self, card: CodecCard, model: XcodecModel) -> None:
         super().__init__(card, model)
         self._model = model
+        self.decode_window = WINDOW
+        encode_in_pieces(model)
         count = model.quantizer.get_num_quantizers_for_bandwidth
         # Only some bandwidths are allowed: the least that gives all codebooks that are kept.
         self._bandwidth = min(
@@ -35,6 +40,10 @@ class Xcodec(TorchCodec):
             for bandwidth in model.config.target_bandwidths
             if count(bandwidth) >= self.codebooks
         )
+
+    def batch_bytes(self, seconds: float) -> float:
+        """Memory that a track takes: pieces at full rate, all of it at 50 frames a second."""
+        return min(seconds, PIECE_SECONDS) * _BYTES_A_SECOND + seconds * _LONG_BYTES_A_SECOND
 
     def _model_encode(self, audio: Tensor) -> Tensor:
         codes: Tensor = self._model.encode(audio[:, None], bandwidth=self._bandwidth).audio_codes

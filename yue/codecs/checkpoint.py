@@ -1,0 +1,133 @@
+"""Checkpoints of original implementations: read without running code, given new names.
+
+xcodec and the Descript Audio Codec share their convolutional encoder and decoder, which the
+originals keep as nested lists of layers and Transformers as named ones.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from yue.errors import CodecError
+
+_PARTS = ("snake1", "conv1", "snake2", "conv2")  # of a residual unit, in the order of its layers
+_LAYERS = 4  # blocks of the encoder and of the decoder
+
+_Model = TypeVar("_Model", bound=nn.Module)
+
+
+def read_checkpoint(file: Path) -> dict[str, Any]:
+    """What a ``.pth`` file holds; only tensors and plain values are read from it, never code.
+
+    Raises:
+        CodecError: It is damaged, or holds something else.
+    """
+    try:
+        content: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # torch and pickle raise many kinds for a damaged file
+        raise CodecError(
+            f"{file}: cannot be loaded",
+            why=f"{type(error).__name__}: {str(error).splitlines()[0][:300]}",
+            fix="fetch it again; only tensors are read from it, never code",
+        ) from error
+    if not isinstance(content, dict):
+        raise wrong_checkpoint(file, f"it holds a {type(content).__name__}")
+    return content
+
+
+def tensors(value: Any, file: Path, name: str) -> dict[str, Tensor]:
+    """A state dict that was found in a checkpoint under a name.
+
+    Raises:
+        CodecError: It is none.
+    """
+    if not isinstance(value, dict):
+        raise wrong_checkpoint(file, f"it has no '{name}'")
+    return {key: tensor for key, tensor in value.items() if isinstance(tensor, Tensor)}
+
+
+def renamed(
+    state: Mapping[str, Tensor], new_name: Callable[[str], str | None], file: Path
+) -> dict[str, Tensor]:
+    """Tensors under new names, weight normalisation (``_g``, ``_v``) multiplied out.
+
+    Raises:
+        CodecError: A tensor has no place in the model.
+    """
+    result, norms = {}, {}
+    unknown = []
+    for name, value in state.items():
+        new = new_name(name)
+        if new is None:
+            unknown.append(name)
+        elif new.endswith(".weight_g"):
+            norms[new.removesuffix("_g")] = value
+        else:
+            result[new] = value
+    if unknown:
+        raise wrong_checkpoint(
+            file, f"{len(unknown)} unknown weights: {', '.join(unknown[:3])} ..."
+        )
+    for name, norm in norms.items():
+        direction = result.pop(f"{name}_v", None)
+        if direction is None:
+            raise wrong_checkpoint(file, f"there is a norm but no direction of {name}")
+        result[name] = torch._weight_norm(direction, norm, 0)
+    return result
+
+
+def fill(model: _Model, state: Mapping[str, Tensor], file: Path, device: str) -> _Model:
+    """The model with these weights, every one of them and no other, in float32 on a device.
+
+    Raises:
+        CodecError: The weights are not the model's.
+    """
+    from yue.lm.device import pick_device
+
+    where = pick_device(device)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise wrong_checkpoint(file, " ".join(str(error).split())[:400]) from error
+    ready: _Model = model.float().eval().to(where)
+    return ready
+
+
+def layer_name(rest: str, model: str, *, encoder: bool) -> str | None:
+    """The name of a layer that an original knows by its place in nested lists.
+
+    A block of the encoder ends with the convolution that changes the rate, one of the decoder
+    begins with it.
+
+    Args:
+        rest: Its place, ``2.block.1.block.3.bias``.
+        model: What the new name begins with.
+        encoder: Whether it is in the encoder.
+    """
+    if found := re.fullmatch(r"(\d+)\.(\w+)", rest):
+        layer = {0: "conv1", _LAYERS + 1: "snake1", _LAYERS + 2: "conv2"}.get(int(found[1]))
+        return layer and f"{model}.{layer}.{found[2]}"
+    if found := re.fullmatch(r"(\d+)\.block\.(\d+)\.(\w+)", rest):
+        names = {3: "snake1", 4: "conv1"} if encoder else {0: "snake1", 1: "conv_t1"}
+        part = names.get(int(found[2]))
+        return part and f"{model}.block.{int(found[1]) - 1}.{part}.{found[3]}"
+    if found := re.fullmatch(r"(\d+)\.block\.(\d+)\.block\.([0-3])\.(\w+)", rest):
+        unit = int(found[2]) + (1 if encoder else -1)
+        part = _PARTS[int(found[3])]
+        return f"{model}.block.{int(found[1]) - 1}.res_unit{unit}.{part}.{found[4]}"
+    return None
+
+
+def wrong_checkpoint(file: Path, why: str) -> CodecError:
+    """A checkpoint of something else."""
+    return CodecError(
+        f"{file}: not the checkpoint of this codec",
+        why=why,
+        fix="fetch it again, or use the codec that it is for",
+    )
