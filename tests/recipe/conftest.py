@@ -28,12 +28,20 @@ def line_of(dotted: str) -> int:
     return next(n for n in range(start + 1, len(lines)) if lines[n].startswith(prefix))
 
 
-def with_value(dotted: str, value: str) -> str:
-    """The demo recipe's text with another value for one key that has a plain value."""
-    lines = demo_lines()
+def replace_value(lines: list[str], dotted: str, value: str) -> None:
+    """Write another value for one key into the demo recipe's lines; their number stays."""
     place = line_of(dotted)
     indent = "  " if "." in dotted else ""
     lines[place] = f"{indent}{dotted.split('.')[-1]}: {value}"
+    while lines[place + 1].startswith("  - "):  # the items of the list that was there
+        place += 1
+        lines[place] = ""
+
+
+def with_value(dotted: str, value: str) -> str:
+    """The demo recipe's text with another value for one key."""
+    lines = demo_lines()
+    replace_value(lines, dotted, value)
     return "\n".join(lines) + "\n"
 
 

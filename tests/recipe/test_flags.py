@@ -82,6 +82,16 @@ def test_a_wrong_value_is_told_as_in_a_file(
     assert message in capsys.readouterr().err
 
 
+def test_datasets_are_words_with_numbers() -> None:
+    recipe = parse("--mix-datasets songs=1 pop=0.5 --mix-by weights", "mix")
+    assert recipe.mix.datasets == ("songs=1", "pop=0.5")
+    assert recipe.mix.by == "weights"
+    with pytest.raises(RecipeError, match="--mix-datasets: a=1 a=2: names a more than once"):
+        parse("--mix-datasets a=1 a=2", "mix")
+    with pytest.raises(RecipeError, match="--mix-datasets: pop: must be NAME=NUMBER with a number"):
+        parse("--mix-datasets pop", "mix")
+
+
 def test_a_wrong_choice_finds_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse("--codec-type xcodek", "codec")

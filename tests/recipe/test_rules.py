@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from tests.recipe.conftest import demo_lines, line_of
+from tests.recipe.conftest import demo_lines, line_of, replace_value
 from yue.recipe.faults import Fault
 from yue.recipe.read import problems
 from yue.recipe.rules import RULES
@@ -44,6 +44,42 @@ CASES = [
         "train.loss_on",
         "layout mix has no vocal and no instrumental",
         f"take some of text, special, {', '.join(f'codebook_{n}' for n in range(12))}",
+    ),
+    (
+        {"mix.datasets": "[songs=1, pop=2, songs=3]"},
+        "mix.datasets",
+        "names songs more than once",
+        "keep one of them, with the number that you want",
+    ),
+    (
+        {"lora.init": "pissa", "lora.dora": "true"},
+        "lora.init",
+        "pissa takes parts of the base model's weights, which dora does not allow",
+        "set it to zero",
+    ),
+    (
+        {"lora.qlora": "true", "launch.zero_stage": "3"},
+        "lora.qlora",
+        "launch.zero_stage 3 cannot share out weights of 4 bits",
+        "set launch.zero_stage to 2",
+    ),
+    (
+        {"launch.offload": "all"},
+        "launch.offload",
+        "launch.zero_stage 2 cannot do that",
+        "set launch.zero_stage to 3 or more",
+    ),
+    (
+        {"launch.hosts": "[a, b]", "launch.launcher": "slurm"},
+        "launch.hosts",
+        "the hosts are named once: by launch.hosts, launch.hostfile or the job of slurm",
+        "leave all but one empty",
+    ),
+    (
+        {"logging.sample_steps": "5", "launch.zero_stage": "3"},
+        "logging.sample_steps",
+        "with launch.zero_stage 3 no process has a whole model to sing with",
+        "leave it empty, or set launch.zero_stage to 2",
     ),
     (
         {"convert.sample_rate": "22050"},
@@ -102,7 +138,7 @@ PATHS = [
 def changed(changes: Mapping[str, str]) -> str:
     lines = demo_lines()
     for dotted, value in changes.items():
-        lines[line_of(dotted)] = f"  {dotted.split('.')[1]}: {value}"
+        replace_value(lines, dotted, value)
     return "\n".join(lines)
 
 

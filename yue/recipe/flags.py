@@ -15,7 +15,7 @@ from yue.recipe.read import problems
 from yue.recipe.schema import Key, defaults, keys_of
 
 # Sections whose keys are too short to stand alone.
-_PREFIXED = ("lora",)
+_PREFIXED = ("lora", "mix")
 # Attribute of parsed arguments: which attribute each dotted key's flag has set.
 _NAMES = "recipe_flags"
 
@@ -23,8 +23,8 @@ _NAMES = "recipe_flags"
 def add_flags(parser: argparse.ArgumentParser, *sections: str) -> None:
     """Add a flag for each key of these sections; a flag that is not given is None.
 
-    A flag is named as its key (``args.segment_length``), with the section in front for ``lora``
-    and where the parser has the name already. Its value is checked as the key's would be.
+    A flag is named as its key (``args.segment_length``), with the section in front for ``lora`` and
+    ``mix`` and where the parser has the name already. Its value is checked as the key's would be.
     """
     names: dict[str, str] = parser.get_default(_NAMES) or {}
     for section in sections:
@@ -81,8 +81,9 @@ def _add_flag(group: argparse._ArgumentGroup, key: Key, flags: list[str]) -> str
         options["action"] = argparse.BooleanOptionalAction
     elif "array" in key.types:
         whole = ["all-linear"] if "string" in key.types else []
-        options |= {"nargs": "+", "choices": [*whole, *key.rule["items"]["enum"]]}
-        options |= {"metavar": "NAME", "action": _Words}
+        options |= {"nargs": "+", "metavar": "NAME", "action": _Words}
+        if "enum" in key.rule["items"]:
+            options["choices"] = [*whole, *key.rule["items"]["enum"]]
     else:
         options |= {"type": _reader(key), "metavar": _metavar(key)}
         if "x-const" in key.rule:

@@ -16,6 +16,7 @@ PATH_KEYS = (
     ("separate", "weights"),
     ("codec", "path"),
     ("tokens", "tokenizer"),
+    ("mix", "folder"),
     ("model", "path"),
 )
 _MAX_NAME = 255  # bytes, what file systems take

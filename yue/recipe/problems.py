@@ -89,7 +89,7 @@ def _key_of(path: KeyPath) -> Key | None:
 
 def _allowed(key: Key, path: KeyPath) -> str:
     if len(path) > len(key.path):
-        return f"one of {', '.join(key.rule['items']['enum'])}"
+        return key.allowed_item
     return key.allowed
 
 
@@ -97,7 +97,7 @@ def _fix(key: Key, value: Any, path: KeyPath) -> str:
     if isinstance(value, Unusable):
         return value.fix
     if len(path) > len(key.path):
-        return did_you_mean(str(value), key.rule["items"]["enum"])
+        return did_you_mean(str(value), key.rule["items"].get("enum", ()))
     if isinstance(value, str):
         if "boolean" in key.types and value.lower() in _YES_NO:
             return f"write {_YES_NO[value.lower()]}: in YAML 1.2 '{value}' is text"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from yue.recipe.document import KeyPath
+from yue.recipe.mixing import repeated_names
 from yue.recipe.path_rules import path_problems
 from yue.recipe.problems import Problem
 
@@ -33,6 +34,8 @@ CODECS = {
 }
 
 
+# The first ZeRO stage that can keep it in main memory.
+_OFFLOAD_STAGE = {"none": 0, "optimizer": 1, "all": 3}
 _CODEBOOKS = tuple(f"codebook_{number}" for number in range(12))
 _TWO_TRACKS = ("text", "special", "vocal", "instrumental")
 # The token roles that there are in each layout.
@@ -105,6 +108,49 @@ RULES = (
         lambda learnt, layout: all(role in ROLES[layout] for role in learnt),
         lambda learnt, layout: f"layout {layout} has no {_others(learnt, ROLES[layout])}",
         lambda learnt, layout: f"take some of {', '.join(ROLES[layout])}",
+    ),
+    Rule(
+        ("lora.init", "lora.dora", "lora.qlora"),
+        lambda init, dora, qlora: init != "pissa" or not (dora or qlora),
+        lambda init, dora, qlora: (
+            f"pissa takes parts of the base model's weights, which {'dora' if dora else 'qlora'} "
+            "does not allow"
+        ),
+        lambda init, dora, qlora: "set it to zero",
+    ),
+    Rule(
+        ("lora.qlora", "launch.zero_stage"),
+        lambda qlora, stage: not qlora or stage < 3,
+        lambda qlora, stage: "launch.zero_stage 3 cannot share out weights of 4 bits",
+        lambda qlora, stage: "set launch.zero_stage to 2",
+    ),
+    Rule(
+        ("launch.offload", "launch.zero_stage"),
+        lambda offload, stage: stage >= _OFFLOAD_STAGE[offload],
+        lambda offload, stage: f"launch.zero_stage {stage} cannot do that",
+        lambda offload, stage: f"set launch.zero_stage to {_OFFLOAD_STAGE[offload]} or more",
+    ),
+    Rule(
+        ("launch.hosts", "launch.hostfile", "launch.launcher"),
+        lambda hosts, file, launcher: (
+            (len(hosts) > 0) + (file is not None) + (launcher == "slurm") <= 1
+        ),
+        lambda hosts, file, launcher: (
+            "the hosts are named once: by launch.hosts, launch.hostfile or the job of slurm"
+        ),
+        lambda hosts, file, launcher: "leave all but one empty",
+    ),
+    Rule(
+        ("logging.sample_steps", "launch.zero_stage"),
+        lambda steps, stage: steps is None or stage < 3,
+        lambda steps, stage: "with launch.zero_stage 3 no process has a whole model to sing with",
+        lambda steps, stage: "leave it empty, or set launch.zero_stage to 2",
+    ),
+    Rule(
+        ("mix.datasets",),
+        lambda datasets: not repeated_names(datasets),
+        lambda datasets: f"names {', '.join(repeated_names(datasets))} more than once",
+        lambda datasets: "keep one of them, with the number that you want",
     ),
     Rule(
         ("convert.sample_rate", "codec.name"),

@@ -69,6 +69,12 @@ class Key:
         words = self.rule.get("x-allowed") or _allowed(self.rule, self.types)
         return f"{words}, or null" if "null" in self.types else str(words)
 
+    @property
+    def allowed_item(self) -> str:
+        """What each item of a list must be, in words."""
+        item = self.rule["items"]
+        return str(item.get("x-allowed") or _allowed(item, ("string",)))
+
 
 def _allowed(rule: Mapping[str, Any], types: tuple[str, ...]) -> str:
     if "enum" in rule:
