@@ -33,9 +33,10 @@ def replace_value(lines: list[str], dotted: str, value: str) -> None:
     place = line_of(dotted)
     indent = "  " if "." in dotted else ""
     lines[place] = f"{indent}{dotted.split('.')[-1]}: {value}"
-    while lines[place + 1].startswith("  - "):  # the items of the list that was there
-        place += 1
-        lines[place] = ""
+    for item in range(place + 1, len(lines)):
+        if not lines[item].startswith("  - "):  # an item of the list that was there
+            break
+        lines[item] = ""
 
 
 def with_value(dotted: str, value: str) -> str:
