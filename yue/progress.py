@@ -17,10 +17,11 @@ class Progress:
         label: What is going on, for example the stage.
         total: How many units there are.
         unit: What is counted, in the plural.
+        speed: What units a second are called, where they have a name of their own.
     """
 
-    def __init__(self, label: str, total: int, unit: str = "") -> None:
-        self._label, self._total, self._unit = label, total, unit
+    def __init__(self, label: str, total: int, unit: str = "", speed: str = "") -> None:
+        self._label, self._total, self._unit, self._speed = label, total, unit, speed
         self._done = 0
         self._shown = sys.stderr.isatty() and total > 0
         self._start = time.monotonic()
@@ -58,7 +59,10 @@ class Progress:
             return line
         rate = self._done / seconds
         left = (self._total - self._done) / rate
-        speed = f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each"
+        if self._speed:
+            speed = f"{rate:.3g} {self._speed}"
+        else:
+            speed = f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each"
         return f"{line}, {speed}, {_clock(left)} left"
 
 

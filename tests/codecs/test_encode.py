@@ -63,7 +63,7 @@ def encode(work: Path, melrvq: MelRvq, tmp_path: Path) -> Callable[..., Encoded]
         store: Store | None = None,
         workers: int = 2,
         card: CodecCard = melrvq.card,
-        load: Callable[[], MelRvq] = lambda: melrvq,
+        load: Callable[[], list[MelRvq]] = lambda: [melrvq],
     ) -> Encoded:
         (tmp_path / name).mkdir()
         return encode_songs(
@@ -78,7 +78,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def never() -> MelRvq:
+def never() -> list[MelRvq]:
     raise AssertionError("the codec was loaded")
 
 
@@ -138,7 +138,7 @@ def test_another_codec_or_number_of_codebooks_is_encoded_and_back_again_is_not(
 
     two = load_codec("melrvq", tmp_path / "codec", codebooks=2)
     assert encode("eight", store=store).reused == 0
-    assert encode("two", store=store, card=two.card, load=lambda: two).reused == 0
+    assert encode("two", store=store, card=two.card, load=lambda: [two]).reused == 0
     assert encode("eight again", store=store, load=never).reused == 3
 
 
@@ -205,7 +205,7 @@ def test_an_interruption_keeps_what_is_finished(
 
     broken = Interrupted(melrvq.card, melrvq.shape, melrvq.tables, melrvq.fitted)
     with pytest.raises(KeyboardInterrupt):
-        encode("first", store=store, workers=1, load=lambda: broken)
+        encode("first", store=store, workers=1, load=lambda: [broken])
     assert not (tmp_path / "first" / "codes.jsonl").exists()
     assert encode("second", store=store).reused == 1
 

@@ -10,7 +10,7 @@ from yue.audio.decode import open_audio
 from yue.audio.discover import READABLE
 from yue.audio.resample import make_resampler
 from yue.codecs.base import Audio
-from yue.codecs.encode import read_array
+from yue.codecs.tracks import read_array
 from yue.errors import CodecError
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from yue.codecs.card import CodecCard
 from yue.codecs.windows import Span, spans
 from yue.errors import CodecError
+from yue.tokens.vocabulary import CodecRange, codec_range
 
 Audio = NDArray[np.float32]
 Codes = NDArray[np.int16]
@@ -68,6 +69,11 @@ class Codec(ABC):
     def dtype(self) -> str:
         """What it computes in."""
         return self.card.dtype
+
+    @property
+    def vocabulary(self) -> CodecRange:
+        """Its ids in token documents."""
+        return codec_range(self.name)
 
     @property
     def digest(self) -> str:

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from yue.codecs.about import About
 from yue.codecs.card import CodecCard, kept_sizes
 from yue.codecs.hub_files import CONFIG, WEIGHTS, digest_of, read_config
 from yue.codecs.windows import Window
@@ -48,6 +49,17 @@ FACTS = {
     "dac44k": DacFacts("descript/dac_44khz", 44_100, 512, 9, 9),
 }
 _CODES = 1024
+
+
+def about(name: str) -> About:
+    """What is known of the codec without its weights."""
+    folder = Path("models") / name
+    return About(
+        summary=f"Descript Audio Codec at {FACTS[name].sample_rate / 1000:g} kHz",
+        licence="MIT",
+        folder=folder,
+        fetch=_fetch(name, folder),
+    )
 
 
 def read_card(name: str, path: Path, codebooks: int | None) -> CodecCard:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from yue.audio.arrays import read_samples
 from yue.audio.rejected import Rejected, write_rejected
-from yue.codecs.base import Audio, Codec
+from yue.codecs.base import Audio, Codec, Codes
 from yue.codecs.card import CodecCard
+from yue.codecs.flow import Outcome, batches, encode_flow
 from yue.codecs.sources import SongFiles, TrackFile
+from yue.codecs.tracks import read_song, track_seconds
 from yue.errors import CodecError
 from yue.files import file_digest, safe_name, value_digest, write_jsonl
 from yue.progress import Progress
@@ -45,7 +46,7 @@ class Encoded:
 def encode_songs(
     songs: Sequence[SongFiles],
     card: CodecCard,
-    load: Callable[[], Codec],
+    load: Callable[[], Sequence[Codec]],
     folder: Path,
     *,
     prefix: str,
@@ -57,12 +58,12 @@ def encode_songs(
     Args:
         songs: What to encode.
         card: The codec's.
-        load: Loads the codec; called only if some song is not in the store.
+        load: Loads the codec, once for each device; called only if some song is not in the store.
         folder: An empty folder.
         prefix: What the paths in ``codes.jsonl`` begin with.
         store: Where finished songs are kept, if anywhere.
-        workers: Threads that read and encode; 0 is one for each core. The codes do not depend
-            on it.
+        workers: Threads that read (and encode, for a codec without a device of its own); 0 is one
+            for each core. The codes do not depend on it.
 
     Raises:
         CodecError: There are songs, and none could be encoded.
@@ -104,26 +105,41 @@ class _Done:
     rejected: dict[str, Rejected] = field(default_factory=dict)
 
 
-def _encode_all(jobs: Sequence[_Job], codec: Codec, store: Store | None, workers: int) -> _Done:
+def _encode_all(
+    jobs: Sequence[_Job], codecs: Sequence[Codec], store: Store | None, workers: int
+) -> _Done:
     done = _Done()
-    pool = ThreadPoolExecutor(workers or os.cpu_count())
-    try:
-        futures = {pool.submit(_encode_song, job, codec, store): job for job in jobs}
-        with Progress("tokenize", len(jobs), "songs") as progress:
-            for future in as_completed(futures):
-                job = futures[future]
-                try:
-                    done.seconds += future.result()
-                except CodecError as error:
-                    song_id = job.song.song_id
-                    reason = f"{error.what} ({error.why})" if error.why else error.what
-                    done.rejected[song_id] = Rejected(
-                        f"song '{song_id}'", reason, error.fix, song_id
-                    )
-                progress.advance()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    first, threads = codecs[0], workers or os.cpu_count() or 1
+    seconds = [track_seconds(job.song, first.sample_rate) for job in jobs]
+
+    def read(place: int) -> list[Audio]:
+        return read_song(jobs[place].song, first)
+
+    def finish(place: int, outcome: Outcome) -> int:
+        job = jobs[place]
+        if isinstance(outcome, CodecError):
+            done.rejected[job.song.song_id] = _rejected(job.song.song_id, outcome)
+        else:
+            _keep(job, outcome, store)
+            done.seconds += seconds[place]
+        return place
+
+    flow = encode_flow(
+        batches(seconds, first.batch_seconds),
+        read,
+        finish,
+        codecs if first.batch_seconds else [first] * threads,
+        readers=threads,
+    )
+    with Progress("tokenize", sum(map(math.ceil, seconds)), "s of audio", "times real time") as bar:
+        for place in flow:
+            bar.advance(math.ceil(seconds[place]))
     return done
+
+
+def _rejected(song_id: str, error: CodecError) -> Rejected:
+    reason = f"{error.what} ({error.why})" if error.why else error.what
+    return Rejected(f"song '{song_id}'", reason, error.fix, song_id)
 
 
 def _nothing_left(rejected: Sequence[Rejected]) -> CodecError:
@@ -140,50 +156,16 @@ def _key(song: SongFiles, card: CodecCard) -> str:
     return value_digest(["tokenize", card.record(), song.samples, tracks])
 
 
-def _encode_song(job: _Job, codec: Codec, store: Store | None) -> float:
-    """Encode the tracks of one song, which are equally long, together; seconds of audio.
+def _keep(job: _Job, codes: Sequence[Codes], store: Store | None) -> None:
+    """Write one song's codes.
 
     The store has them before this returns, so that whatever happens next loses no finished song.
     """
-    song = job.song
-    if song.sample_rate not in (None, codec.sample_rate):
-        raise CodecError(
-            f"its audio is at {song.sample_rate} Hz, {codec.name} takes {codec.sample_rate}",
-            fix=f"convert at that rate: set convert.sample_rate (--sr) to {codec.sample_rate}",
-        )
-    audio = np.stack([read_array(track.path, song.samples) for track in song.tracks])
-    encoded = codec.encode(audio)
     job.made.mkdir()
-    for track, codes in zip(song.tracks, encoded, strict=True):
-        np.save(job.made / f"{track.role}.npy", codes)
+    for track, track_codes in zip(job.song.tracks, codes, strict=True):
+        np.save(job.made / f"{track.role}.npy", track_codes)
     if store:
         store.add(job.key, job.made)
-    return audio.size / codec.sample_rate
-
-
-def read_array(path: Path, samples: int | None) -> Audio:
-    """A float32 .npy as mono, cut or filled with silence to ``samples``.
-
-    Raises:
-        CodecError: It is missing, damaged or no audio.
-    """
-    try:
-        audio = read_samples(path)
-    except (OSError, ValueError) as error:
-        raise CodecError(
-            f"{path}: cannot be read ({error})",
-            why="a track is float32 or int16, (samples,) or (channels, samples)",
-            fix="make it with `yue convert`",
-        ) from error
-    if audio.ndim not in (1, 2):
-        raise CodecError(
-            f"{path}: shape {audio.shape}",
-            why="a track is (samples,) or (channels, samples)",
-            fix="make it with `yue convert`",
-        )
-    mono = np.asarray(audio if audio.ndim == 1 else audio.mean(axis=0, dtype=np.float64))
-    length = len(mono) if samples is None else samples
-    return np.pad(mono[:length], (0, max(0, length - len(mono)))).astype(np.float32)
 
 
 def _publish(job: _Job, track: TrackFile, folder: Path, prefix: str) -> dict[str, str | int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from yue.audio.rejected import describe
 from yue.codecs.encode import encode_songs
-from yue.codecs.registry import DEFAULT_CODEBOOKS, DEFAULT_FOLDER, load_codec, read_card
+from yue.codecs.registry import about, load_codecs, read_card
 from yue.codecs.sources import folder_songs
 from yue.codecs.summary import describe_codes
 from yue.errors import UsageError
@@ -43,15 +43,15 @@ def tokenize_folder(
     """
     source, output = source.resolve(), output.resolve()
     _refuse_to_destroy(source, output)
-    folder_of_weights = weights or Path(DEFAULT_FOLDER.get(name, f"models/{name}"))
-    kept = codebooks or DEFAULT_CODEBOOKS.get(name)
+    known = about(name)
+    folder_of_weights, kept = weights or known.folder, codebooks or known.codebooks
     card = read_card(name, folder_of_weights, codebooks=kept)
     songs = folder_songs(source)
     with atomic_folder(output) as folder:
         done = encode_songs(
             songs,
             card,
-            lambda: load_codec(name, folder_of_weights, device=device, codebooks=kept),
+            lambda: load_codecs(name, folder_of_weights, device=device, codebooks=kept),
             folder,
             prefix=output.name,
             store=None,

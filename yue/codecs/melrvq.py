@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from yue.codecs.about import About
 from yue.codecs.base import Audio, Codec
 from yue.codecs.card import CodecCard, kept_sizes
 from yue.codecs.griffin_lim import audio_from_bands
@@ -116,6 +117,16 @@ def make_codec(
     rate = Fraction(shape.sample_rate, shape.hop)
     card = CodecCard(NAME, digest, shape.sample_rate, rate, kept)
     return MelRvq(card, shape, tables[: len(kept)], fitted[: len(kept)], report)
+
+
+def about(name: str) -> About:
+    """What is known of the codec without its weights."""
+    return About(
+        summary="embedded: log-mel frames in residual codebooks, needs no download",
+        licence="your own: it is fitted to your audio",
+        folder=Path("demo/work/codec"),
+        fetch="yue fit-codec --input-dir AUDIO --output-dir FOLDER",
+    )
 
 
 def load(name: str, path: Path, codebooks: int | None, device: str) -> MelRvq:

@@ -1,45 +1,73 @@
-"""Codecs by name. A codec is a module with ``read_card`` and ``load``; nothing else knows it."""
+"""Codecs by name. A codec is a module with ``about``, ``read_card`` and ``load``.
+
+Other packages add codecs by an entry point in the group ``yue.codecs`` that names such a module.
+"""
 
 from __future__ import annotations
 
 import difflib
 import importlib
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Protocol, cast
 
+from yue.codecs.about import About
 from yue.codecs.base import Codec
 from yue.codecs.card import CodecCard
+from yue.codecs.weights import locate
 from yue.errors import CodecError
+from yue.tokens.vocabulary import codec_range
 
+_GROUP = "yue.codecs"
 _MODULES = {
     "melrvq": "yue.codecs.melrvq",
     "xcodec": "yue.codecs.xcodec",
+    "semanticodec": "yue.codecs.semanticodec",
     "dac16k": "yue.codecs.dac",
     "dac44k": "yue.codecs.dac",
 }
 CODECS = tuple(_MODULES)
-"""Names of the codecs that can encode."""
-
-DEFAULT_FOLDER = {"xcodec": "models/xcodec_mini_infer"}
-"""Where a codec's weights are looked for when nobody says, other than ``models/NAME``."""
-
-DEFAULT_CODEBOOKS = {"xcodec": 8}
-"""How many codebooks are kept when nobody says, other than all."""
+"""Names of the codecs that are part of this program."""
 
 
 class _CodecModule(Protocol):
+    def about(self, name: str) -> About: ...
+
     def read_card(self, name: str, path: Path, codebooks: int | None) -> CodecCard: ...
 
     def load(self, name: str, path: Path, codebooks: int | None, device: str) -> Codec: ...
 
 
+def codec_names() -> tuple[str, ...]:
+    """Names of all codecs, those that other packages bring last."""
+    return (*CODECS, *sorted(_installed()))
+
+
+def about(name: str) -> About:
+    """What is known of a codec without its weights.
+
+    Raises:
+        CodecError: No such codec.
+    """
+    return _module(name).about(name)
+
+
 def read_card(name: str, path: Path, *, codebooks: int | None = None) -> CodecCard:
     """What the codec in a folder is, from its files' digests, without loading it.
 
+    Args:
+        name: One of :func:`codec_names`.
+        path: As of :func:`load_codec`.
+        codebooks: How many to keep, from the first; None keeps all that the vocabulary has.
+
     Raises:
-        CodecError: No such codec, or not the weights that it needs.
+        CodecError: No such codec, not the weights that it needs, or codes that the vocabulary has
+            no ids for.
     """
-    return _module(name).read_card(name, path, codebooks)
+    card = _module(name).read_card(name, locate(path), codebooks)
+    _check_vocabulary(card)
+    return card
 
 
 def load_codec(
@@ -48,27 +76,62 @@ def load_codec(
     """Load a codec.
 
     Args:
-        name: melrvq, xcodec, dac16k or dac44k.
-        path: The folder of its weights.
-        device: Where to run it, as torch names devices.
+        name: One of :func:`codec_names`.
+        path: The folder of its weights, or ``organisation/name@revision`` on the hub.
+        device: Where to run it, as torch names devices, or auto.
         codebooks: How many to keep, from the first; None keeps all that the vocabulary has.
 
     Raises:
-        CodecError: No such codec, or not the weights that it needs.
+        CodecError: As of :func:`read_card`, or the files are damaged.
     """
-    return _module(name).load(name, path, codebooks, device)
+    codec = _module(name).load(name, locate(path), codebooks, device)
+    _check_vocabulary(codec.card)
+    return codec
+
+
+def load_codecs(
+    name: str, path: Path, *, device: str = "cpu", codebooks: int | None = None
+) -> list[Codec]:
+    """Load a codec once for each device: on every GPU, where it runs on GPUs and none is named."""
+    first = load_codec(name, path, device=device, codebooks=codebooks)
+    others: range | tuple[()] = ()
+    if first.device.startswith("cuda") and device in ("auto", "cuda"):
+        import torch
+
+        others = range(1, torch.cuda.device_count())
+    more = [load_codec(name, path, device=f"cuda:{n}", codebooks=codebooks) for n in others]
+    return [first, *more]
+
+
+def _check_vocabulary(card: CodecCard) -> None:
+    ids = codec_range(card.name)
+    if len(card.codebook_sizes) > len(ids.sizes) or any(
+        size > room for size, room in zip(card.codebook_sizes, ids.sizes, strict=False)
+    ):
+        raise CodecError(
+            f"{card.name} has codebooks of {', '.join(map(str, card.codebook_sizes))} codes",
+            why=f"the vocabulary has ids for {', '.join(map(str, ids.sizes))} of {ids.name}",
+            fix="keep fewer codebooks (codec.codebooks), or fit smaller ones",
+        )
+
+
+@cache
+def _installed() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=_GROUP) if entry.name not in _MODULES}
 
 
 def _module(name: str) -> _CodecModule:
-    if name == "semanticodec":
-        raise CodecError(
-            "the codec semanticodec cannot encode here",
-            why="its vocabulary is known, its encoder is not part of this program",
-            fix=f"use one of {', '.join(CODECS)}, or give codes that were made elsewhere to "
-            "`yue mmap --songs`",
-        )
-    if name not in _MODULES:
-        close = difflib.get_close_matches(name, CODECS, n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"it is one of {', '.join(CODECS)}"
+    if name in _MODULES:
+        return cast("_CodecModule", importlib.import_module(_MODULES[name]))
+    if (entry := _installed().get(name)) is None:
+        close = difflib.get_close_matches(name, codec_names(), n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"one of {', '.join(codec_names())}"
         raise CodecError(f"no codec '{name}'", fix=hint)
-    return cast("_CodecModule", importlib.import_module(_MODULES[name]))
+    try:
+        return cast("_CodecModule", entry.load())
+    except Exception as error:  # whatever another package raises when it is imported
+        raise CodecError(
+            f"the codec '{name}' of {entry.value} cannot be imported",
+            why=f"{type(error).__name__}: {error}",
+            fix="update or remove the package that brings it",
+        ) from error

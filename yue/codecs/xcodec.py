@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from yue.codecs.about import About
 from yue.codecs.card import CodecCard, kept_sizes
 from yue.codecs.hub_files import CONFIG, WEIGHTS, digest_of, missing, read_config
 from yue.errors import CodecError
@@ -47,6 +48,17 @@ class XcodecShape:
         """How many codebooks the model has."""
         frame_rate = math.ceil(self.sample_rate / math.prod(self.ratios))
         return int(1000 * self.bandwidths[-1] // (frame_rate * math.ceil(math.log2(self.codes))))
+
+
+def about(name: str) -> About:
+    """What is known of the codec without its weights."""
+    return About(
+        summary="the codec of the released YuE models",
+        licence="Apache-2.0 (m-a-p/xcodec_mini_infer); its authors' code has no licence file",
+        folder=Path("models/xcodec_mini_infer"),
+        fetch=_FETCH,
+        codebooks=8,
+    )
 
 
 def is_yue_folder(path: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from yue.audio.rejected import describe
 from yue.codecs.encode import encode_songs
-from yue.codecs.registry import load_codec, read_card
+from yue.codecs.registry import load_codecs, read_card
 from yue.codecs.sources import project_songs
 from yue.codecs.summary import describe_codes
 from yue.files import atomic_folder
@@ -23,7 +23,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         done = encode_songs(
             project_songs(paths.work),
             card,
-            lambda: load_codec(name, weights, device=recipe.runtime.device, codebooks=codebooks),
+            lambda: load_codecs(name, weights, device=recipe.runtime.device, codebooks=codebooks),
             folder,
             prefix=paths.codes.name,
             store=Store(paths.side_store / "cache"),

@@ -1,0 +1,125 @@
+"""Songs through codecs: read ahead on threads, in batches, one worker for each device."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from queue import SimpleQueue
+from typing import TypeVar
+
+from yue.codecs.base import Audio, Codec, Codes
+from yue.errors import CodecError
+
+Outcome = list[Codes] | CodecError
+"""The codes of a song's tracks, or why there are none."""
+
+_AHEAD = 2  # batches that are read while others are encoded
+_Result = TypeVar("_Result")
+
+
+def batches(seconds: Sequence[float], limit: float) -> list[list[int]]:
+    """Songs that are encoded together, by their places: the longest first, equal lengths adjacent.
+
+    Args:
+        seconds: Of audio of each song.
+        limit: Of a batch; a longer song is one by itself.
+    """
+    found: list[list[int]] = []
+    held = 0.0
+    for place in sorted(range(len(seconds)), key=lambda place: (-seconds[place], place)):
+        if not found or held + seconds[place] > limit:
+            found.append([])
+            held = 0.0
+        found[-1].append(place)
+        held += seconds[place]
+    return found
+
+
+def encode_flow(
+    batches: Sequence[Sequence[int]],
+    read: Callable[[int], list[Audio]],
+    finish: Callable[[int, Outcome], _Result],
+    codecs: Sequence[Codec],
+    readers: int,
+) -> Iterator[_Result]:
+    """Read, encode and finish every song; what comes first is first.
+
+    Args:
+        batches: Songs by their places.
+        read: Reads a song's tracks; runs on the readers' threads.
+        finish: Takes a song's codes, or the error that it has instead; runs on threads too.
+        codecs: As many batches are encoded at once; each codec has one at a time.
+        readers: Threads that read.
+
+    Yields:
+        What ``finish`` returns, for each song.
+    """
+    idle: SimpleQueue[Codec] = SimpleQueue()
+    for codec in codecs:
+        idle.put(codec)
+
+    def encode(batch: Sequence[int], audio: Sequence[Future[list[Audio]]]) -> list[_Result]:
+        outcomes, songs = _heard(batch, audio)
+        codec = idle.get()
+        try:
+            outcomes |= _encoded(codec, songs)
+        finally:
+            idle.put(codec)
+        return [finish(place, outcome) for place, outcome in outcomes.items()]
+
+    # Twice the threads: while one batch is written, the codec has the next.
+    pools = ThreadPoolExecutor(readers), ThreadPoolExecutor(2 * len(codecs))
+    reading, encoding = pools
+    try:
+        running: set[Future[list[_Result]]] = set()
+        for batch, audio in _read_ahead(batches, read, reading):
+            running.add(encoding.submit(encode, batch, audio))
+            if len(running) >= 2 * len(codecs):
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield from future.result()
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield from future.result()
+    finally:
+        for pool in pools:
+            pool.shutdown(cancel_futures=True)
+
+
+def _read_ahead(
+    batches: Sequence[Sequence[int]], read: Callable[[int], list[Audio]], pool: ThreadPoolExecutor
+) -> Iterator[tuple[Sequence[int], list[Future[list[Audio]]]]]:
+    waiting: deque[tuple[Sequence[int], list[Future[list[Audio]]]]] = deque()
+    for batch in batches:
+        waiting.append((batch, [pool.submit(read, place) for place in batch]))
+        if len(waiting) > _AHEAD:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _heard(
+    batch: Sequence[int], audio: Sequence[Future[list[Audio]]]
+) -> tuple[dict[int, Outcome], dict[int, list[Audio]]]:
+    """Errors of the songs that cannot be read, and the tracks of the others."""
+    errors: dict[int, Outcome] = {}
+    songs = {}
+    for place, future in zip(batch, audio, strict=True):
+        try:
+            songs[place] = future.result()
+        except CodecError as error:
+            errors[place] = error
+    return errors, songs
+
+
+def _encoded(codec: Codec, songs: dict[int, list[Audio]]) -> dict[int, Outcome]:
+    """Encode songs together; if that fails, each alone, so that only the bad ones are left out."""
+    try:
+        codes = iter(codec.encode_tracks([track for tracks in songs.values() for track in tracks]))
+    except CodecError as error:
+        if len(songs) <= 1:
+            return dict.fromkeys(songs, error)
+        alone = [_encoded(codec, {place: tracks}) for place, tracks in songs.items()]
+        return {place: outcome for one in alone for place, outcome in one.items()}
+    return {place: [next(codes) for _ in tracks] for place, tracks in songs.items()}
