@@ -48,6 +48,11 @@ class Packing:
         return int(self.lengths.sum())
 
     @property
+    def row_tokens(self) -> npt.NDArray[np.int64]:
+        """Tokens of each row, int64, shape (rows,)."""
+        return np.add.reduceat(self.lengths[self.members], self.row_starts[:-1])
+
+    @property
     def repeated(self) -> int:
         """Tokens that later pieces of a song repeat."""
         return sum(piece.repeated for piece in self.split)

@@ -1,18 +1,20 @@
 """Rows for training: tokens, where each song's piece starts, and what each token is.
 
 A row is a function of (files, context, seed, epoch, index) alone, so training resumes from the
-pair (epoch, index), with any number of workers and processes.
+pair (epoch, index), with any number of workers and processes. There is no attention mask: the
+boundaries say it all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from yue.dataset.packing import pack
+from yue.dataset.chop import Chopping
+from yue.dataset.packing import Packing, pack
 from yue.dataset.pieces import Piece
 from yue.dataset.reader import Ids, TokenFiles
 from yue.tokens.roles import Role
@@ -23,7 +25,7 @@ IGNORED = -100
 
 @dataclass(frozen=True, eq=False)
 class PackedRow:
-    """Pieces of songs, back to back, without padding.
+    """Pieces of songs, back to back, without padding; or several such rows as one.
 
     Attributes:
         tokens: int32, shape (N,).
@@ -36,6 +38,12 @@ class PackedRow:
     boundaries: npt.NDArray[np.int64]
     roles: npt.NDArray[np.uint8]
 
+    @property
+    def positions(self) -> npt.NDArray[np.int64]:
+        """Place of every token in its piece (``position_ids``), int64, shape (N,)."""
+        starts = self.boundaries[:-1]
+        return np.arange(len(self.tokens)) - np.repeat(starts, np.diff(self.boundaries))
+
 
 class PackedRows:
     """The rows of token files, in an order of their own in every epoch.
@@ -44,20 +52,35 @@ class PackedRows:
         files: The documents.
         context: The longest row, in tokens.
         seed: With the epoch, it gives the order.
+        chopped: Cut as upstream does, instead of song by song.
 
     Raises:
         TrainingError: The context is too short for a song.
     """
 
-    def __init__(self, files: TokenFiles, context: int, *, seed: int) -> None:
+    def __init__(
+        self, files: TokenFiles, context: int, *, seed: int, chopped: bool = False
+    ) -> None:
         self.files = files
-        self.packing = pack(files, context)
+        self.packing: Packing | Chopping = (
+            Chopping(context, files.starts) if chopped else pack(files, context)
+        )
         self.seed = seed
         self._order: tuple[int, npt.NDArray[np.int64]] | None = None
 
     def epoch_rows(self, epoch: int) -> int:
         """Number of rows in an epoch."""
         return self.packing.rows
+
+    def first_tokens(self, count: int) -> int:
+        """Tokens of the first ``count`` rows of all epochs, one after the other."""
+        epochs, left = divmod(count, self.packing.rows)
+        begun = self.packing.row_tokens[self._epoch_order(epochs)[:left]]
+        return epochs * self.packing.tokens + int(begun.sum())
+
+    def pieces(self, epoch: int, index: int) -> list[Piece]:
+        """The pieces of one row of an epoch, in order."""
+        return self.packing.pieces(int(self._epoch_order(epoch)[index]))
 
     def row(self, epoch: int, index: int) -> PackedRow:
         """One row of an epoch.
@@ -69,28 +92,12 @@ class PackedRows:
         Raises:
             TokenFileError: The files were changed or damaged since they were opened.
         """
-        pieces = self.packing.pieces(int(self._epoch_order(epoch)[index]))
-        parts = [self._part(piece) for piece in pieces]
-        return PackedRow(
-            tokens=np.concatenate([tokens for tokens, _ in parts]),
-            boundaries=np.cumsum([0, *(piece.tokens for piece in pieces)], dtype=np.int64),
-            roles=np.concatenate([roles for _, roles in parts]),
-        )
+        return read_rows([(self, epoch, index)])
 
     def songs(self, epoch: int, index: int) -> tuple[str, ...]:
         """The songs that one row of an epoch has pieces of, in order."""
-        pieces = self.packing.pieces(int(self._epoch_order(epoch)[index]))
         ids = self.files.info.song_ids
-        return tuple(dict.fromkeys(ids[piece.document] for piece in pieces))
-
-    def _part(self, piece: Piece) -> tuple[Ids, npt.NDArray[np.uint8]]:
-        document = self.files.document(piece.document)
-        roles = piece.take(self.files.roles(document))
-        # The first code after a cut within a section is no continuation of the repeated opening.
-        given = piece.repeated + (1 if piece.opening else 0)
-        if given:
-            roles[:given] = Role.CONTEXT
-        return piece.take(document), roles
+        return tuple(dict.fromkeys(ids[p.document] for p in self.pieces(epoch, index)))
 
     def _epoch_order(self, epoch: int) -> npt.NDArray[np.int64]:
         if self._order is None or self._order[0] != epoch:
@@ -98,6 +105,68 @@ class PackedRows:
             bits = np.random.MT19937(np.random.SeedSequence([self.seed, epoch]))
             self._order = epoch, np.random.RandomState(bits).permutation(self.packing.rows)
         return self._order[1]
+
+
+def read_rows(places: Sequence[tuple[PackedRows, int, int]]) -> PackedRow:
+    """Rows, one after the other as one; each dataset among them is read by one call of C.
+
+    Args:
+        places: Rows of a dataset, epoch and index of each.
+
+    Raises:
+        TokenFileError: Files were changed or damaged since they were opened.
+    """
+    wanted: list[tuple[PackedRows, Piece, bool]] = []
+    for rows, epoch, index in places:
+        pieces = rows.pieces(epoch, index)
+        is_new = [number == 0 or isinstance(rows.packing, Packing) for number in range(len(pieces))]
+        wanted += [(rows, piece, new) for piece, new in zip(pieces, is_new, strict=True)]
+    starts = np.cumsum([0, *(piece.tokens for _, piece, _ in wanted)], dtype=np.int64)
+    tokens = np.empty(int(starts[-1]), dtype=np.int32)
+    roles = np.empty(int(starts[-1]), dtype=np.uint8)
+    for rows in dict.fromkeys(rows for rows, _, _ in wanted):
+        own = [
+            (piece, int(start))
+            for (of, piece, _), start in zip(wanted, starts[:-1], strict=True)
+            if of is rows
+        ]
+        read = _read_pieces if isinstance(rows.packing, Packing) else _read_fragments
+        read(rows.files, own, tokens, roles)
+    is_boundary = np.array([*(new for _, _, new in wanted), True])
+    return PackedRow(tokens, starts[is_boundary], roles)
+
+
+def _read_pieces(
+    files: TokenFiles,
+    pieces: Sequence[tuple[Piece, int]],
+    tokens: Ids,
+    roles: npt.NDArray[np.uint8],
+) -> None:
+    """Read pieces, each to its place in the output."""
+    spans, bounds = [], []
+    for piece, start in pieces:
+        # The first code after a cut within a section is no continuation of the repeated opening.
+        given = piece.repeated + (1 if piece.opening else 0)
+        bounds.append((start, start + piece.tokens, given))
+        first, place = int(files.starts[piece.document]), start
+        for part in (*piece.repeats, piece.body):
+            spans.append((first + part.start, len(part), place))
+            place += len(part)
+    files.gather(np.array(spans), tokens, bounds=np.array(bounds), roles=roles)
+
+
+def _read_fragments(
+    files: TokenFiles,
+    pieces: Sequence[tuple[Piece, int]],
+    tokens: Ids,
+    roles: npt.NDArray[np.uint8],
+) -> None:
+    """Read parts that start anywhere: what a code is for shows from its whole document only."""
+    for piece, start in pieces:
+        document = files.document(piece.document)
+        place = slice(start, start + piece.tokens)
+        tokens[place] = piece.take(document)
+        roles[place] = piece.take(files.roles(document))
 
 
 def targets(row: PackedRow, loss_on: Collection[Role]) -> npt.NDArray[np.int64]:
