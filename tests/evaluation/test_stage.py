@@ -115,13 +115,18 @@ def test_tables_hold_the_same_tokens_as_the_metrics(project: Project) -> None:
     main(recipe, paths)
     found = json.loads((paths.metrics / "eval.json").read_text())
     folder = paths.metrics / "plots" / "eval"
-    assert {path.name for path in folder.iterdir()} == {
-        f"{table}_{track}.csv" for table in ("position", "section") for track in ROLES if track
-        in ("vocal", "instrumental")
-    }  # fmt: skip
-    for path in folder.iterdir():
-        track = path.stem.split("_")[1]
-        rows = read_table(path)
+    tables = {path.stem: read_table(path) for path in folder.iterdir()}
+    assert set(tables) == {"roles"} | {
+        f"{table}_{track}"
+        for table in ("position", "section", "song")
+        for track in ("vocal", "instrumental")
+    }
+    roles = {row["role"]: row for row in tables.pop("roles")}
+    assert set(roles) == set(found["change"])
+    for role, row in roles.items():
+        assert float(row["change"]) == pytest.approx(found["change"][role]["loss"], abs=1e-5)
+    for name, rows in tables.items():
+        track = name.split("_")[1]
         weights = [int(row["tokens"]) for row in rows]
         for model in ("base", "tuned"):
             mean = np.average([float(row[model]) for row in rows], weights=weights)
@@ -130,6 +135,7 @@ def test_tables_hold_the_same_tokens_as_the_metrics(project: Project) -> None:
         "chorus",
         "verse",
     ]
+    assert [row["song"] for row in tables["song_vocal"]] == ["song 0", "song 1", "song 2"]
     places = [int(row["position"]) for row in read_table(folder / "position_vocal.csv")]
     assert places == sorted(places)
     assert 10 < len(places) <= 32

@@ -18,6 +18,8 @@ RATE = 16_000
 def score(loss: float) -> dict[str, float]:
     return {
         "loss": loss,
+        "low": loss - 0.2,
+        "high": loss + 0.2,
         "perplexity": float(np.exp(loss)),
         "top1": 0.1,
         "top5": 0.3,

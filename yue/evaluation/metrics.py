@@ -15,13 +15,17 @@ class RoleMetrics:
 
     Attributes:
         loss: Mean cross entropy, nats a token.
-        perplexity: Its exponential.
+        low: Lower end of its 95 % interval over songs.
+        high: Upper end.
+        perplexity: Exponential of the loss.
         top1: Share of tokens that the model finds likeliest.
         top5: Share of tokens among its five likeliest.
         tokens: How many were scored.
     """
 
     loss: float
+    low: float
+    high: float
     perplexity: float
     top1: float
     top5: float
@@ -46,6 +50,9 @@ class Change:
 @dataclass(frozen=True)
 class Evaluation:
     """Both models on the same songs; a role that has no tokens is left out.
+
+    The intervals of two models overlap where songs differ more than the models do; that of the
+    change does not show what songs have in common.
 
     Attributes:
         base: By role, the base model.

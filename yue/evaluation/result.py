@@ -55,8 +55,11 @@ def _check_finite(role: str, by_song: Sums) -> None:
 
 def _metrics(by_song: Sums, loss: Score, top1: Score, top5: Score) -> RoleMetrics:
     nats = _mean(by_song, loss)
+    low, high = interval(by_song[:, loss], by_song[:, Score.TOKENS])
     return RoleMetrics(
         loss=_rounded(nats),
+        low=_rounded(low),
+        high=_rounded(high),
         perplexity=_rounded(math.exp(min(nats, 700.0))),
         top1=_rounded(_mean(by_song, top1)),
         top5=_rounded(_mean(by_song, top5)),

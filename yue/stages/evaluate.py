@@ -9,7 +9,7 @@ from yue.errors import TokenFileError
 from yue.evaluation.evaluate import evaluate
 from yue.evaluation.metrics import Evaluation, write_evaluation
 from yue.evaluation.result import summarise
-from yue.evaluation.tables import write_tables
+from yue.evaluation.tables import write_roles, write_tables
 from yue.files import atomic_folder
 from yue.lm.device import pick_device
 from yue.lm.tuned import load_tuned
@@ -50,6 +50,8 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     with atomic_folder(paths.metrics / "plots" / "eval") as folder:
         write_tables(folder, "position", tallies.positions)
         write_tables(folder, "section", tallies.sections)
+        write_tables(folder, "song", tallies.songs, lambda number: files.info.song_ids[number])
+        write_roles(folder / "roles.csv", tallies.songs)
     return StageSummary(
         made=_told(result), rejected=_left_out(result, recipe.evaluate.split), next=_next(result)
     )

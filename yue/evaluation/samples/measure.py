@@ -1,0 +1,141 @@
+"""Measuring the samples of all models, track by track."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from yue.codecs.quality import mel_distance
+from yue.evaluation.samples.distribution import divergence, entropy, grams, repeated_share
+from yue.evaluation.samples.lanes import CODED, Codes, Corpus, corpus, sample_codes
+from yue.evaluation.samples.memory import longest_match
+from yue.evaluation.samples.record import Measures, SampleMetrics
+from yue.evaluation.samples.sound import Track, read_track, spectrum_distance
+from yue.generation.records import MODELS, TRACKS, Sample
+
+_HELD_OUT = ("valid", "test")
+_REPEATED_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class _Reference:
+    """What samples are compared with.
+
+    Attributes:
+        songs: Held-out songs.
+        training: Training songs.
+        recordings: By track, the recordings of the prompts.
+    """
+
+    songs: Corpus
+    training: Corpus
+    recordings: dict[str, list[Track]]
+
+
+def measure_samples(
+    samples: Sequence[Sample],
+    folder: Path,
+    tokens: Path,
+    frame_rate: float,
+    advance: Callable[[], None] = lambda: None,
+) -> SampleMetrics:
+    """Measure all samples.
+
+    Args:
+        samples: The samples.
+        folder: Where their files are.
+        tokens: The folder of token files. Where no song was held out, codes are compared with
+            those of training songs.
+        frame_rate: Codec frames a second.
+        advance: Called after each model.
+
+    Raises:
+        YueError: A file is missing or damaged.
+    """
+    held_out = corpus(tokens, _HELD_OUT)
+    training = corpus(tokens, ("train",))
+    songs = held_out if held_out.splits else training
+    by_model = {
+        model: found
+        for model in MODELS
+        if (found := [sample for sample in samples if sample.model == model])
+    }
+    reference = _Reference(songs, training, _tracks(by_model.get("original", []), folder))
+    models = {}
+    for model, found in by_model.items():
+        models[model] = _measure_model(found, folder, reference, frame_rate)
+        advance()
+    return SampleMetrics(
+        models=models,
+        songs=len({sample.song_id for sample in samples}),
+        reference_songs=max(sum(1 for _ in songs.songs(track)) for track in CODED),
+        reference=", ".join(prefix.name for prefix in songs.splits),
+    )
+
+
+def _tracks(samples: Sequence[Sample], folder: Path) -> dict[str, list[Track]]:
+    return {
+        track: [read_track(folder / sample.files[track]) for sample in samples]
+        for track in TRACKS
+        if all(track in sample.files for sample in samples)
+    }
+
+
+def _measure_model(
+    samples: Sequence[Sample], folder: Path, reference: _Reference, frame_rate: float
+) -> dict[str, Measures]:
+    measures = {}
+    for track, sounds in _tracks(samples, folder).items():
+        found = [sample_codes(sample, folder, track) for sample in samples]
+        codes = [lane for lane in found if lane is not None]
+        recordings = reference.recordings.get(track, [])
+        is_roundtrip = samples[0].model == "roundtrip"
+        measures[track] = Measures(
+            seconds=sum(len(sound.audio) / sound.rate for sound in sounds),
+            **(_of_codes(codes, track, reference, frame_rate) if codes else {}),
+            silence_share=float(
+                np.mean([sample.statistics[track].silence_share for sample in samples])
+            ),
+            loudness=_mean([sound.loudness for sound in sounds]),
+            true_peak=max(sound.true_peak for sound in sounds),
+            clipped_share=float(np.mean([sound.clipped_share for sound in sounds])),
+            spectrum_distance=spectrum_distance(sounds, recordings),
+            mel_distance=_roundtrip(recordings, sounds) if is_roundtrip else None,
+        )
+    return measures
+
+
+def _of_codes(
+    codes: Sequence[Codes], track: str, reference: _Reference, frame_rate: float
+) -> dict[str, float | None]:
+    single, pairs = grams(codes, 1), grams(codes, 2)
+    return {
+        "entropy": entropy(single),
+        "divergence": divergence(single, grams(reference.songs.songs(track), 1)),
+        "pair_divergence": divergence(pairs, grams(reference.songs.songs(track), 2)),
+        "repeated_share": repeated_share(codes, max(1, round(_REPEATED_SECONDS * frame_rate))),
+        "match_seconds": longest_match(codes, reference.training.songs(track)) / frame_rate,
+    }
+
+
+def _roundtrip(recordings: Sequence[Track], decoded: Sequence[Track]) -> float | None:
+    return _mean(
+        [
+            mel_distance(*_cut(first.audio, second.audio), first.rate)
+            for first, second in zip(recordings, decoded, strict=False)
+            if first.rate == second.rate
+        ]
+    )
+
+
+def _cut(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    length = min(len(first), len(second))
+    return first[:length], second[:length]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
