@@ -118,6 +118,24 @@ CASES = [
         "songs.test_share 0 holds no songs out for it",
         "set songs.test_share above 0, or evaluate on valid",
     ),
+    (
+        {"generate.audio_prompt": "a.wav", "generate.vocal_prompt": "b.wav"},
+        "generate.audio_prompt",
+        "reference audio is one track, or two",
+        "leave it empty, or the other two",
+    ),
+    (
+        {"generate.instrumental_prompt": "a.wav"},
+        "generate.vocal_prompt",
+        "goes with generate.instrumental_prompt: the two take turns",
+        "give both, or one track as generate.audio_prompt",
+    ),
+    (
+        {"generate.prompt_start": "30"},
+        "generate.prompt_end",
+        "must be after generate.prompt_start, which is 30",
+        "take more than 30",
+    ),
 ]
 PATHS = [
     ("../songs", "leads out of its folder by '..'", "write an absolute path"),

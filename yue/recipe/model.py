@@ -160,6 +160,12 @@ class Generate:
     top_k: int  # 0: off
     repetition_penalty: float
     guidance_scale: float
+    audio_prompt: str | None  # path of one track; or of two:
+    vocal_prompt: str | None
+    instrumental_prompt: str | None
+    prompt_start: float  # seconds
+    prompt_end: float
+    stage2: str | None  # path of a stage-2 model
     compare_base: bool
     seed: int
 

@@ -183,6 +183,24 @@ RULES = (
         lambda split, share: "set songs.valid_share above 0",
     ),
     Rule(
+        ("generate.audio_prompt", "generate.vocal_prompt", "generate.instrumental_prompt"),
+        lambda alone, vocal, instrumental: alone is None or vocal is None is instrumental,
+        lambda alone, vocal, instrumental: "reference audio is one track, or two",
+        lambda alone, vocal, instrumental: "leave it empty, or the other two",
+    ),
+    Rule(
+        ("generate.vocal_prompt", "generate.instrumental_prompt"),
+        lambda vocal, instrumental: (vocal is None) == (instrumental is None),
+        lambda vocal, instrumental: "goes with generate.instrumental_prompt: the two take turns",
+        lambda vocal, instrumental: "give both, or one track as generate.audio_prompt",
+    ),
+    Rule(
+        ("generate.prompt_end", "generate.prompt_start"),
+        lambda end, start: end > start,
+        lambda end, start: f"must be after generate.prompt_start, which is {start:g}",
+        lambda end, start: f"take more than {start:g}",
+    ),
+    Rule(
         ("evaluate.split", "songs.test_share"),
         lambda split, share: split != "test" or share > 0,
         lambda split, share: "songs.test_share 0 holds no songs out for it",
