@@ -1,17 +1,18 @@
 """Causal attention inside each piece of a packed sequence, without a mask.
 
-Transformers calls :func:`packed_attention` under the name :data:`NAME`. Every piece is one call of
-scaled dot product attention with ``is_causal``: no query ever meets a key of a later position or
-of another piece, no (sequence x sequence) mask exists, and the fused kernels apply.
+Transformers calls :func:`packed_attention` under the name :data:`NAME`; a back-end does the work
+(:mod:`yue.lm.backends`). No query ever meets a key of a later position or of another piece, and no
+(sequence x sequence) mask exists.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import torch
-import torch.nn.functional as F
+
+from yue.lm.backends import BACKENDS, Choice, choose_backend
+from yue.lm.pieces import Pieces
 
 NAME = "yue_packed"
 
@@ -19,8 +20,7 @@ NAME = "yue_packed"
 def use_packed_attention(model: Any) -> None:
     """Make a Transformers model attend inside pieces only, from now on.
 
-    The model then needs the boundaries of its pieces: call it through
-    :func:`yue.lm.forward.hidden_states`.
+    The model then needs the pieces: call it through :func:`yue.lm.forward.hidden_states`.
     """
     if model.config._attn_implementation != NAME:
         from transformers import AttentionInterface
@@ -28,6 +28,16 @@ def use_packed_attention(model: Any) -> None:
         # No mask function is registered under this name, so that Transformers makes no mask.
         AttentionInterface.register(NAME, packed_attention)
         model.set_attn_implementation(NAME)
+
+
+def backend_of(model: Any) -> Choice:
+    """The back-end for a Llama model where it is."""
+    config = model.config
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    weight = model.model.norm.weight
+    return choose_backend(
+        weight.device, weight.dtype, config.num_attention_heads, config.num_key_value_heads, size
+    )
 
 
 def packed_attention(
@@ -39,7 +49,7 @@ def packed_attention(
     *,
     scaling: float,
     dropout: float = 0.0,
-    boundaries: tuple[int, ...] | None = None,
+    pieces: Pieces | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention of one packed sequence.
@@ -51,24 +61,14 @@ def packed_attention(
         value: Like ``key``.
         attention_mask: Must be None.
         scaling: Factor of the scores.
-        dropout: Share of attention weights to drop.
-        boundaries: Where pieces start, and N at the end.
+        dropout: Must be 0, as in every YuE model.
+        pieces: Where pieces lie, and the back-end.
 
     Returns:
         (1, N, heads, size), and None for the weights.
     """
-    if boundaries is None or attention_mask is not None:
-        raise RuntimeError("packed attention needs boundaries: use yue.lm.forward.hidden_states")
-    pieces = [
-        F.scaled_dot_product_attention(
-            query[:, :, start:end],
-            key[:, :, start:end],
-            value[:, :, start:end],
-            dropout_p=dropout,
-            is_causal=True,
-            scale=scaling,
-            enable_gqa=key.shape[1] != query.shape[1],
+    if pieces is None or attention_mask is not None or dropout:
+        raise RuntimeError(
+            "packed attention needs the boundaries of pieces: use yue.lm.forward.hidden_states"
         )
-        for start, end in pairwise(boundaries)
-    ]
-    return torch.cat(pieces, dim=2).transpose(1, 2).contiguous(), None
+    return BACKENDS[pieces.backend](query, key, value, pieces, scaling), None

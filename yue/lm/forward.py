@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from yue.lm.attention import use_packed_attention
+from yue.lm.attention import backend_of, use_packed_attention
+from yue.lm.pieces import cut
 
 
 def hidden_states(model: Any, tokens: Tensor, boundaries: Sequence[int] | Tensor) -> Tensor:
@@ -35,8 +36,9 @@ def hidden_states(model: Any, tokens: Tensor, boundaries: Sequence[int] | Tensor
     positions = torch.cat(
         [torch.arange(end - start, device=tokens.device) for start, end in pairwise(marks)]
     )
+    pieces = cut(marks, backend_of(causal).name, tokens.device)
     output = causal.model(
-        input_ids=tokens[None], position_ids=positions[None], use_cache=False, boundaries=marks
+        input_ids=tokens[None], position_ids=positions[None], use_cache=False, pieces=pieces
     )
     return output.last_hidden_state[0]  # type: ignore[no-any-return]
 
