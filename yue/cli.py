@@ -31,6 +31,7 @@ TOOLS = {
     "count": "count documents, sequences and tokens of token files",
     "inspect": "show what the model sees in a token document",
     "fetch": "fetch a model repository from the hub into a folder",
+    "codecs": "list codecs: which can be used here, how to get the others, licences",
     "fit-codec": "fit the embedded codec melrvq to a folder of audio",
     "demo": "make the demo's songs, tokenizer, codec and base model",
 }

@@ -11,6 +11,7 @@ from tests.codecs.conftest import RATE
 from yue.audio.rows import Stems, Track, write_stems, write_tracks
 from yue.codecs.base import Audio
 from yue.codecs.card import CodecCard
+from yue.codecs.choice import CodecChoice
 from yue.codecs.encode import Encoded, encode_songs
 from yue.codecs.folder import tokenize_folder
 from yue.codecs.melrvq import MelRvq
@@ -231,8 +232,8 @@ def test_any_folder_of_arrays_can_be_tokenized(
         np.save(path, tracks[number][: RATE * (number + 1)])
     melrvq.save(tmp_path / "codec")
     summary = tokenize_folder(
-        tmp_path / "in", tmp_path / "out", "melrvq",
-        weights=tmp_path / "codec", codebooks=3, device="auto", workers=0,
+        tmp_path / "in", tmp_path / "out",
+        CodecChoice.of_flags("melrvq", tmp_path / "codec", 3, None), workers=0,
     )  # fmt: skip
     assert "2 songs" in summary.made
     rows = read_jsonl(tmp_path / "out" / "codes.jsonl")
@@ -258,8 +259,8 @@ def test_a_folder_that_is_not_ours_is_never_replaced(work: Path, tmp_path: Path)
     for output in (tmp_path / "mine", work / "audio", work):
         with pytest.raises(UsageError, match="replaced as a whole"):
             tokenize_folder(
-                work / "audio", output, "melrvq",
-                weights=None, codebooks=None, device="cpu", workers=1,
+                work / "audio", output,
+                CodecChoice.of_flags("melrvq", None, None, "cpu"), workers=1,
             )  # fmt: skip
     with pytest.raises(CodecError, match="nothing to encode"):
         folder_songs(tmp_path / "mine")

@@ -12,6 +12,7 @@ class About:
 
     Attributes:
         summary: What it is, in a line.
+        sample_rate: Of the audio that it takes.
         licence: Of the released weights.
         folder: Where its weights are looked for when nobody says.
         fetch: The command that puts them there.
@@ -19,6 +20,7 @@ class About:
     """
 
     summary: str
+    sample_rate: int
     licence: str
     folder: Path
     fetch: str

@@ -56,6 +56,7 @@ def about(name: str) -> About:
     folder = Path("models") / name
     return About(
         summary=f"Descript Audio Codec at {FACTS[name].sample_rate / 1000:g} kHz",
+        sample_rate=FACTS[name].sample_rate,
         licence="MIT",
         folder=folder,
         fetch=_fetch(name, folder),

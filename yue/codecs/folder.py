@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from yue.audio.rejected import describe
+from yue.codecs.choice import CodecChoice
 from yue.codecs.encode import encode_songs
-from yue.codecs.registry import about, load_codecs, read_card
 from yue.codecs.sources import folder_songs
 from yue.codecs.summary import describe_codes
 from yue.errors import UsageError
@@ -15,14 +15,7 @@ from yue.stages import StageSummary
 
 
 def tokenize_folder(
-    source: Path,
-    output: Path,
-    name: str,
-    *,
-    weights: Path | None,
-    codebooks: int | None,
-    device: str,
-    workers: int,
+    source: Path, output: Path, codec: CodecChoice, *, workers: int
 ) -> StageSummary:
     """Write a folder as the stage ``tokenize`` writes ``work/codes/``; a former one is replaced.
 
@@ -31,10 +24,7 @@ def tokenize_folder(
     Args:
         source: A folder that `yue convert` made, or any folder of .npy.
         output: The folder to make.
-        name: The codec.
-        weights: The folder of its weights; None: where the project keeps them.
-        codebooks: How many to keep; None: as many as are usual.
-        device: Where to run it.
+        codec: The codec.
         workers: Threads; 0 is one for each core.
 
     Raises:
@@ -43,15 +33,13 @@ def tokenize_folder(
     """
     source, output = source.resolve(), output.resolve()
     _refuse_to_destroy(source, output)
-    known = about(name)
-    folder_of_weights, kept = weights or known.folder, codebooks or known.codebooks
-    card = read_card(name, folder_of_weights, codebooks=kept)
+    card = codec.card()
     songs = folder_songs(source)
     with atomic_folder(output) as folder:
         done = encode_songs(
             songs,
             card,
-            lambda: load_codecs(name, folder_of_weights, device=device, codebooks=kept),
+            codec.load_all,
             folder,
             prefix=output.name,
             store=None,

@@ -123,6 +123,7 @@ def about(name: str) -> About:
     """What is known of the codec without its weights."""
     return About(
         summary="embedded: log-mel frames in residual codebooks, needs no download",
+        sample_rate=SHAPE.sample_rate,
         licence="your own: it is fitted to your audio",
         folder=Path("demo/work/codec"),
         fetch="yue fit-codec --input-dir AUDIO --output-dir FOLDER",

@@ -54,6 +54,7 @@ def about(name: str) -> About:
     """What is known of the codec without its weights."""
     return About(
         summary="the codec of the released YuE models",
+        sample_rate=_SAMPLE_RATE,
         licence="Apache-2.0 (m-a-p/xcodec_mini_infer); its authors' code has no licence file",
         folder=Path("models/xcodec_mini_infer"),
         fetch=_FETCH,

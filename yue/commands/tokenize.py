@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from yue.commands.project import print_summary, run_stage
+from yue.commands.project import print_summary, project_paths, run_stage
 from yue.errors import UsageError
 
+if TYPE_CHECKING:
+    from yue.codecs.choice import CodecChoice
+    from yue.codecs.sources import SongFiles
+
 EXAMPLE = "yue tokenize --input-dir converted --output-dir codes --codec-type xcodec"
+_VERIFIED_SONGS = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,13 +24,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("--input-dir", type=Path, help="folder that `yue convert` made, or of .npy")
     parser.add_argument("--output-dir", type=Path, help="folder to make")
+    parser.add_argument(
+        "--verify",
+        type=int,
+        nargs="?",
+        const=_VERIFIED_SONGS,
+        metavar="SONGS",
+        help="write nothing: encode so many songs again and compare their codes "
+        f"(default: {_VERIFIED_SONGS}; 0: all)",
+    )
     add_flags(parser, "codec", "runtime")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Encode the folder that is given, else run the stage of the project."""
+    """Encode the folder that is given, else run the stage of the project; or verify either."""
     if args.input_dir is None and args.output_dir is None:
-        run_stage("tokenize")
+        if args.verify is None:
+            run_stage("tokenize")
+        else:
+            _verify_project(args.verify)
         return
     needed = ("input_dir", "output_dir", "codec_type")
     missing = [f"--{name.replace('_', '-')}" for name in needed if getattr(args, name) is None]
@@ -33,15 +52,34 @@ def run(args: argparse.Namespace) -> None:
             why="with a folder given it works apart from the project",
             fix=f"give them (example: {EXAMPLE}), or no flag at all to run the project's stage",
         )
+    from yue.codecs.choice import CodecChoice
     from yue.codecs.folder import tokenize_folder
+    from yue.codecs.sources import folder_songs
 
-    summary = tokenize_folder(
-        args.input_dir,
-        args.output_dir,
-        args.codec_type,
-        weights=args.codec_path and Path(args.codec_path),
-        codebooks=args.codebooks,
-        device=args.device or "auto",
-        workers=args.workers or 0,
+    weights = args.codec_path and Path(args.codec_path)
+    codec = CodecChoice.of_flags(args.codec_type, weights, args.codebooks, args.device)
+    if args.verify is None:
+        summary = tokenize_folder(args.input_dir, args.output_dir, codec, workers=args.workers or 0)
+        print_summary("tokenize", summary)
+    else:
+        _verify(args.output_dir, folder_songs(args.input_dir), codec, args.verify)
+
+
+def _verify_project(sample: int) -> None:
+    from yue.codecs.choice import CodecChoice
+    from yue.codecs.sources import project_songs
+    from yue.recipe.read import read_recipe
+
+    paths = project_paths()
+    codec = CodecChoice.of_recipe(read_recipe(paths.params), paths.root)
+    _verify(paths.codes, project_songs(paths.work), codec, sample)
+
+
+def _verify(folder: Path, songs: Sequence[SongFiles], codec: CodecChoice, sample: int) -> None:
+    from yue.codecs.verify import verify_codes
+
+    done = verify_codes(folder, songs, codec.load(), sample)
+    print(
+        f"tokenize: {done.songs} songs encoded again, {done.equal:.2%} of {done.codes} codes equal",
+        flush=True,
     )
-    print_summary("tokenize", summary)

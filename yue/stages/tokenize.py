@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from yue.audio.rejected import describe
+from yue.codecs.choice import CodecChoice
 from yue.codecs.encode import encode_songs
-from yue.codecs.registry import load_codecs, read_card
 from yue.codecs.sources import project_songs
 from yue.codecs.summary import describe_codes
 from yue.files import atomic_folder
@@ -16,14 +16,13 @@ from yue.store import Store
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
     """Write ``work/codes/``: npy files, ``codes.jsonl``, ``codec.json`` and ``rejected.json``."""
-    name, weights = recipe.codec.name, paths.root / recipe.codec.path
-    codebooks = recipe.codec.codebooks
-    card = read_card(name, weights, codebooks=codebooks)
+    codec = CodecChoice.of_recipe(recipe, paths.root)
+    card = codec.card()
     with atomic_folder(paths.codes) as folder:
         done = encode_songs(
             project_songs(paths.work),
             card,
-            lambda: load_codecs(name, weights, device=recipe.runtime.device, codebooks=codebooks),
+            codec.load_all,
             folder,
             prefix=paths.codes.name,
             store=Store(paths.side_store / "cache"),

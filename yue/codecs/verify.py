@@ -1,0 +1,101 @@
+"""Codes on disk against the audio that they were made from: a sample of songs, encoded again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from yue.codecs.base import Codec, Codes
+from yue.codecs.card import CodecCard, same_codec
+from yue.codecs.sources import SongFiles
+from yue.codecs.tracks import read_song
+from yue.errors import CodecError
+from yue.files import read_jsonl
+from yue.progress import Progress
+
+# On a CPU a track's codes are the same in any company. On a GPU a batch of another size may be
+# added up in another order, which moves codes that are nearly tied.
+_LEAST_EQUAL = {"cpu": 1.0, "cuda": 0.99}
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was compared.
+
+    Attributes:
+        songs: How many songs.
+        codes: How many codes.
+        equal: Share of the codes that are the same.
+    """
+
+    songs: int
+    codes: int
+    equal: float
+
+
+def verify_codes(folder: Path, songs: Sequence[SongFiles], codec: Codec, sample: int) -> Verified:
+    """Encode a sample of songs again, each track by itself, and compare.
+
+    Args:
+        folder: What tokenizing wrote: ``codes.jsonl``, ``codec.json`` and the codes.
+        songs: The audio.
+        codec: The codec.
+        sample: How many songs; 0: all. The same ones for the same songs.
+
+    Raises:
+        CodecError: The folder is of another codec or number of codebooks, has codes of no audio, or
+            a track's codes are others than its audio's.
+    """
+    same_codec(CodecCard.read(folder / "codec.json"), codec.card)
+    known = {song.song_id: song for song in songs}
+    rows = read_jsonl(folder / "codes.jsonl")
+    ids = sorted({str(row["song_id"]) for row in rows})
+    chosen = set(random.Random(0).sample(ids, min(sample or len(ids), len(ids))))
+    files = {
+        (row["song_id"], row["role"]): folder / Path(row["path"]).name
+        for row in rows
+        if row["song_id"] in chosen
+    }
+    least = _LEAST_EQUAL[codec.device.split(":")[0]]
+    codes = equal = 0
+    with Progress("verify", len(chosen), "songs") as progress:
+        for song_id in sorted(chosen):
+            if song_id not in known:
+                raise _differs(song_id, "there is no audio of it")
+            song = known[song_id]
+            for track, audio in zip(song.tracks, read_song(song, codec), strict=True):
+                file = files.get((song_id, track.role))
+                fresh = codec.encode_tracks([audio])[0]
+                same = _equal(file, fresh, f"{song_id}, {track.role}", least)
+                codes, equal = codes + fresh.size, equal + same
+            progress.advance()
+    return Verified(len(chosen), codes, equal / codes if codes else 1.0)
+
+
+def _equal(file: Path | None, fresh: Codes, what: str, least: float) -> int:
+    """How many codes are the same."""
+    try:
+        if file is None:
+            raise _differs(what, "there are no codes of it")
+        stored = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise _differs(what, f"{file} cannot be read ({error})") from error
+    if stored.shape != fresh.shape or stored.dtype != fresh.dtype:
+        raise _differs(what, f"{stored.dtype} {stored.shape}, not {fresh.dtype} {fresh.shape}")
+    same = int((stored == fresh).sum())
+    if same < least * fresh.size:
+        why = f"{fresh.size - same} of its {fresh.size} codes are others than those made now"
+        raise _differs(what, f"{why}; a few may be, where a GPU made them and a CPU compares")
+    return same
+
+
+def _differs(what: str, why: str) -> CodecError:
+    return CodecError(
+        f"the codes of {what} are not those of its audio",
+        why=why,
+        fix="tokenize again (in a project: dvc repro --force --single-item tokenize)",
+    )
