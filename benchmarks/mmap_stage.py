@@ -113,18 +113,25 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         jsonl = make_songs(folder, args.songs)
-        prefixes = {key: folder / key for key in ("ours", "plain", "pool", "copy")}
+        prefixes = {key: folder / key for key in ("ours", "shared", "plain", "pool", "copy")}
 
-        def ours() -> object:
-            codec, prefix = codec_range("xcodec"), prefixes["ours"]
-            return write_token_files(jsonl, folder, args.tokenizer, codec, output_prefix=prefix)
+        def ours(key: str, workers: int) -> Callable[[], object]:
+            return lambda: write_token_files(
+                jsonl,
+                folder,
+                args.tokenizer,
+                codec_range("xcodec"),
+                output_prefix=prefixes[key],
+                workers=workers,
+            )
 
         def upstream(key: str, workers: int) -> Callable[[], object]:
             prefix = prefixes[key]
             return lambda: upstream_mmap.write(jsonl, folder, args.tokenizer, prefix, workers)
 
         ways = {
-            "this project, 1 process": ours,
+            "this project, 1 process": ours("ours", 1),
+            f"this project, {args.workers} processes": ours("shared", args.workers),
             "a plain copy, synced": lambda: copy(prefixes["ours"], prefixes["copy"]),
             "upstream's lists, without its pool": upstream("plain", 0),
             f"upstream's lists, a pool of {args.workers}": upstream("pool", args.workers),
@@ -154,12 +161,13 @@ def report(costs: dict[str, Cost], tokens: int, songs: int) -> None:
             f"{key:36}{1e3 * cost.wall / songs:10.2f}{tokens / cost.wall / 1e6:11.2f}"
             f"{1e3 * cost.cpu / songs:15.2f}{tokens / max(cost.cpu, 1e-9) / 1e6:18.2f}"
         )
-    mine, plain, alone, pool = costs.values()
+    mine, shared, plain, alone, pool = costs.values()
     print(
         f"\nupstream with its pool: {pool.cpu / mine.cpu:.1f}x the processor time of this project"
     )
     print(f"upstream without its pool: {alone.cpu / mine.cpu:.1f}x")
-    print(f"this project: {mine.wall / plain.wall:.1f}x the time of the copy")
+    print(f"this project: {mine.wall / plain.wall:.1f}x the time of the copy, one process")
+    print(f"{shared.wall / plain.wall:.1f}x the time of the copy with its processes")
 
 
 def cpu_model() -> str:
