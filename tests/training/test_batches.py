@@ -10,10 +10,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from yue.dataset.datasets import only
 from yue.dataset.reader import TokenFiles
 from yue.dataset.rows import PackedRows, targets
+from yue.dataset.sampler import Share
 from yue.tokens.roles import Role
-from yue.training.batches import Batches, Share
+from yue.training.batches import Batches
 
 LEARNT = (Role.VOCAL, Role.INSTRUMENTAL)
 
@@ -25,7 +27,7 @@ def rows(tokens_path: Path) -> PackedRows:
 
 @pytest.fixture(scope="module")
 def batches(rows: PackedRows) -> Batches:
-    return Batches(rows, LEARNT, torch.device("cpu"))
+    return Batches(only("songs", rows), LEARNT, torch.device("cpu"))
 
 
 @given(st.integers(1, 4), st.integers(1, 5), st.integers(1, 9), st.integers(0, 1000))
