@@ -10,6 +10,7 @@ import sentencepiece
 import torch
 
 from yue.codecs.melrvq_fit import fit
+from yue.generation.alphabet import Alphabet
 from yue.tokens.text import TextTokenizer
 from yue.tokens.vocabulary import ROWS, CodecRange, codec_range
 
@@ -48,7 +49,12 @@ def tokenizer(tokenizer_path: Path) -> TextTokenizer:
 
 @pytest.fixture(scope="session")
 def codec() -> CodecRange:
-    return codec_range("melrvq")
+    return codec_range("melrvq").first(1)
+
+
+@pytest.fixture(scope="session")
+def alphabet(codec: CodecRange) -> Alphabet:
+    return Alphabet(codec, codec.sizes)
 
 
 def save_base(folder: Path, *, layers: int = 2, hidden: int = 32, rows: int = ROWS) -> Path:

@@ -16,7 +16,7 @@ from tests.generation.conftest import save_adapter, save_base
 from yue.codecs.registry import load_codec
 from yue.errors import YueError
 from yue.files import folder_digest, write_json, write_jsonl
-from yue.generation.make import section_limits
+from yue.generation.plan import section_limits
 from yue.generation.records import Sample, read_samples
 from yue.generation.song import SectionLimits
 from yue.paths import Paths
@@ -35,6 +35,12 @@ HOW = Generate(
     top_k=0,
     repetition_penalty=1.1,
     guidance_scale=1.0,
+    audio_prompt=None,
+    vocal_prompt=None,
+    instrumental_prompt=None,
+    prompt_start=0.0,
+    prompt_end=30.0,
+    stage2=None,
     compare_base=True,
     seed=3,
 )
@@ -95,7 +101,7 @@ def by_name(samples: list[Sample]) -> dict[tuple[str, str], Sample]:
 def codes_of(paths: Paths, sample: Sample) -> np.ndarray:
     assert sample.codes
     with np.load(paths.samples / sample.codes, allow_pickle=False) as lanes:
-        return np.stack([lanes["vocal"], lanes["instrumental"]])
+        return np.stack([lanes["vocal"][0], lanes["instrumental"][0]])
 
 
 def test_every_song_is_there_as_original_roundtrip_base_and_tuned(
@@ -126,6 +132,8 @@ def test_every_song_is_there_as_original_roundtrip_base_and_tuned(
                 codes.shape[1] / 50
             )
             files.add(sample.codes)
+        if sample.tokens:
+            files.add(sample.tokens)
     assert {path.name for path in paths.samples.iterdir()} == files
     assert summary.made.startswith("4 songs")
 
@@ -204,9 +212,11 @@ def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     ("change", "words"),
     [
         ({"codec": {"path": "/none"}}, "no melrvq codec in /none"),
-        ({"codec": {"name": "semanticodec", "codebooks": 1}}, "semanticodec cannot"),
-        ({"codec": {"name": "semanticodec", "codebooks": 2}}, "with 2 codebooks of semanticodec"),
-        ({"tokens": {"layout": "mix"}}, "nothing can be generated after tokens.layout mix"),
+        ({"codec": {"name": "dac16k"}}, "no .*dac16k"),
+        ({"tokens": {"codebooks": 3}, "codec": {"codebooks": 3}}, "2 codebooks, and .* have 3"),
+        ({"tokens": {"layout": "mix"}}, "no songs can be generated after tokens.layout mix"),
+        ({"generate": {"stage2": "/none"}}, "no base model in /none"),
+        ({"generate": {"audio_prompt": "/none.wav"}}, "/none.wav"),
         ({"tokens": {"tokenizer": "/none"}}, "/none: no such tokenizer"),
         ({"model": {"path": "/none"}}, "no base model in /none"),
         ({"generate": {"seconds": 60.0}}, r"(?s)song 1, section 1: .* exceed .*--seconds"),
@@ -261,3 +271,4 @@ def test_limits_are_in_frames() -> None:
     assert section_limits(30.0, RATE) == SectionLimits(50, 1500, 250)
     assert section_limits(0.3, RATE) == SectionLimits(15, 15, 250)
     assert section_limits(2.0, Fraction(44_100, 512)) == SectionLimits(87, 172, 431)
+    assert section_limits(2.2, RATE, align=8) == SectionLimits(50, 104, 250)

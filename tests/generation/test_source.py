@@ -59,9 +59,10 @@ def test_a_recording_is_cut_to_the_sections(work: Path) -> None:
     write_jsonl(work / "stems" / "stems.jsonl", [stem])
     recording = choose_songs(work, 1)[0].recording
     assert recording is not None
-    codes = recorded_codes(recording, [(0, 2), (5, 9)])
-    assert codes["vocal"].tolist() == [0, 1, 5, 6, 7, 8]
-    assert codes["instrumental"].tolist() == [20, 21, 25, 26, 27, 28]
+    codes = recorded_codes(recording, [(0, 2), (5, 9)], codebooks=2)
+    assert codes["vocal"].tolist() == [[0, 1, 5, 6, 7, 8], [10, 11, 15, 16, 17, 18]]
+    codes = recorded_codes(recording, [(0, 2), (5, 9)], codebooks=1)
+    assert codes["instrumental"].tolist() == [[20, 21, 25, 26, 27, 28]]
     assert codes["vocal"].dtype == np.int16
     audio = recorded_audio(recording, [(0.0, 0.2), (1.05, 1.3)])
     assert set(audio) == {"vocal"}
@@ -92,4 +93,4 @@ def test_codes_that_are_missing_are_named(work: Path) -> None:
     recording = choose_songs(work, 2)[1].recording
     assert recording is not None
     with pytest.raises(YueError, match=r"e\.v\.npy: cannot be read"):
-        recorded_codes(recording, [(0, 2)])
+        recorded_codes(recording, [(0, 2)], codebooks=1)

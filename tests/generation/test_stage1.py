@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from transformers import LlamaForCausalLM
 
 from yue.errors import GenerationError
+from yue.generation.alphabet import Alphabet
 from yue.generation.prompt import Opening, SongPrompt, song_prompt
 from yue.generation.sampling import Sampling, guide, sample
 from yue.generation.song import SectionCodes, SectionLimits
@@ -75,7 +77,7 @@ def whole_logits(model: LlamaForCausalLM, ids: list[int]) -> torch.Tensor:
         return model(torch.tensor([ids]), logits_to_keep=1).logits[0, -1].to(torch.float64)
 
 
-def all_ids(song: SongPrompt, sections: list[SectionCodes], codec: CodecRange) -> list[int]:
+def all_ids(song: SongPrompt, sections: Sequence[SectionCodes], codec: CodecRange) -> list[int]:
     ids = song.head.tolist()
     for opening, section in zip(song.openings, sections, strict=True):
         ids += all_ids_of(opening, section, codec)
@@ -83,7 +85,7 @@ def all_ids(song: SongPrompt, sections: list[SectionCodes], codec: CodecRange) -
 
 
 def all_ids_of(opening: Opening, section: SectionCodes, codec: CodecRange) -> list[int]:
-    codes = np.stack([section.vocal, section.instrumental], axis=1).ravel()
+    codes = np.stack([section.vocal[0], section.instrumental[0]], axis=1).ravel()
     return [
         *opening.before.tolist(),
         *(codec.offset + int(c) for c in codes),
@@ -93,19 +95,23 @@ def all_ids_of(opening: Opening, section: SectionCodes, codec: CodecRange) -> li
 
 @pytest.mark.parametrize("scale", [1.0, 1.5])
 def test_the_same_ids_as_without_cache_and_slicing(
-    model: LlamaForCausalLM, song: SongPrompt, codec: CodecRange, scale: float
+    model: LlamaForCausalLM, song: SongPrompt, codec: CodecRange, alphabet: Alphabet, scale: float
 ) -> None:
     sampling = Sampling(1.1, 50, 0.93, 1.1, scale)
     limits = SectionLimits(2, 9)
-    sections = Stage1(model, codec, sampling).generate([song], limits)[0]
+    sections = Stage1(model, alphabet, sampling).generate([song], limits)[0].sections
     expected = whole_vocabulary_reference(model, song, limits, codec, sampling)
     assert all_ids(song, sections, codec) == expected
 
 
 def test_the_ids_are_a_training_document_of_the_codes(
-    model: LlamaForCausalLM, song: SongPrompt, tokenizer: TextTokenizer, codec: CodecRange
+    model: LlamaForCausalLM,
+    song: SongPrompt,
+    tokenizer: TextTokenizer,
+    codec: CodecRange,
+    alphabet: Alphabet,
 ) -> None:
-    sections = Stage1(model, codec, HOW).generate([song], SectionLimits(2, 6))[0]
+    sections = Stage1(model, alphabet, HOW).generate([song], SectionLimits(2, 6))[0].sections
     trained = cot.document(
         tokenizer,
         "folk",
@@ -120,20 +126,24 @@ def test_the_ids_are_a_training_document_of_the_codes(
 
 
 def test_every_section_is_there_and_within_its_limits(
-    model: LlamaForCausalLM, song: SongPrompt, codec: CodecRange
+    model: LlamaForCausalLM, song: SongPrompt, codec: CodecRange, alphabet: Alphabet
 ) -> None:
-    sections = Stage1(model, codec, HOW).generate([song], SectionLimits(3, 7))[0]
+    sections = Stage1(model, alphabet, HOW).generate([song], SectionLimits(3, 7))[0].sections
     assert len(sections) == len(LYRICS)
     for section in sections:
-        assert 3 <= section.vocal.size <= 7
-        assert section.vocal.size == section.instrumental.size
+        assert 3 <= section.frames <= 7
+        assert section.frames == section.instrumental.shape[1]
         assert section.vocal.min() >= 0
         assert section.instrumental.max() < codec.codebook_size
-        assert section.ended or section.vocal.size == 7
+        assert section.ended or section.frames == 7
 
 
 def test_a_song_does_not_depend_on_the_batch(
-    model: LlamaForCausalLM, song: SongPrompt, tokenizer: TextTokenizer, codec: CodecRange
+    model: LlamaForCausalLM,
+    song: SongPrompt,
+    tokenizer: TextTokenizer,
+    codec: CodecRange,
+    alphabet: Alphabet,
 ) -> None:
     """Rows of other lengths, other ends and fewer sections leave a song's ids as they are."""
     other = song_prompt(
@@ -145,27 +155,30 @@ def test_a_song_does_not_depend_on_the_batch(
         seed=9,
     )
     limits = SectionLimits(1, 8)
-    stage1 = Stage1(model, codec, Sampling(1.1, 50, 0.93, 1.1, 1.3))
+    stage1 = Stage1(model, alphabet, Sampling(1.1, 50, 0.93, 1.1, 1.3))
     together = stage1.generate([song, other], limits)
-    for prompt, sections in zip([song, other], together, strict=True):
-        alone = stage1.generate([prompt], limits)[0]
-        assert all_ids(prompt, sections, codec) == all_ids(prompt, alone, codec)
+    for prompt, sung in zip([song, other], together, strict=True):
+        alone = stage1.generate([prompt], limits)[0].sections
+        assert all_ids(prompt, sung.sections, codec) == all_ids(prompt, alone, codec)
 
 
-def test_a_seed_names_a_song(model: LlamaForCausalLM, song: SongPrompt, codec: CodecRange) -> None:
-    stage1 = Stage1(model, codec, HOW)
+def test_a_seed_names_a_song(
+    model: LlamaForCausalLM, song: SongPrompt, codec: CodecRange, alphabet: Alphabet
+) -> None:
+    stage1 = Stage1(model, alphabet, HOW)
     limits = SectionLimits(8, 8)
-    first = all_ids(song, stage1.generate([song], limits)[0], codec)
-    again = all_ids(song, stage1.generate([song], limits)[0], codec)
+    first = all_ids(song, stage1.generate([song], limits)[0].sections, codec)
+    again = all_ids(song, stage1.generate([song], limits)[0].sections, codec)
     other = SongPrompt(song.head, song.openings, seed=6)
     assert first == again
-    assert first != all_ids(other, stage1.generate([other], limits)[0], codec)
+    assert first != all_ids(other, stage1.generate([other], limits)[0].sections, codec)
 
 
 def test_a_long_song_keeps_its_head_and_its_latest_sections(
     model: LlamaForCausalLM,
     tokenizer: TextTokenizer,
     codec: CodecRange,
+    alphabet: Alphabet,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Past the context, the ids are those of a fresh model that reads head and last sections."""
@@ -177,7 +190,7 @@ def test_a_long_song_keeps_its_head_and_its_latest_sections(
     monkeypatch.setattr(model.config, "max_position_embeddings", context)
     greedy = Sampling(temperature=0.0, repetition_penalty=1.2)
     limits = SectionLimits(frames, frames)
-    sections = Stage1(model, codec, greedy).generate([song], limits)[0]
+    sections = Stage1(model, alphabet, greedy).generate([song], limits)[0].sections
     tokens = [
         all_ids_of(opening, section, codec)
         for opening, section in zip(song.openings, sections, strict=True)
@@ -185,8 +198,8 @@ def test_a_long_song_keeps_its_head_and_its_latest_sections(
     opening = song.openings[-1]
     ids = [*song.head.tolist(), *tokens[-3], *tokens[-2], *opening.before.tolist()]
     assert len(ids) + 2 * frames <= context < len(ids) + len(tokens[-4]) + 2 * frames
-    seen = {int(c) for s in sections[:-1] for lane in (s.vocal, s.instrumental) for c in lane}
-    for code in np.stack([sections[-1].vocal, sections[-1].instrumental], axis=1).ravel():
+    seen = {int(c) for s in sections[:-1] for lane in (s.vocal, s.instrumental) for c in lane[0]}
+    for code in np.stack([sections[-1].vocal[0], sections[-1].instrumental[0]], axis=1).ravel():
         logits = whole_logits(model, ids)[codec.offset : codec.offset + codec.codebook_size]
         heard = torch.tensor([[c in seen for c in range(codec.codebook_size)]])
         expected = int(sample(logits[None], heard, torch.zeros(1, dtype=torch.float64), greedy))
@@ -196,10 +209,10 @@ def test_a_long_song_keeps_its_head_and_its_latest_sections(
 
 
 def test_a_section_that_cannot_fit_is_refused_before_any_work(
-    model: LlamaForCausalLM, song: SongPrompt, codec: CodecRange
+    model: LlamaForCausalLM, song: SongPrompt, codec: CodecRange, alphabet: Alphabet
 ) -> None:
     with pytest.raises(GenerationError, match=r"section 1.*exceed the model's context of 1024"):
-        Stage1(model, codec, HOW).generate([song], SectionLimits(1, 600))
+        Stage1(model, alphabet, HOW).generate([song], SectionLimits(1, 600))
 
 
 def test_the_stream_reads_ragged_chunks_as_single_rows(
@@ -230,6 +243,7 @@ def test_a_model_that_always_or_never_wants_to_end_meets_the_limits(
     model: LlamaForCausalLM,
     song: SongPrompt,
     codec: CodecRange,
+    alphabet: Alphabet,
     monkeypatch: pytest.MonkeyPatch,
     wish: float,
     min_song_frames: int,
@@ -238,32 +252,36 @@ def test_a_model_that_always_or_never_wants_to_end_meets_the_limits(
     """The end comes after whole frames, neither too early nor too late."""
     original = SlicedHead.__call__
 
-    def wishing(self: SlicedHead, hidden: torch.Tensor) -> torch.Tensor:
-        logits = original(self, hidden)
+    def wishing(self: SlicedHead, hidden: torch.Tensor, span: slice) -> torch.Tensor:
+        logits = original(self, hidden, span)
         logits[:, -1] = wish
         return logits
 
     monkeypatch.setattr(SlicedHead, "__call__", wishing)
     limits = SectionLimits(3, 7, min_song_frames)
-    sections = Stage1(model, codec, HOW).generate([song], limits)[0]
-    assert [section.vocal.size for section in sections] == frames
-    assert [section.instrumental.size for section in sections] == frames
+    sections = Stage1(model, alphabet, HOW).generate([song], limits)[0].sections
+    assert [section.frames for section in sections] == frames
+    assert [section.instrumental.shape[1] for section in sections] == frames
     assert [section.ended for section in sections] == [count < 7 for count in frames]
 
 
 def test_adjacent_sections_share_one_cache(
-    model: LlamaForCausalLM, song: SongPrompt, codec: CodecRange, monkeypatch: pytest.MonkeyPatch
+    model: LlamaForCausalLM,
+    song: SongPrompt,
+    codec: CodecRange,
+    alphabet: Alphabet,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No token is read twice while the song fits the context."""
     read: list[int] = []
     original = Stream.read
 
-    def counting(self: Stream, chunks: list[np.ndarray]) -> torch.Tensor:
+    def counting(self: Stream, chunks: list[np.ndarray], span: slice) -> torch.Tensor:
         read.append(sum(map(len, chunks)))
-        return original(self, chunks)
+        return original(self, chunks, span)
 
     monkeypatch.setattr(Stream, "read", counting)
-    sections = Stage1(model, codec, HOW).generate([song], SectionLimits(2, 6))[0]
+    sections = Stage1(model, alphabet, HOW).generate([song], SectionLimits(2, 6))[0].sections
     ids = all_ids(song, sections, codec)
     # What ends the last section is never read; nor is its last code, unless the model ended it.
     unread = len(song.openings[-1].after) + (0 if sections[-1].ended else 1)

@@ -21,6 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lyrics", type=Path, metavar="FILE", help="sections under labels such as [verse]"
     )
+    parser.add_argument(
+        "--any-tag",
+        action="store_true",
+        default=None,
+        help="take labels that YuE does not know, where your songs had them",
+    )
     parser.add_argument("--output-dir", type=Path, metavar="DIR", help="the folder to make")
     parser.add_argument("--model", type=Path, metavar="DIR", help="the base model's folder")
     parser.add_argument(
@@ -69,14 +75,16 @@ def _generate(args: argparse.Namespace) -> None:
     from yue.commands.project import print_summary
     from yue.files import atomic_folder
     from yue.generation.given import lyrics_source
-    from yue.generation.make import Setup, make_samples
+    from yue.generation.make import make_samples
+    from yue.generation.setup import Setup, audio_prompt_of
     from yue.lm.device import pick_device
     from yue.recipe.flags import recipe_from_flags
     from yue.stages import StageSummary
+    from yue.tokens.options import Options
 
     how = recipe_from_flags(args, "generate").generate
     _check_output(args.output_dir)
-    source = lyrics_source(args.lyrics, args.genres)
+    source = lyrics_source(args.lyrics, args.genres, any_tag=bool(args.any_tag))
     device = pick_device(args.device or "auto")
     setup = Setup(
         base=args.model,
@@ -87,6 +95,9 @@ def _generate(args: argparse.Namespace) -> None:
         codec_path=args.codec_path,
         tokenizer=args.tokenizer,
         how=how,
+        options=Options(),
+        audio_prompt=audio_prompt_of(how, Path()),
+        stage2=None if how.stage2 is None else Path(how.stage2),
     )
     with atomic_folder(args.output_dir) as folder:
         samples = make_samples([source], setup, folder)

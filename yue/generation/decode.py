@@ -48,14 +48,14 @@ def mix_tracks(vocal: Audio, instrumental: Audio, mix: Audio | None = None) -> T
 
 
 def decode_lanes(codec: Codec, vocal: Codes, instrumental: Codes) -> Tracks:
-    """Decode codebook 0 of both lanes.
+    """Decode both tracks from their first K codebooks.
 
     Args:
         codec: The codec whose codes they are.
-        vocal: (frames,) codes.
-        instrumental: (frames,) codes.
+        vocal: (K, frames) codes.
+        instrumental: (K, frames) codes.
     """
-    return mix_tracks(codec.decode(vocal[np.newaxis]), codec.decode(instrumental[np.newaxis]))
+    return mix_tracks(codec.decode(vocal), codec.decode(instrumental))
 
 
 def write_wav(path: Path, audio: Audio, sample_rate: int) -> None:

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yue.errors import GenerationError
-from yue.tokens.layouts import cot
+from yue.tokens.draws import Draws
+from yue.tokens.layouts import cot, icl, interleave
+from yue.tokens.layouts.audio import END, opening
 
 if TYPE_CHECKING:
     from yue.tokens.text import TextTokenizer
@@ -18,14 +20,17 @@ if TYPE_CHECKING:
 
 Ids = NDArray[np.int32]
 
+SUNG_LAYOUTS = ("cot", "icl", "interleave")
+"""Layouts that songs can be generated in: text first, then both tracks."""
+
 
 @dataclass(frozen=True)
 class Opening:
     """What comes before the codes of one section, and what comes after them.
 
     Attributes:
-        before: [start_of_segment], the section's text, SOA, the codec's separator.
-        after: EOA, [end_of_segment].
+        before: The section's text with what stands before it, SOA, the codec's separator.
+        after: EOA, and the marker after it where the layout has one.
     """
 
     before: Ids
@@ -37,7 +42,8 @@ class SongPrompt:
     """A song to generate.
 
     Attributes:
-        head: The instruction, the genres and the lyrics of all sections.
+        head: The instruction, the genres, the lyrics of all sections and the reference audio, as
+            far as the layout has a header.
         openings: The sections to generate, in order.
         seed: Of this song's own random numbers.
     """
@@ -51,38 +57,68 @@ def song_prompt(
     tokenizer: TextTokenizer,
     codec: CodecRange,
     *,
+    layout: str = "cot",
     genres: str,
     line_contents: Sequence[str],
+    reference: Ids | None = None,
     sections: int | None,
     seed: int,
 ) -> SongPrompt:
-    r"""Build a prompt in the CoT layout (YUE_FORMAT.md 2.5).
+    r"""Build a prompt by the functions that lay out training documents.
 
     Args:
         tokenizer: Text to ids.
-        codec: The codec's place in the vocabulary.
+        codec: The ids of the codebooks that documents carry.
+        layout: One of :data:`SUNG_LAYOUTS`.
         genres: Free text.
         line_contents: One text for each section: ``"[label]\nlines\n\n"``. All of them are in
             the head, as in training.
+        reference: Ids of reference audio, for a head as in the layout icl.
         sections: How many of them to generate, from the first; None is all.
         seed: Of the song's random numbers.
 
     Raises:
-        GenerationError: There is no section.
+        GenerationError: There is no section, or the layout has no place for reference audio.
     """
     if not line_contents:
         raise GenerationError(
             "the lyrics have no section",
             fix="write at least one section that starts with a label, for example [verse]",
         )
+    if layout == "interleave" and reference is not None:
+        raise GenerationError(
+            "an audio prompt with tokens.layout interleave",
+            why="its documents have no header that could hold reference audio",
+            fix="leave the audio prompt out, or train with tokens.layout: icl",
+        )
     return SongPrompt(
-        head=cot.head_ids(tokenizer, genres, line_contents),
+        head=_head(tokenizer, codec, layout, genres, line_contents, reference),
         openings=tuple(
-            Opening(
-                before=cot.section_start_ids(tokenizer, text, codec),
-                after=cot.section_end_ids(tokenizer),
-            )
-            for text in line_contents[:sections]
+            _opening(tokenizer, codec, layout, text) for text in line_contents[:sections]
         ),
         seed=seed,
+    )
+
+
+def _head(
+    tokenizer: TextTokenizer,
+    codec: CodecRange,
+    layout: str,
+    genres: str,
+    line_contents: Sequence[str],
+    reference: Ids | None,
+) -> Ids:
+    if layout == "interleave":
+        return np.zeros(0, dtype=np.int32)
+    if reference is None:
+        return cot.head_ids(tokenizer, genres, line_contents)
+    return icl.head_ids(tokenizer, genres, line_contents, reference, codec)
+
+
+def _opening(tokenizer: TextTokenizer, codec: CodecRange, layout: str, text: str) -> Opening:
+    if layout == "interleave":
+        words = interleave.text_ids(tokenizer, text, Draws(0), dropout=0.0)
+        return Opening(before=np.concatenate([words, opening(codec)]), after=END)
+    return Opening(
+        before=cot.section_start_ids(tokenizer, text, codec), after=cot.section_end_ids(tokenizer)
     )

@@ -68,9 +68,11 @@ class Sample:
         seconds: Duration.
         sample_rate: Of the WAV files.
         files: Track to WAV file name in the folder.
-        codes: ``.npz`` file name with ``vocal`` and ``instrumental``, (frames,) int16, or None.
+        codes: ``.npz`` file name with ``vocal`` and ``instrumental``, (K, frames) int16, or None.
         sections: What was generated (or played), in order.
         statistics: Track to numbers.
+        tokens: ``.npy`` file name of everything that the model read and said, (N,) int32: a
+            training document but for its ``<EOD>``. None in references.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Sample:
     codes: str | None
     sections: tuple[SampleSection, ...]
     statistics: dict[str, TrackStatistics]
+    tokens: str | None = None
 
 
 def write_samples(folder: Path, samples: Sequence[Sample]) -> None:

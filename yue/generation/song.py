@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from yue.errors import GenerationError
+from yue.generation.alphabet import Alphabet
 from yue.generation.prompt import Ids, SongPrompt
 
-if TYPE_CHECKING:
-    from yue.tokens.vocabulary import CodecRange
-
 NOTHING: Ids = np.zeros(0, dtype=np.int32)
+
+Codes = NDArray[np.int16]
 
 
 @dataclass(frozen=True)
 class SectionLimits:
-    """How long a section may be, in codec frames (a frame is one vocal and one instrumental token).
+    """How long a section may be, in codec frames.
 
     Attributes:
         min_frames: The end of audio cannot be drawn before.
@@ -34,65 +33,108 @@ class SectionLimits:
     min_song_frames: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SectionCodes:
-    """The codes of one generated section, codebook 0.
+    """The codes of one generated section, of the K codebooks that documents carry.
 
     Attributes:
-        vocal: (frames,) int16.
-        instrumental: (frames,) int16.
+        vocal: (K, frames) int16.
+        instrumental: (K, frames) int16.
         ended: Whether the model ended the section itself, before the limit.
     """
 
-    vocal: NDArray[np.int16]
-    instrumental: NDArray[np.int16]
+    vocal: Codes
+    instrumental: Codes
     ended: bool
 
+    @property
+    def frames(self) -> int:
+        """Its length."""
+        return int(self.vocal.shape[1])
 
-def check_context(prompts: Sequence[SongPrompt], limits: SectionLimits, context: int) -> None:
+
+@dataclass(frozen=True, eq=False)
+class SungSong:
+    """A generated song.
+
+    Attributes:
+        sections: Its sections, in order.
+        tokens: Everything that was said, prompt and codes, int32, shape (N,): the document that
+            training would make of the song, but for the ``<EOD>`` at its end.
+    """
+
+    sections: tuple[SectionCodes, ...]
+    tokens: Ids
+
+    @property
+    def vocal(self) -> Codes:
+        """(K, frames) int16 of the whole song."""
+        return np.concatenate([section.vocal for section in self.sections], axis=1)
+
+    @property
+    def instrumental(self) -> Codes:
+        """(K, frames) int16 of the whole song."""
+        return np.concatenate([section.instrumental for section in self.sections], axis=1)
+
+
+def check_context(
+    prompts: Sequence[SongPrompt], limits: SectionLimits, width: int, context: int
+) -> None:
     """Every section must fit the context together with the song's head.
+
+    Args:
+        prompts: The songs.
+        limits: Of each of their sections.
+        width: Ids of a frame.
+        context: The model's, in ids.
 
     Raises:
         GenerationError: One does not; names the section and the longest that would fit.
     """
     for song, prompt in enumerate(prompts, 1):
         for number, opening in enumerate(prompt.openings, 1):
-            text = len(prompt.head) + len(opening.before)
-            if text + 2 * limits.max_frames > context:
+            given = len(prompt.head) + len(opening.before)
+            if given + width * limits.max_frames > context:
                 raise GenerationError(
-                    f"song {song}, section {number}: {text} tokens of text and "
-                    f"{2 * limits.max_frames} of audio exceed the model's context of {context}",
+                    f"song {song}, section {number}: {given} tokens of prompt and "
+                    f"{width * limits.max_frames} of audio exceed the model's context of {context}",
                     why="a section must fit together with the song's head; here "
-                    f"{max(0, (context - text) // 2)} frames would fit",
-                    fix="shorten the lyrics, or lower generate.seconds (--seconds)",
+                    f"{max(0, (context - given) // width)} frames would fit",
+                    fix="shorten the lyrics or the audio prompt, or lower generate.seconds "
+                    "(--seconds)",
                 )
 
 
 class Song:
     """The state of one song.
 
-    The ids it has said so far are its head and ``history``, one entry for each finished section.
-    The song's random numbers come from its own seed, two a frame and as many a section as its
-    limit allows, so they depend neither on other songs nor on the model nor on where a section
-    ended.
+    The ids it has said so far are its head and one stretch for each finished section. The song's
+    random numbers come from its own seed, one for each id that a section's limit allows, so they
+    depend neither on other songs nor on the model nor on where a section ended.
 
     Args:
         prompt: The song to generate.
         limits: Of each of its sections.
-        codec: The codec's place in the vocabulary.
+        alphabet: What can be drawn.
     """
 
-    def __init__(self, prompt: SongPrompt, limits: SectionLimits, codec: CodecRange) -> None:
-        self.prompt, self.limits, self._codec = prompt, limits, codec
-        self.sections: list[SectionCodes] = []
-        self.seen = torch.zeros(codec.codebook_size + 1, dtype=torch.bool)
+    def __init__(self, prompt: SongPrompt, limits: SectionLimits, alphabet: Alphabet) -> None:
+        self.prompt, self.limits, self._alphabet = prompt, limits, alphabet
+        self._sections: list[SectionCodes] = []
+        self.seen = torch.from_numpy(alphabet.met(prompt.head))  # of a reference, if there is one
         self._generator = torch.Generator().manual_seed(prompt.seed)
         self._uniforms = torch.zeros(0, dtype=torch.float64)
         self._history: list[Ids] = []
         self._first_kept = 0
         self._unread: Ids = NOTHING
-        self._codes: list[int] = []
+        self._drawn: list[int] = []
         self.singing = False
+
+    @property
+    def sung(self) -> SungSong:
+        """What there is of it."""
+        tokens = np.concatenate([self.prompt.head, *self._history])
+        return SungSong(tuple(self._sections), tokens)
 
     def forget(self, section: int, context: int) -> bool:
         """Drop the oldest sections, never the head, until ``section`` fits the context.
@@ -102,7 +144,8 @@ class Song:
         """
         if section >= len(self.prompt.openings):
             return False
-        need = len(self.prompt.openings[section].before) + 2 * self.limits.max_frames
+        audio = self._alphabet.width * self.limits.max_frames
+        need = len(self.prompt.openings[section].before) + audio
         before = self._first_kept
         while self._first_kept < len(self._history) and len(self._kept()) + need > context:
             self._first_kept += 1
@@ -125,51 +168,53 @@ class Song:
         if not self.singing:
             return NOTHING
         unread = self._kept() if from_head else self._unread
-        self._codes = []
+        self._drawn = []
         self._uniforms = torch.rand(
-            2 * self.limits.max_frames, generator=self._generator, dtype=torch.float64
+            self._alphabet.width * self.limits.max_frames,
+            generator=self._generator,
+            dtype=torch.float64,
         )
         return np.concatenate([unread, self.prompt.openings[section].before])
 
     @property
     def uniform(self) -> float:
         """The random number for the next draw."""
-        return float(self._uniforms[len(self._codes)]) if self.singing else 0.0
+        return float(self._uniforms[len(self._drawn)]) if self.singing else 0.0
 
     @property
     def may_end(self) -> bool:
-        """Whether the end of audio may be drawn: after whole frames, and enough of them."""
-        frames, rest = divmod(len(self._codes), 2)
+        """Whether the end of audio may be drawn: where the codec can be cut, and not too early."""
+        frames, rest = divmod(len(self._drawn), self._alphabet.width)
         least = self.limits.min_frames
-        if len(self.sections) == len(self.prompt.openings) - 1:
-            earlier = sum(section.vocal.size for section in self.sections)
+        if len(self._sections) == len(self.prompt.openings) - 1:
+            earlier = sum(section.frames for section in self._sections)
             least = max(least, self.limits.min_song_frames - earlier)
-        return rest == 0 and frames >= least
+        return rest == 0 and frames % self._alphabet.codec.align == 0 and frames >= least
 
     def take(self, drawn: int) -> Ids:
-        """Accept what was drawn: a code of codebook 0, or ``codebook_size`` for the end of audio.
+        """Accept what was drawn: an index into the alphabet.
 
         Returns:
             The ids to read next; none when the section is over.
         """
         if not self.singing:
             return NOTHING
-        if drawn == self._codec.codebook_size:
+        if drawn == self._alphabet.end:
             self._finish(NOTHING, ended=True)
             return NOTHING
-        self._codes.append(drawn)
+        self._drawn.append(drawn)
         self.seen[drawn] = True
-        token = np.array([self._codec.offset + drawn], dtype=np.int32)
-        if len(self._codes) == 2 * self.limits.max_frames:
+        token = self._alphabet.ids[drawn : drawn + 1].astype(np.int32)
+        if len(self._drawn) == self._alphabet.width * self.limits.max_frames:
             self._finish(token, ended=False)
             return NOTHING
         return token
 
     def _finish(self, last: Ids, *, ended: bool) -> None:
-        opening = self.prompt.openings[len(self.sections)]
-        codes = np.array(self._codes, dtype=np.int16)
-        tokens = codes.astype(np.int32) + self._codec.offset
-        self.sections.append(SectionCodes(codes[0::2], codes[1::2], ended))
+        opening = self.prompt.openings[len(self._sections)]
+        vocal, instrumental = self._alphabet.codes(self._drawn)
+        tokens = self._alphabet.ids[self._drawn].astype(np.int32)
+        self._sections.append(SectionCodes(vocal, instrumental, ended))
         self._history.append(np.concatenate([opening.before, tokens, opening.after]))
         self._unread = np.concatenate([last, opening.after])
         self.singing = False

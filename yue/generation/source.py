@@ -33,7 +33,7 @@ class Recording:
     sample_rate: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SongSource:
     """A song that gives a prompt.
 
@@ -44,6 +44,7 @@ class SongSource:
         line_contents: One text for each section.
         frames: (first, end) codec frames of each section in the recording; empty without one.
         recording: The song itself, or None for lyrics from a file.
+        reference: Ids of reference audio for the prompt, int32, or None.
     """
 
     song_id: str
@@ -52,6 +53,7 @@ class SongSource:
     line_contents: tuple[str, ...]
     frames: tuple[tuple[int, int], ...] = ()
     recording: Recording | None = None
+    reference: NDArray[np.int32] | None = None
 
 
 def choose_songs(work: Path, count: int) -> list[SongSource]:
@@ -117,17 +119,18 @@ def _source(
 
 
 def recorded_codes(
-    recording: Recording, spans: Sequence[tuple[int, int]]
+    recording: Recording, spans: Sequence[tuple[int, int]], codebooks: int
 ) -> dict[str, NDArray[np.int16]]:
-    """Codebook 0 of both lanes over ``spans`` (frames), joined; each (frames,) int16.
+    """The first codebooks of both tracks over ``spans`` (frames), joined; (K, frames) int16.
 
     Raises:
         GenerationError: A file of codes is missing or is not an array.
     """
     lanes = {}
     for role, path in recording.codes.items():
-        codes = _load(path)
-        lanes[role] = np.concatenate([codes[0, first:end] for first, end in spans]).astype(np.int16)
+        codes = _load(path)[:codebooks]
+        pieces = [codes[:, first:end] for first, end in spans]
+        lanes[role] = np.concatenate(pieces, axis=1).astype(np.int16)
     return lanes
 
 

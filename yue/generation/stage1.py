@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from yue.generation.alphabet import Alphabet
 from yue.generation.prompt import Ids, SongPrompt
 from yue.generation.sampling import Sampling, guide, sample
-from yue.generation.song import SectionCodes, SectionLimits, Song, check_context
-from yue.generation.stream import SlicedHead, Stream
-from yue.tokens.vocabulary import EOA
+from yue.generation.song import SectionLimits, Song, SungSong, check_context
+from yue.generation.stream import SlicedHead, Stream, cached_attention
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
-
-    from yue.tokens.vocabulary import CodecRange
 
 Progress = Callable[[int], None]
 
@@ -27,24 +25,21 @@ class Stage1:
 
     Args:
         model: The causal language model; adapter layers that are active now are used.
-        codec: The codec's place in the vocabulary; its codebook 0 is generated.
+        alphabet: What can be drawn.
         sampling: How to sample.
     """
 
-    def __init__(self, model: LlamaForCausalLM, codec: CodecRange, sampling: Sampling) -> None:
-        self._model, self._codec, self._sampling = model, codec, sampling
-        model.set_attn_implementation("sdpa")  # packed attention, if it is on, has no cache
+    def __init__(self, model: LlamaForCausalLM, alphabet: Alphabet, sampling: Sampling) -> None:
+        self._model, self._alphabet, self._sampling = model, alphabet, sampling
         self._context = int(model.config.max_position_embeddings)
-        allowed = [*range(codec.offset, codec.offset + codec.codebook_size), EOA]
-        self._end = len(allowed) - 1
-        self._head = SlicedHead(model.lm_head, torch.tensor(allowed, device=model.device))
+        self._head = SlicedHead(model.lm_head, torch.from_numpy(alphabet.ids).to(model.device))
 
     def generate(
         self,
         prompts: Sequence[SongPrompt],
         limits: SectionLimits,
         progress: Progress = lambda frames: None,
-    ) -> list[list[SectionCodes]]:
+    ) -> list[SungSong]:
         """Generate all sections of a batch of songs; the songs begin each section together.
 
         Args:
@@ -52,23 +47,24 @@ class Stage1:
             limits: How long their sections may be.
             progress: Called with the number of frames made since the last call.
 
-        Returns:
-            The sections of each song.
-
         Raises:
             GenerationError: A section with its head does not fit the model's context.
         """
-        check_context(prompts, limits, self._context)
-        songs = [Song(prompt, limits, self._codec) for prompt in prompts]
+        check_context(prompts, limits, self._alphabet.width, self._context)
+        songs = [Song(prompt, limits, self._alphabet) for prompt in prompts]
+        with cached_attention(self._model):
+            self._sing_all(songs, progress)
+        return [song.sung for song in songs]
+
+    def _sing_all(self, songs: list[Song], progress: Progress) -> None:
         stream: Stream | None = None
-        for section in range(max((len(prompt.openings) for prompt in prompts), default=0)):
+        for section in range(max((len(song.prompt.openings) for song in songs), default=0)):
             forgot = [song.forget(section, self._context) for song in songs]
             from_head = stream is None or any(forgot)
             if stream is None or from_head:
                 stream = Stream(self._model, self._head, len(songs) * (2 if self._guided else 1))
             chunks = [song.start(section, from_head=from_head) for song in songs]
             self._sing(songs, stream, chunks, progress)
-        return [song.sections for song in songs]
 
     @property
     def _guided(self) -> bool:
@@ -77,34 +73,42 @@ class Stage1:
     def _sing(
         self, songs: list[Song], stream: Stream, chunks: list[Ids], progress: Progress
     ) -> None:
-        """Draw one section of every song that is singing."""
+        """Draw one section of every song that is singing; they are at the same place of it."""
         if self._guided:
             stream.forget(slice(len(songs), None))
-        position = 0
+        place = 0
         while any(song.singing for song in songs):
-            drawn = self._draw(songs, self._logits(stream, chunks))
-            progress(sum(song.singing for song in songs) * (position % 2))
+            span = self._alphabet.span(place)
+            drawn = self._draw(songs, self._logits(stream, chunks, span), span)
+            place += 1
+            if place % self._alphabet.width == 0:
+                progress(sum(song.singing for song in songs))
             chunks = [song.take(int(choice)) for song, choice in zip(songs, drawn, strict=True)]
-            position += 1
 
-    def _logits(self, stream: Stream, chunks: list[Ids]) -> Tensor:
+    def _logits(self, stream: Stream, chunks: list[Ids], span: slice) -> Tensor:
         """What may follow the chunks.
 
         With guidance the stream has a second row for each song, from which a section's prompt is
         withheld, all but its last id, as in YuE's inference. Later chunks are single ids.
         """
         if not self._guided:
-            return stream.read(chunks)
-        both = stream.read([*chunks, *(chunk[-1:] for chunk in chunks)])
+            return stream.read(chunks, span)
+        both = stream.read([*chunks, *(chunk[-1:] for chunk in chunks)], span)
         prompted, blind = both.chunk(2)
         return guide(prompted, blind, self._sampling.guidance_scale)
 
-    def _draw(self, songs: list[Song], logits: Tensor) -> Tensor:
-        barred = torch.zeros(logits.shape, dtype=torch.bool)
-        barred[:, self._end] = torch.tensor([not song.may_end for song in songs])
-        return sample(
-            logits.masked_fill(barred, float("-inf")),
-            torch.stack([song.seen for song in songs]),
+    def _draw(self, songs: list[Song], logits: Tensor, span: slice) -> Tensor:
+        """An index into the alphabet for every song."""
+        end = self._alphabet.end - span.start  # where the end of audio is, if it is within
+        if 0 <= end < logits.shape[1]:
+            barred = torch.zeros(logits.shape, dtype=torch.bool)
+            barred[:, end] = torch.tensor([not song.may_end for song in songs])
+            logits = logits.masked_fill(barred, float("-inf"))
+        drawn = sample(
+            logits,
+            torch.stack([song.seen[span] for song in songs]),
             torch.tensor([song.uniform for song in songs], dtype=torch.float64),
             self._sampling,
         )
+        indices: Tensor = drawn + span.start
+        return indices

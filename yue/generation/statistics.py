@@ -43,7 +43,7 @@ def track_statistics(
     Args:
         audio: (samples,) in [-1, 1].
         sample_rate: Of ``audio``.
-        codes: (frames,) the codes it was decoded from, or None.
+        codes: (frames,) its codes of codebook 0, or None.
         frame_rate: Codec frames a second.
     """
     power = float(np.mean(np.square(audio, dtype=np.float64))) if audio.size else 0.0

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from transformers import DynamicCache
+
+from yue.generation.cache import growing_cache
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
+
+
+@contextlib.contextmanager
+def cached_attention(model: LlamaForCausalLM) -> Iterator[None]:
+    """Attention that reads a cache, inside the block; packed attention, if it is on, does not."""
+    before = model.config._attn_implementation
+    model.set_attn_implementation("sdpa")
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(before)
 
 
 class SlicedHead:
     """The output layer restricted to the ids that may be drawn.
 
     A step of generation needs about a thousand logits out of 92,288; the rows of the others are
-    never multiplied. An output layer that is more than a matrix (an adapter on it, say) is applied
-    whole and its logits are picked.
+    never multiplied, which also blocks these ids. An output layer that is more than a matrix (an
+    adapter on it, say) is applied whole and its logits are picked.
 
     Args:
         layer: The model's output layer.
@@ -33,12 +46,12 @@ class SlicedHead:
         if type(layer) is nn.Linear and getattr(layer, "bias", None) is None:
             self._rows = layer.weight[ids].detach()
 
-    def __call__(self, hidden: Tensor) -> Tensor:
-        """Logits of the ids: (rows, hidden size) to (rows, n)."""
+    def __call__(self, hidden: Tensor, span: slice = slice(None)) -> Tensor:
+        """Logits of the ids at ``span``: (rows, hidden size) to (rows, n)."""
         if self._rows is None:
-            picked: Tensor = self._layer(hidden)[..., self._ids]
+            picked: Tensor = self._layer(hidden)[..., self._ids[span]]
             return picked
-        return hidden @ self._rows.T
+        return hidden @ self._rows[span].T
 
 
 class Stream:
@@ -57,7 +70,7 @@ class Stream:
         self._decoder: Any = model.model
         self._device = model.device
         self._head = head
-        self._cache = DynamicCache(config=model.config)
+        self._cache = growing_cache(model.config.num_hidden_layers)
         self._visible = torch.zeros((rows, 0), dtype=torch.bool)
         self._lengths = torch.zeros(rows, dtype=torch.int64)
         self._ragged = False
@@ -73,8 +86,12 @@ class Stream:
         """How many tokens each row has read."""
         return [int(length) for length in self._lengths]
 
-    def read(self, chunks: Sequence[NDArray[np.int32]]) -> Tensor:
+    def read(self, chunks: Sequence[NDArray[np.int32]], span: slice = slice(None)) -> Tensor:
         """Append one chunk of ids to each row (empty: the row rests) and predict what follows.
+
+        Args:
+            chunks: Ids, (n,) for each row.
+            span: Which of the head's ids may follow.
 
         Returns:
             (rows, n) float64 logits on the CPU after the last token of each chunk; meaningless
@@ -99,5 +116,5 @@ class Stream:
                 past_key_values=self._cache,
                 use_cache=True,
             )
-            logits: Tensor = self._head(output.last_hidden_state[:, -1])
+            logits: Tensor = self._head(output.last_hidden_state[:, -1], span)
         return logits.to("cpu", torch.float64)

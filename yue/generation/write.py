@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,8 @@ import numpy as np
 
 from yue.files import atomic_file, safe_name
 from yue.generation.decode import Codes, Tracks, decode_lanes, mix_tracks, write_wav
-from yue.generation.prompt import SongPrompt
 from yue.generation.records import Sample, SampleSection
-from yue.generation.song import SectionCodes, SectionLimits
+from yue.generation.song import SectionLimits, SungSong
 from yue.generation.source import SongSource, recorded_audio, recorded_codes
 from yue.generation.statistics import track_statistics
 
@@ -31,20 +31,39 @@ class SampleWriter:
         self._folder, self._codec = folder, codec
 
     def generated(
-        self, source: SongSource, model: str, sections: list[SectionCodes], prompt: SongPrompt
+        self, source: SongSource, model: str, song: SungSong, codes: dict[str, Codes], seed: int
     ) -> Sample:
-        """Decode and write a generated song."""
-        rate = self._codec.frame_rate
-        vocal = np.concatenate([section.vocal for section in sections])
-        instrumental = np.concatenate([section.instrumental for section in sections])
-        records = tuple(
-            SampleSection(text, round(float(section.vocal.size / rate), 6), section.ended)
-            for text, section in zip(source.line_contents, sections, strict=False)
-        )
-        return self._coded(source, model, vocal, instrumental, records, prompt.seed)
+        """Decode and write a generated song.
 
-    def references(self, source: SongSource, limits: SectionLimits, sections: int) -> list[Sample]:
-        """Write the recording and its codec round trip for the sections that are generated."""
+        Args:
+            source: The song that gave the prompt.
+            model: "base" or "tuned".
+            song: What stage 1 made.
+            codes: "vocal" and "instrumental", (K, frames): of stage 1, or what stage 2 made of it.
+            seed: Of the song's random numbers.
+        """
+        rate = self._codec.frame_rate
+        records = tuple(
+            SampleSection(text, round(float(section.frames / rate), 6), section.ended)
+            for text, section in zip(source.line_contents, song.sections, strict=False)
+        )
+        sample = self._coded(source, model, codes, records, seed)
+        tokens = f"{sample.name}.tokens.npy"
+        with atomic_file(self._folder / tokens) as stream:
+            np.save(stream, song.tokens)
+        return replace(sample, tokens=tokens)
+
+    def references(
+        self, source: SongSource, limits: SectionLimits, sections: int, codebooks: int
+    ) -> list[Sample]:
+        """Write the recording and its codec round trip for the sections that are generated.
+
+        Args:
+            source: The song.
+            limits: A section ends here, as generated ones do.
+            sections: How many of them.
+            codebooks: How many the round trip goes through: those that generated songs have.
+        """
         recording = source.recording
         if recording is None:
             return []
@@ -63,23 +82,19 @@ class SampleWriter:
             samples.append(
                 self._write(source, "original", tracks, recording.sample_rate, records, {}, None)
             )
-        codes = recorded_codes(recording, spans)
-        samples.append(
-            self._coded(source, "roundtrip", codes["vocal"], codes["instrumental"], records, None)
-        )
+        codes = recorded_codes(recording, spans, codebooks)
+        samples.append(self._coded(source, "roundtrip", codes, records, None))
         return samples
 
     def _coded(
         self,
         source: SongSource,
         model: str,
-        vocal: Codes,
-        instrumental: Codes,
+        codes: dict[str, Codes],
         records: tuple[SampleSection, ...],
         seed: int | None,
     ) -> Sample:
-        tracks = decode_lanes(self._codec, vocal, instrumental)
-        codes = {"vocal": vocal, "instrumental": instrumental}
+        tracks = decode_lanes(self._codec, codes["vocal"], codes["instrumental"])
         return self._write(source, model, tracks, self._codec.sample_rate, records, codes, seed)
 
     def _write(
@@ -119,7 +134,10 @@ class SampleWriter:
             sections=records,
             statistics={
                 track: track_statistics(
-                    samples, sample_rate, codes.get(track), self._codec.frame_rate
+                    samples,
+                    sample_rate,
+                    codes[track][0] if track in codes else None,
+                    self._codec.frame_rate,
                 )
                 for track, samples in audio.items()
             },

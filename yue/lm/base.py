@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yue.errors import YueError
-from yue.files import read_json
+from yue.files import bytes_digest, file_digest, read_json
 
 
 @dataclass(frozen=True)
@@ -53,3 +53,9 @@ def read_base(path: Path, *, needed_rows: int = 0) -> BaseCard:
             fix="use the codec that the model was trained with (codec.name), or another base model",
         )
     return card
+
+
+def base_digest(folder: Path) -> str:
+    """Digest of a base model: its configuration and weights."""
+    files = sorted([folder / "config.json", *folder.glob("*.safetensors")])
+    return bytes_digest(*(part for file in files for part in (file.name, file_digest(file))))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
 
 _CONFIG = "adapter_config.json"
-_WEIGHTS = "adapter_model.safetensors"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 class TunedModel:
@@ -66,7 +66,7 @@ def check_adapter(path: Path) -> None:
     Raises:
         GenerationError: A file is missing, or the adapter is of another kind.
     """
-    for name in (_CONFIG, _WEIGHTS):
+    for name in (_CONFIG, ADAPTER_WEIGHTS):
         if not (path / name).is_file():
             raise GenerationError(
                 f"no adapter in {path}",
@@ -108,7 +108,7 @@ def load_tuned(
             warnings.simplefilter("ignore")  # weights that are missing are an error, below
             adapted = PeftModel.from_pretrained(model, str(adapter), is_trainable=False)
     except (RuntimeError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise _mismatch(adapter, base, " ".join(str(error).split())[:300]) from error
+        raise mismatch(adapter, base, " ".join(str(error).split())[:300]) from error
     _check_all_weights_used(adapted, adapter, base)
     return TunedModel(adapted.get_base_model(), adapted.eval().requires_grad_(False))
 
@@ -117,16 +117,17 @@ def _check_all_weights_used(adapted: Any, adapter: Path, base: Path) -> None:
     """PEFT only warns where an adapter and a model have different layers; that is no match."""
     from peft import get_peft_model_state_dict
 
-    with (adapter / _WEIGHTS).open("rb") as stream:
+    with (adapter / ADAPTER_WEIGHTS).open("rb") as stream:
         header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
     given = set(header) - {"__metadata__"}
     wanted = set(get_peft_model_state_dict(adapted))
     if given != wanted:
         example = min(given ^ wanted)
-        raise _mismatch(adapter, base, f"{len(given ^ wanted)} weights differ, such as {example}")
+        raise mismatch(adapter, base, f"{len(given ^ wanted)} weights differ, such as {example}")
 
 
-def _mismatch(adapter: Path, base: Path, why: str) -> GenerationError:
+def mismatch(adapter: Path, base: Path, why: str) -> GenerationError:
+    """The error of an adapter that was made for another model."""
     return GenerationError(
         f"the adapter in {adapter} does not fit the base model in {base}",
         why=why,

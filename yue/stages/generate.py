@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from yue.errors import GenerationError
 from yue.files import atomic_folder
-from yue.generation.make import Setup, make_samples
+from yue.generation.make import make_samples
+from yue.generation.prompt import SUNG_LAYOUTS
+from yue.generation.reference import own_references
+from yue.generation.setup import Setup, audio_prompt_of
 from yue.generation.source import choose_songs
 from yue.paths import Paths
 from yue.recipe.model import Recipe
@@ -16,15 +20,18 @@ from yue.tokens.vocabulary import codec_range
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
-    """Write ``work/samples/``: WAV files, codes and ``samples.json``.
+    """Write ``work/samples/``: WAV files, codes, tokens and ``samples.json``.
 
     Raises:
         GenerationError: The model was not taught to sing, or a prompt or model cannot be used.
     """
-    _check_layout(recipe)
+    setup = setup_of(recipe, paths.root)
     sources = choose_songs(paths.work, recipe.generate.prompts)
+    if setup.options.layout == "icl" and setup.audio_prompt is None:
+        ids = codec_range(setup.codec_name)
+        sources = own_references(sources, paths.work, ids, setup.options)
     with atomic_folder(paths.samples) as folder:
-        samples = make_samples(sources, setup_of(recipe, paths.root), folder)
+        samples = make_samples(sources, setup, folder)
     made = [sample for sample in samples if sample.model in ("base", "tuned")]
     held_out = all(source.split != "train" for source in sources)
     return StageSummary(
@@ -37,22 +44,13 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     )
 
 
-def _check_layout(recipe: Recipe) -> None:
-    """Generation continues songs of sections, one codebook of each track."""
-    options = Options.of(recipe.tokens)
-    books = min(options.ids(codec_range(recipe.codec.name)).codebooks, recipe.codec.codebooks)
-    if options.layout not in ("cot", "icl") or books > 1:
-        raise GenerationError(
-            f"nothing can be generated after tokens.layout {options.layout} with {books} "
-            f"codebook{'s' if books > 1 else ''} of {recipe.codec.name}",
-            why="songs are generated in the layout cot, one codebook of each track",
-            fix="train with tokens.layout: cot (or icl) and tokens.codebooks: 1; "
-            "`dvc repro evaluate` measures any layout",
-        )
-
-
 def setup_of(recipe: Recipe, root: Path) -> Setup:
-    """What a recipe says about generation, with paths resolved against ``root``."""
+    """What a recipe says about generation, with paths resolved against ``root``.
+
+    Raises:
+        GenerationError: Nothing can be sung in its layout.
+    """
+    how = recipe.generate
     return Setup(
         base=root / recipe.model.path,
         adapter=Paths(root).adapter,
@@ -61,5 +59,22 @@ def setup_of(recipe: Recipe, root: Path) -> Setup:
         codec_name=recipe.codec.name,
         codec_path=root / recipe.codec.path,
         tokenizer=root / recipe.tokens.tokenizer,
-        how=recipe.generate,
+        how=how,
+        options=_options(recipe),
+        audio_prompt=audio_prompt_of(how, root),
+        stage2=None if how.stage2 is None else root / how.stage2,
     )
+
+
+def _options(recipe: Recipe) -> Options:
+    """How the training songs became documents, with the codebooks that they carry."""
+    options = Options.of(recipe.tokens)
+    if options.layout not in SUNG_LAYOUTS:
+        raise GenerationError(
+            f"no songs can be generated after tokens.layout {options.layout}",
+            why="songs are lyrics first, then vocal and instrumental taking turns",
+            fix=f"train with one of {', '.join(SUNG_LAYOUTS)}; `dvc repro evaluate` measures any "
+            "layout",
+        )
+    books = options.ids(codec_range(recipe.codec.name)).codebooks
+    return replace(options, codebooks=min(books, recipe.codec.codebooks))

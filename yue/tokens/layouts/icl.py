@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from yue.tokens.layouts import cot
 from yue.tokens.layouts.audio import block
 from yue.tokens.layouts.document import Document, Ids, Section, document_of
@@ -25,6 +27,24 @@ from yue.tokens.text import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
 
 END_OF_REFERENCE = "[end_of_reference]"
+
+
+def head_ids(
+    tokenizer: TextTokenizer,
+    genres: str,
+    line_contents: Sequence[str],
+    prompt: Ids,
+    codec: CodecRange,
+) -> Ids:
+    """The header: cot's, and the reference audio between its markers; int32, shape (N,)."""
+    return np.concatenate(
+        [
+            cot.head_ids(tokenizer, genres, line_contents),
+            tokenizer.encode(REFERENCE_MARKER),
+            *block(prompt, codec),
+            tokenizer.encode(END_OF_REFERENCE),
+        ]
+    )
 
 
 def document(
@@ -45,10 +65,5 @@ def document(
         sections: The sections whose codes are used, in order, both tracks taking turns.
         codec: The codec of all codes.
     """
-    header = [
-        cot.head_ids(tokenizer, genres, line_contents),
-        tokenizer.encode(REFERENCE_MARKER),
-        *block(prompt, codec),
-        tokenizer.encode(END_OF_REFERENCE),
-    ]
-    return document_of([header, *cot.section_parts(tokenizer, sections, codec)])
+    header = head_ids(tokenizer, genres, line_contents, prompt, codec)
+    return document_of([[header], *cot.section_parts(tokenizer, sections, codec)])

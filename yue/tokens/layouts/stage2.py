@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from yue.tokens.layouts.audio import END, Codes, lane_ids
-from yue.tokens.layouts.document import Document, document_of
+from yue.tokens.layouts.document import Document, Ids, document_of
 from yue.tokens.vocabulary import SOA, STAGE_1, STAGE_2, CodecRange
 
 MIN_DISTINCT = 25
@@ -49,6 +49,16 @@ def distinct_codes(codes: Codes, frames: int) -> npt.NDArray[np.int64]:
     chunks = np.sort(codes[0, : codes.shape[1] // frames * frames].reshape(-1, frames), axis=1)
     changes: npt.NDArray[np.int64] = np.count_nonzero(chunks[:, 1:] != chunks[:, :-1], axis=1)
     return changes + 1
+
+
+def chunk_start_ids(first: Codes, codec: CodecRange) -> Ids:
+    """A chunk up to its first frame after ``<stage_2>``; int32, shape (T + 3,).
+
+    Args:
+        first: Codes of codebook 0, integers, shape (T,).
+        codec: The ids of its codes.
+    """
+    return np.concatenate([_OPENING, lane_ids(first, codec), _MIDDLE])
 
 
 def document(chunks: Iterable[Codes], codec: CodecRange, *, teacher_forcing: bool) -> Document:

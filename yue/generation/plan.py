@@ -1,0 +1,158 @@
+"""Everything that can be known before the models' weights are read: checks first, work later."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from yue.codecs.base import Codec
+from yue.codecs.registry import load_codec
+from yue.errors import GenerationError
+from yue.generation.alphabet import Alphabet
+from yue.generation.prompt import SongPrompt, song_prompt
+from yue.generation.reference import encode_prompt
+from yue.generation.setup import Setup
+from yue.generation.song import SectionLimits, check_context
+from yue.generation.source import SongSource
+from yue.generation.stage2 import check_stage2
+from yue.lm.base import read_base
+from yue.lm.device import pick_device
+from yue.lm.fit import check_fit
+from yue.tokens.options import Options
+from yue.tokens.text import TextTokenizer
+from yue.tokens.vocabulary import CodecRange, codec_range
+
+# YuE's inference asks for at least 100 tokens, 50 frames of 50 a second.
+_MIN_SECTION_SECONDS = 1
+# Less says little about how a model sounds.
+_MIN_SONG_SECONDS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What to generate.
+
+    Attributes:
+        prompts: One for each song.
+        limits: How long their sections may be.
+        alphabet: What stage 1 can draw.
+        stage2: The ids of the codebooks that stage 2 fills, or None where there is none.
+        codec: Decodes the codes.
+        device: "cpu" or "cuda".
+    """
+
+    prompts: list[SongPrompt]
+    limits: SectionLimits
+    alphabet: Alphabet
+    stage2: CodecRange | None
+    codec: Codec
+    device: str
+
+    @property
+    def codebooks(self) -> int:
+        """Codebooks of the songs in the end."""
+        return (self.stage2 or self.alphabet.codec).codebooks
+
+    @property
+    def frames(self) -> int:
+        """Frames of all songs at most."""
+        return self.limits.max_frames * sum(len(prompt.openings) for prompt in self.prompts)
+
+
+def make_plan(sources: Sequence[SongSource], setup: Setup) -> Plan:
+    """Check everything that is asked for, and build the prompts.
+
+    Args:
+        sources: The songs that give prompts.
+        setup: What to make them with.
+
+    Raises:
+        GenerationError: No lyrics, an adapter that is missing or does not fit, a section longer
+            than the context, an audio prompt without audio.
+        YueError: The base model, the codec, the tokenizer or an audio file cannot be used.
+    """
+    vocabulary = codec_range(setup.codec_name)
+    ids = setup.options.ids(vocabulary)
+    device = pick_device(setup.device)
+    base = read_base(setup.base, needed_rows=vocabulary.rows)
+    if setup.adapter is not None:
+        check_fit(setup.adapter, setup.base)
+    stage2 = _stage2_ids(setup.stage2, ids, vocabulary)
+    codec = load_codec(setup.codec_name, setup.codec_path, device=device)
+    needed = (stage2 or ids).codebooks
+    if codec.codebooks < needed:
+        raise GenerationError(
+            f"{setup.codec_path}: {codec.codebooks} codebooks, and songs would have {needed}",
+            fix="use the codec that made the codes of the training songs, or leave stage 2 out",
+        )
+    alphabet = Alphabet(ids, codec.codebook_sizes[: ids.codebooks])
+    prompts = _prompts(sources, setup, ids, codec)
+    limits = section_limits(setup.how.seconds, codec.frame_rate, ids.align)
+    check_context(prompts, limits, alphabet.width, base.context)
+    return Plan(prompts, limits, alphabet, stage2, codec, device)
+
+
+def _stage2_ids(path: Path | None, ids: CodecRange, vocabulary: CodecRange) -> CodecRange | None:
+    if path is None:
+        return None
+    filled = Options(layout="stage2").ids(vocabulary)
+    if ids.codebooks > 1:
+        raise GenerationError(
+            f"stage 2 ({path}) after documents of {ids.codebooks} codebooks of {ids.name}",
+            why="it adds codebooks to one",
+            fix="leave generate.stage2 (--stage2) out, or train with tokens.codebooks: 1",
+        )
+    check_stage2(path, filled, read_base(path, needed_rows=filled.rows).context)
+    return filled
+
+
+def _prompts(
+    sources: Sequence[SongSource], setup: Setup, ids: CodecRange, codec: Codec
+) -> list[SongPrompt]:
+    options, shared = setup.options, None
+    specials = options.specials_in_text or not options.strict
+    tokenizer = TextTokenizer(setup.tokenizer, specials_in_text=specials)
+    if setup.audio_prompt is not None:
+        shared = encode_prompt(setup.audio_prompt, codec, ids)
+    return [
+        song_prompt(
+            tokenizer,
+            ids,
+            layout=options.layout,
+            genres=source.genres,
+            line_contents=source.line_contents,
+            reference=source.reference if shared is None else shared,
+            sections=setup.how.max_sections,
+            seed=setup.how.seed + number,
+        )
+        for number, source in enumerate(sources)
+    ]
+
+
+def section_limits(seconds: float, frame_rate: Fraction, align: int = 1) -> SectionLimits:
+    """How long sections may be, in frames.
+
+    Args:
+        seconds: The longest.
+        frame_rate: Frames a second.
+        align: Sections end at multiples of so many frames.
+
+    Raises:
+        GenerationError: ``seconds`` is less than a frame.
+    """
+    frames = int(Fraction(str(seconds)) * frame_rate)  # 0.3 s are 15 frames of 50, not 14.99
+    longest = frames // align * align
+    if longest < 1:
+        raise GenerationError(
+            f"a section of {seconds} seconds has no frame at {float(frame_rate):g} frames a second"
+            + (f", which come by {align}" if align > 1 else ""),
+            fix="raise generate.seconds (--seconds)",
+        )
+    return SectionLimits(
+        min_frames=min(longest, math.ceil(_MIN_SECTION_SECONDS * frame_rate)),
+        max_frames=longest,
+        min_song_frames=math.ceil(_MIN_SONG_SECONDS * frame_rate),
+    )
