@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from yue.codecs.base import Codec
+from yue.codecs.card import same_codec
 from yue.codecs.registry import load_codec
 from yue.errors import GenerationError
 from yue.generation.alphabet import Alphabet
@@ -82,6 +83,8 @@ def make_plan(sources: Sequence[SongSource], setup: Setup) -> Plan:
         check_fit(setup.adapter, setup.base)
     stage2 = _stage2_ids(setup.stage2, ids, vocabulary)
     codec = load_codec(setup.codec_name, setup.codec_path, device=device)
+    if setup.codec_card is not None:
+        same_codec(setup.codec_card, codec.card)
     needed = (stage2 or ids).codebooks
     if codec.codebooks < needed:
         raise GenerationError(

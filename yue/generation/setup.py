@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from yue.codecs.card import CodecCard
 from yue.generation.reference import AudioPrompt
 from yue.recipe.model import Generate
 from yue.tokens.options import Options
@@ -26,6 +27,7 @@ class Setup:
         options: How the songs that the adapter learned from became documents.
         audio_prompt: Reference audio for all songs, or None.
         stage2: The folder of a model that adds codebooks, or None.
+        codec_card: The codec of the training songs' codes, or None where it is not known.
     """
 
     base: Path
@@ -39,6 +41,7 @@ class Setup:
     options: Options
     audio_prompt: AudioPrompt | None
     stage2: Path | None
+    codec_card: CodecCard | None = None
 
 
 def audio_prompt_of(how: Generate, root: Path) -> AudioPrompt | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from yue.codecs.card import CodecCard
 from yue.errors import GenerationError
 from yue.files import atomic_folder
 from yue.generation.make import make_samples
@@ -51,6 +52,7 @@ def setup_of(recipe: Recipe, root: Path) -> Setup:
         GenerationError: Nothing can be sung in its layout.
     """
     how = recipe.generate
+    card = Paths(root).codes / "codec.json"
     return Setup(
         base=root / recipe.model.path,
         adapter=Paths(root).adapter,
@@ -63,6 +65,7 @@ def setup_of(recipe: Recipe, root: Path) -> Setup:
         options=_options(recipe),
         audio_prompt=audio_prompt_of(how, root),
         stage2=None if how.stage2 is None else root / how.stage2,
+        codec_card=CodecCard.read(card) if card.is_file() else None,
     )
 
 
