@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yue.dataset.packing import best_fit, pack
+from yue.dataset.packing import pack
 from yue.errors import TrainingError
 
 Make = Any
@@ -21,34 +21,6 @@ SONGS = st.lists(
     min_size=1,
     max_size=12,
 )
-
-
-def plain_best_fit(lengths: list[int], context: int) -> list[list[int]]:
-    """The same by looking at every row for every piece; of equal rooms, the row used last."""
-    rows: list[list[int]] = []
-    rooms: list[int] = []
-    used: list[int] = []
-    for time, piece in enumerate(sorted(range(len(lengths)), key=lambda p: (-lengths[p], p))):
-        fitting = [row for row, room in enumerate(rooms) if room >= lengths[piece]]
-        if fitting:
-            row = min(fitting, key=lambda row: (rooms[row], -used[row]))
-        else:
-            row = len(rows)
-            rows.append([])
-            rooms.append(context)
-            used.append(0)
-        rows[row].append(piece)
-        rooms[row] -= lengths[piece]
-        used[row] = time
-    return rows
-
-
-@given(st.lists(st.integers(1, 50), max_size=60), st.integers(50, 90))
-def test_rows_are_those_of_a_plain_search(lengths: list[int], context: int) -> None:
-    rows = best_fit(np.array(lengths, dtype=np.int64), context)
-    assert rows == plain_best_fit(lengths, context)
-    assert sorted(piece for row in rows for piece in row) == list(range(len(lengths)))
-    assert all(sum(lengths[piece] for piece in row) <= context for row in rows)
 
 
 @settings(deadline=None, max_examples=40)
@@ -72,14 +44,6 @@ def test_every_song_that_fits_is_whole_and_every_other_is_there_in_full(
     assert packing.padding_share == pytest.approx(1 - np.mean(sizes) / context)
     cut = {piece.document for piece in pieces if piece.cut}
     assert set(packing.cut_songs) == cut
-
-
-def test_song_like_lengths_leave_little_room() -> None:
-    rng = np.random.default_rng(0)
-    lengths = np.clip(rng.lognormal(np.log(9500), 0.4, 3000), 3000, 16_384).astype(np.int64)
-    rows = best_fit(lengths, 16_384)
-    floor = -(-int(lengths.sum()) // 16_384)
-    assert len(rows) < 1.25 * floor
 
 
 def test_packing_twice_gives_the_same_rows(make_files: Make) -> None:

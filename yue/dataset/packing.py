@@ -6,7 +6,6 @@ lengths alone; what changes from epoch to epoch is the order of the rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from yue.dataset.pieces import Piece, split_document
 from yue.dataset.reader import TokenFiles
 from yue.errors import TrainingError
+from yue.native.packing import best_fit
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,47 +102,12 @@ def pack(files: TokenFiles, context: int) -> Packing:
         raise TrainingError(
             f"{files.prefix}: no tokens to train on", fix="write the files with `yue mmap`"
         )
-    rows = best_fit(pieces, context)
+    members, row_starts = best_fit(pieces, context)
     return Packing(
         context=context,
         whole=whole,
         split=tuple(split),
         lengths=pieces,
-        members=np.concatenate([np.array(row, dtype=np.int64) for row in rows]),
-        row_starts=_starts(map(len, rows)),
+        members=members,
+        row_starts=row_starts,
     )
-
-
-def best_fit(lengths: npt.NDArray[np.int64], context: int) -> list[list[int]]:
-    """Best-fit-decreasing bin packing.
-
-    Args:
-        lengths: Of the pieces, each in 1..context, shape (P,).
-        context: Room of a row.
-
-    Returns:
-        The pieces of each row. Equal input, equal output, on every machine.
-    """
-    rows: list[list[int]] = []
-    by_room: list[list[int]] = [[] for _ in range(context + 1)]
-    open_rooms = 0  # bit r is set where some row has exactly r tokens of room
-    for piece in np.argsort(-lengths, kind="stable").tolist():
-        length = int(lengths[piece])
-        fitting = open_rooms >> length
-        if fitting:
-            room = length + (fitting & -fitting).bit_length() - 1
-            row = by_room[room].pop()
-            if not by_room[room]:
-                open_rooms ^= 1 << room
-        else:
-            room, row = context, len(rows)
-            rows.append([])
-        rows[row].append(piece)
-        left = room - length
-        by_room[left].append(row)
-        open_rooms |= 1 << left
-    return rows
-
-
-def _starts(counts: Iterable[int]) -> npt.NDArray[np.int64]:
-    return np.cumsum([0, *counts], dtype=np.int64)

@@ -10,7 +10,7 @@ keeps its old bytes, since every writer of this project makes a new inode.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -18,10 +18,10 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from yue.errors import TokenFileError
+from yue.errors import NativeError, TokenFileError
 from yue.native.checksum import crc32c, file_checksums
 from yue.native.gather import Form, GatherError, Pieces, gather
-from yue.native.index import IndexFault, check_index
+from yue.native.index import IndexArrays, IndexFault, read_index
 from yue.tokens.info import TokenFileInfo, foreign_info, read_info
 from yue.tokens.megatron import (
     DTYPES,
@@ -31,7 +31,7 @@ from yue.tokens.megatron import (
     bin_path,
     idx_path,
     info_path,
-    read_header,
+    parse_header,
 )
 from yue.tokens.vocabulary import EOA, SOA, STAGE_1, TEXT_SIZE, CodecRange, codec_range
 
@@ -70,26 +70,22 @@ class TokenFiles:
             TokenFileError: A file is missing or damaged, or the files do not belong together; the
                 message has the file and, where there is one, the byte.
         """
-        stream = _open_bin(bin_path(prefix))
+        stream = _open(bin_path(prefix))
         try:
-            header = read_header(idx_path(prefix))
-            index = _read(idx_path(prefix))
-            expected = _check_arrays(idx_path(prefix), index, header)
+            index, header = _read_index(idx_path(prefix))
             size = os.fstat(stream.fileno()).st_size
-            if size != expected:
+            if size != index.bin_size:
                 raise TokenFileError(
-                    f"{bin_path(prefix)}: {size} bytes, but the index names {expected}",
+                    f"{bin_path(prefix)}: {size} bytes, but the index names {index.bin_size}",
                     why=f"it was cut short at byte {size}, or is not the .bin of this .idx",
                     fix=REBUILD,
                 )
-            lengths, marks = _arrays(index, header)
-            info = _info(prefix, header, expected // header.item_size, index, codec)
+            info = _info(prefix, index, codec)
         except BaseException:
             stream.close()
             raise
-        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
         dtype = np.dtype(DTYPES[header.dtype_code])
-        return cls(prefix, info, lengths, marks, ends[marks], stream, dtype)
+        return cls(prefix, info, index.lengths, index.documents, index.starts, stream, dtype)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Open again in the process that unpickles: a descriptor does not travel."""
@@ -220,7 +216,7 @@ class TokenFiles:
         place = f"token {error.token - int(self.starts[document])} of document {document}"
         if error.is_short:
             return TokenFileError(
-                f"{path}: ends at byte {byte}, {place}",
+                f"{path}: ends at byte {os.fstat(self._stream.fileno()).st_size}, before {place}",
                 why="the file was cut short after it was opened",
                 fix=f"let nothing write into it; {REBUILD}",
             )
@@ -257,41 +253,44 @@ def _open_again(prefix: Path, codec: CodecRange) -> TokenFiles:
     return TokenFiles.open(prefix, codec=codec)
 
 
-def _open_bin(path: Path) -> IO[bytes]:
+def _open(path: Path) -> IO[bytes]:
     try:
         return path.open("rb", buffering=0)
     except OSError as error:
         raise TokenFileError(
             f"{path}: cannot be read ({error.strerror})",
-            fix="write it with `yue mmap`, or correct the prefix (the path without .bin)",
+            why="an index is written after its .bin, so a missing one means an unfinished write"
+            if path.suffix == ".idx" and isinstance(error, FileNotFoundError)
+            else "",
+            fix=f"write it with `yue mmap`, or correct the prefix (the path without {path.suffix})",
         ) from error
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise TokenFileError(f"{path}: cannot be read ({error.strerror})", fix=REBUILD) from error
-
-
-def _check_arrays(path: Path, index: bytes, header: Header) -> int:
-    """Check the arrays of a .idx; the size its .bin must have."""
-    if len(index) < header.file_size:
-        raise TokenFileError(f"{path}: changed while it was read", fix="try again")
-    fault, size = check_index(
-        memoryview(index),
-        start=HEADER.size,
-        sequences=header.sequences,
-        marks=header.marks,
-        item_size=header.item_size,
-    )
-    if fault is not None:
+def _read_index(path: Path) -> tuple[IndexArrays, Header]:
+    """Read and check a whole .idx, from one descriptor: it may be replaced meanwhile."""
+    with _open(path) as stream:
+        try:
+            first = stream.read(HEADER.size)
+            header = parse_header(first, os.fstat(stream.fileno()).st_size, path)
+            found = read_index(
+                stream.fileno(),
+                start=HEADER.size,
+                sequences=header.sequences,
+                marks=header.marks,
+                item_size=header.item_size,
+                crc=crc32c(first),
+            )
+            stream.seek(header.file_size)
+            rest = stream.read()  # of a multimodal index
+        except (OSError, NativeError) as error:
+            raise TokenFileError(f"{path}: cannot be read", why=str(error), fix=REBUILD) from error
+    if isinstance(found, IndexFault):
         raise TokenFileError(
-            f"{path}: damaged at byte {_byte(fault, header)}",
-            why=f"{fault.array}[{fault.element}] does not fit the values before it",
+            f"{path}: damaged at byte {_byte(found, header)}",
+            why=f"{found.array}[{found.element}] does not fit the values before it",
             fix=REBUILD,
         )
-    return size
+    return replace(found, crc=crc32c(rest, found.crc)), header
 
 
 def _byte(fault: IndexFault, header: Header) -> int:
@@ -304,18 +303,11 @@ def _byte(fault: IndexFault, header: Header) -> int:
     return HEADER.size + start + width * fault.element
 
 
-def _arrays(index: bytes, header: Header) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """Sequence lengths and document marks, aligned copies in the host's byte order."""
-    marks_at = HEADER.size + 12 * header.sequences
-    lengths = np.frombuffer(index, "<i4", header.sequences, HEADER.size).astype(np.int32)
-    return lengths, np.frombuffer(index, "<i8", header.marks, marks_at).astype(np.int64)
-
-
-def _info(
-    prefix: Path, header: Header, tokens: int, index: bytes, codec: CodecRange | None
-) -> TokenFileInfo:
+def _info(prefix: Path, index: IndexArrays, codec: CodecRange | None) -> TokenFileInfo:
     """The description of the files, held to what they are."""
     path = info_path(prefix)
+    documents, sequences = len(index.documents) - 1, len(index.lengths)
+    tokens = int(index.starts[-1])
     if not path.exists():
         if codec is None:
             raise TokenFileError(
@@ -324,9 +316,9 @@ def _info(
                 "write was cut off or another program wrote the files",
                 fix=REBUILD,
             )
-        return foreign_info(codec, header.marks - 1, header.sequences, tokens)
+        return foreign_info(codec, documents, sequences, tokens)
     info = read_info(path)
-    have = (header.marks - 1, header.sequences, tokens, crc32c(index))
+    have = (documents, sequences, tokens, index.crc)
     want = (info.documents, info.sequences, info.tokens, info.checksums.idx)
     if have != want or len(info.song_ids) != info.documents:
         raise TokenFileError(

@@ -36,14 +36,19 @@ def interleave(
             in length, or an array is not of integers.
     """
     native = library()
-    lanes = [_codes(first, 1, size), _codes(second, 1, size)]
+    if first.dtype == second.dtype == np.int64 and first.ndim == second.ndim == 1:
+        lanes = [np.ascontiguousarray(lane) for lane in (first, second)]
+        kind, function = "int64_t[]", native.lib.yue_interleave64
+    else:
+        lanes = [_codes(first, 1, size), _codes(second, 1, size)]
+        kind, function = "int16_t[]", native.lib.yue_interleave
     frames = len(lanes[0])
     if len(lanes[1]) != frames:
         raise NativeError(f"two lanes of different length: {frames} and {len(lanes[1])} frames")
     out = np.empty(2 * frames, dtype=np.int32)
     bad = native.ffi.new("int64_t *")
-    status = native.lib.yue_interleave(
-        *(_in(native.ffi, "int16_t[]", lane) for lane in lanes),
+    status = function(
+        *(_in(native.ffi, kind, lane) for lane in lanes),
         frames,
         offset,
         size,

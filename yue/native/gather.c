@@ -1,37 +1,12 @@
 /* Tokens out of a .bin, by pread() into the caller's array. */
-#define _POSIX_C_SOURCE 200809L
-
 #include "little_endian.h"
+#include "read.h"
 #include "yue_native.h"
 
-#include <errno.h>
 #include <stddef.h>
-#include <unistd.h>
 
 /* Where values must be widened they pass through this; it stays in the first-level cache. */
 #define CHUNK_BYTES (16 << 10)
-
-/* Reads exactly size bytes. YUE_SHORT: *at is how many there were; YUE_IO: *at is errno. */
-static int read_all(int descriptor, void *target, int64_t size, int64_t offset, int64_t *at) {
-    int64_t done = 0;
-    while (done < size) {
-        const ssize_t count =
-            pread(descriptor, (char *)target + done, (size_t)(size - done), (off_t)(offset + done));
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count < 0) {
-            *at = errno;
-            return YUE_IO;
-        }
-        if (count == 0) {
-            *at = done;
-            return YUE_SHORT;
-        }
-        done += count;
-    }
-    return YUE_OK;
-}
 
 /* Copies ids into out and tells whether one is out of range. All loops vectorise. */
 static uint32_t widen(const unsigned char *from, int64_t item_size, int64_t count, uint32_t limit,
@@ -102,7 +77,7 @@ static int read_span(int descriptor, int64_t item_size, int64_t start, int64_t c
     for (int64_t done = 0; done < count;) {
         const int64_t part = count - done < step ? count - done : step;
         void *to = out + done * width;
-        const int status = read_all(descriptor, direct ? to : chunk, part * item_size,
+        const int status = yue_read_all(descriptor, direct ? to : chunk, part * item_size,
                                     (start + done) * item_size, at);
         if (status == YUE_SHORT) {
             *at = start + done + *at / item_size;

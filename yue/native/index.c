@@ -1,8 +1,12 @@
 /* The arrays of a .idx file. They start at byte 34 of it, so none of them is aligned there. */
 #include "little_endian.h"
+#include "read.h"
 #include "yue_native.h"
 
 #include <stddef.h>
+
+/* So much is read, checked and checksummed at a time: it stays in the second-level cache. */
+enum { BLOCK = 8192 };
 
 int yue_index_pointers(const int32_t *lengths, int64_t sequences, int64_t item_size, int64_t *out,
                        int64_t capacity, int64_t *end, int64_t *bad) {
@@ -33,42 +37,127 @@ static int wrong(int what, int64_t element, int *what_out, int64_t *bad) {
     return YUE_RANGE;
 }
 
-int yue_index_check(const void *lengths, const void *pointers, const void *documents,
-                    int64_t sequences, int64_t marks, int64_t item_size, int64_t *end, int *what,
-                    int64_t *bad) {
-    const unsigned char *length = lengths;
-    const unsigned char *pointer = pointers;
-    const unsigned char *mark = documents;
-    int64_t position = 0;
-    int64_t previous = 0;
-    if (sequences < 0 || marks < 1 || item_size < 1 || item_size > 8 || end == NULL ||
-        what == NULL || bad == NULL || documents == NULL ||
-        (sequences > 0 && (lengths == NULL || pointers == NULL))) {
-        return YUE_ARGUMENT;
+/* Reads numbers into out, in the host's order, and goes on with the checksum of their bytes. */
+static int read_part(int descriptor, void *out, int64_t count, int64_t width, int64_t offset,
+                     uint32_t *crc, int64_t *bad) {
+    unsigned char *bytes = out;
+    const int status = yue_read_all(descriptor, bytes, count * width, offset, bad);
+    if (status == YUE_SHORT) {
+        *bad += offset;
     }
-    for (int64_t i = 0; i < sequences; i++) {
-        const int32_t count = (int32_t)yue_load_le32(length + 4 * i);
-        if (count < 0) {
-            return wrong(0, i, what, bad);
+    if (status != YUE_OK) {
+        return status;
+    }
+    *crc = yue_crc32c(*crc, bytes, count * width);
+    for (int64_t i = 0; !YUE_IS_LITTLE_ENDIAN && i < count; i++) {
+        if (width == 4) {
+            ((int32_t *)out)[i] = (int32_t)yue_load_le32(bytes + 4 * i);
+        } else {
+            ((int64_t *)out)[i] = (int64_t)yue_load_le64(bytes + 8 * i);
         }
-        if ((int64_t)yue_load_le64(pointer + 8 * i) != position) {
-            return wrong(1, i, what, bad);
+    }
+    return YUE_OK;
+}
+
+static int read_lengths(int descriptor, int64_t sequences, int64_t offset, int32_t *lengths,
+                        uint32_t *crc, int *what, int64_t *bad) {
+    for (int64_t start = 0; start < sequences; start += BLOCK) {
+        const int64_t count = sequences - start < BLOCK ? sequences - start : BLOCK;
+        int32_t *part = lengths + start;
+        const int status = read_part(descriptor, part, count, 4, offset + 4 * start, crc, bad);
+        if (status != YUE_OK) {
+            return status;
         }
-        const int64_t bytes = item_size * (int64_t)count;
-        if (position > INT64_MAX - bytes) {
+        uint32_t negative = 0;
+        for (int64_t i = 0; i < count; i++) {
+            negative |= (uint32_t)part[i];
+        }
+        for (int64_t i = 0; negative >> 31 && i < count; i++) {
+            if (part[i] < 0) {
+                return wrong(0, start + i, what, bad);
+            }
+        }
+    }
+    return YUE_OK;
+}
+
+/* Holds the pointers to the running sum of the lengths, and notes where documents start. */
+static int read_pointers(int descriptor, int64_t offset, const yue_index *index, uint32_t *crc,
+                         int64_t *end, int *what, int64_t *bad) {
+    int64_t pointers[BLOCK], position = 0, mark = 0;
+    for (int64_t start = 0; start < index->sequences; start += BLOCK) {
+        const int64_t rest = index->sequences - start, count = rest < BLOCK ? rest : BLOCK;
+        const int32_t *lengths = index->lengths + start;
+        const int status = read_part(descriptor, pointers, count, 8, offset + 8 * start, crc, bad);
+        if (status != YUE_OK) {
+            return status;
+        }
+        if (position > INT64_MAX - BLOCK * index->item_size * (int64_t)INT32_MAX) {
             return YUE_OVERFLOW;
         }
-        position += bytes;
-    }
-    for (int64_t i = 0; i < marks; i++) {
-        const int64_t value = (int64_t)yue_load_le64(mark + 8 * i);
-        const int first_is_wrong = i == 0 && value != 0;
-        const int last_is_wrong = i == marks - 1 && value != sequences;
-        if (first_is_wrong || last_is_wrong || value < previous || value > sequences) {
-            return wrong(2, i, what, bad);
+        int64_t sum = position;
+        uint64_t differs = 0;
+        for (int64_t i = 0; i < count; i++) {
+            differs |= (uint64_t)(pointers[i] ^ sum);
+            sum += index->item_size * (int64_t)lengths[i];
         }
-        previous = value;
+        for (int64_t i = 0; differs && i < count; i++) {
+            if (pointers[i] != position) {
+                return wrong(1, start + i, what, bad);
+            }
+            position += index->item_size * (int64_t)lengths[i];
+        }
+        position = sum;
+        for (; mark < index->marks && index->documents[mark] < start + count; mark++) {
+            index->starts[mark] = pointers[index->documents[mark] - start] / index->item_size;
+        }
+    }
+    for (; mark < index->marks; mark++) {
+        index->starts[mark] = position / index->item_size;
     }
     *end = position;
+    return YUE_OK;
+}
+
+int yue_index_read(int descriptor, int64_t offset, const yue_index *index, uint32_t *crc,
+                   int64_t *end, int *what, int64_t *bad) {
+    if (descriptor < 0 || offset < 0 || index == NULL || index->sequences < 0 ||
+        index->marks < 1 || index->item_size < 1 || index->item_size > 8 ||
+        index->sequences > (INT64_MAX / 32) || index->marks > (INT64_MAX / 32) ||
+        index->documents == NULL || index->starts == NULL || crc == NULL || end == NULL ||
+        what == NULL || bad == NULL || (index->sequences > 0 && index->lengths == NULL)) {
+        return YUE_ARGUMENT;
+    }
+    const int64_t n = index->sequences;
+    uint32_t early = 0; /* marks are read first, to be walked by, and checksummed in their place */
+    *what = 3;
+    int status =
+        read_part(descriptor, index->documents, index->marks, 8, offset + 12 * n, &early, bad);
+    if (status != YUE_OK) {
+        return status;
+    }
+    for (int64_t i = 0, before = 0; i < index->marks; i++) {
+        const int64_t mark = index->documents[i];
+        if ((i == 0 && mark != 0) || (i == index->marks - 1 && mark != n) || mark < before ||
+            mark > n) {
+            return wrong(2, i, what, bad);
+        }
+        before = mark;
+    }
+    status = read_lengths(descriptor, n, offset, index->lengths, crc, what, bad);
+    if (status == YUE_OK) {
+        status = read_pointers(descriptor, offset + 4 * n, index, crc, end, what, bad);
+    }
+    if (status != YUE_OK) {
+        return status;
+    }
+    if (YUE_IS_LITTLE_ENDIAN) {
+        *crc = yue_crc32c(*crc, index->documents, 8 * index->marks);
+    }
+    for (int64_t i = 0; !YUE_IS_LITTLE_ENDIAN && i < index->marks; i++) {
+        unsigned char bytes[8];
+        yue_store_le64(bytes, (uint64_t)index->documents[i]);
+        *crc = yue_crc32c(*crc, bytes, 8);
+    }
     return YUE_OK;
 }

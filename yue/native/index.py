@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,25 @@ from yue.errors import NativeError
 from yue.native.library import library
 
 ARRAYS = ("lengths", "pointers", "documents")
+
+
+@dataclass(frozen=True, eq=False)
+class IndexArrays:
+    """The checked arrays of a .idx file.
+
+    Attributes:
+        lengths: Tokens of each sequence, int32, shape (S,).
+        documents: Sequence at which each document starts, int64, shape (documents + 1,).
+        starts: Token at which each document starts, int64, shape (documents + 1,).
+        bin_size: Bytes that the .bin must have.
+        crc: CRC-32C up to the end of the arrays.
+    """
+
+    lengths: npt.NDArray[np.int32]
+    documents: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+    bin_size: int
+    crc: int
 
 
 @dataclass(frozen=True)
@@ -62,43 +82,49 @@ def index_pointers(
     return out, int(end[0])
 
 
-def check_index(
-    data: memoryview, *, start: int, sequences: int, marks: int, item_size: int
-) -> tuple[IndexFault | None, int]:
-    """Check the three arrays of a .idx file where they lie.
+def read_index(
+    descriptor: int, *, start: int, sequences: int, marks: int, item_size: int, crc: int = 0
+) -> IndexArrays | IndexFault:
+    """Read the arrays of a .idx file and check every element; the GIL is free meanwhile.
 
     Args:
-        data: The whole file.
+        descriptor: Of the open .idx.
         start: Where the arrays start, in bytes.
-        sequences: Length of ``lengths`` and ``pointers``.
+        sequences: Number of sequences.
         marks: Length of ``documents`` (documents + 1).
         item_size: Bytes a token.
+        crc: Checksum of the bytes before ``start``.
 
     Returns:
-        The first fault, or None; and the size the .bin must have, in bytes (0 after a fault).
+        The arrays, or the first fault.
 
     Raises:
-        NativeError: The arrays do not lie within ``data``.
+        NativeError: The file is shorter than the arrays, or a pointer does not fit 64 bits.
+        OSError: A read failed.
     """
     native = library()
-    if start < 0 or sequences < 0 or marks < 1 or start + 12 * sequences + 8 * marks > len(data):
-        raise NativeError(f"{sequences} sequences and {marks} marks in {len(data)} bytes")
-    buffer = native.ffi.from_buffer("unsigned char[]", data)
-    end, bad = native.ffi.new("int64_t *"), native.ffi.new("int64_t *")
-    what = native.ffi.new("int *")
-    status = native.lib.yue_index_check(
-        buffer + start,
-        buffer + start + 4 * sequences,
-        buffer + start + 12 * sequences,
-        sequences,
-        marks,
-        item_size,
-        end,
-        what,
-        bad,
-    )
+    ffi = native.ffi
+    if sequences < 0 or marks < 1:
+        raise NativeError(f"{sequences} sequences and {marks} marks")
+    lengths = np.empty(sequences, dtype=np.int32)
+    documents, starts = np.empty(marks, dtype=np.int64), np.empty(marks, dtype=np.int64)
+    index = ffi.new("yue_index *")
+    index.sequences, index.marks, index.item_size = sequences, marks, item_size
+    kept = [
+        ffi.from_buffer("int32_t[]", lengths, require_writable=True) if sequences else ffi.NULL,
+        ffi.from_buffer("int64_t[]", documents, require_writable=True),
+        ffi.from_buffer("int64_t[]", starts, require_writable=True),
+    ]
+    index.lengths, index.documents, index.starts = kept
+    checksum = ffi.new("uint32_t *", crc)
+    end, bad, what = ffi.new("int64_t *"), ffi.new("int64_t *"), ffi.new("int *")
+    status = native.lib.yue_index_read(descriptor, start, index, checksum, end, what, bad)
     if status == native.lib.YUE_RANGE:
-        return IndexFault(ARRAYS[what[0]], int(bad[0])), 0
+        return IndexFault(ARRAYS[what[0]], int(bad[0]))
+    if status == native.lib.YUE_IO:
+        raise OSError(int(bad[0]), os.strerror(int(bad[0])))
+    if status == native.lib.YUE_SHORT:
+        raise NativeError(f"the file ends before its arrays do, at byte {bad[0]} at the latest")
     if status:
-        raise NativeError(f"yue_index_check failed (status {status})")
-    return None, int(end[0])
+        raise NativeError(f"yue_index_read failed (status {status})")
+    return IndexArrays(lengths, documents, starts, int(end[0]), int(checksum[0]))

@@ -40,4 +40,9 @@ static inline void yue_store_le32(unsigned char *p, uint32_t value) {
     memcpy(p, &value, sizeof value);
 }
 
+static inline void yue_store_le64(unsigned char *p, uint64_t value) {
+    value = YUE_SWAP64(value);
+    memcpy(p, &value, sizeof value);
+}
+
 #endif

@@ -73,7 +73,7 @@ def index_fault(
     *,
     item_size: int,
 ) -> str | None:
-    """Twin of :func:`yue.native.index.check_index`: the first array with a fault, or None."""
+    """Twin of :func:`yue.native.index.read_index`: the first array with a fault, or None."""
     if lengths.size and int(lengths.min()) < 0:
         return "lengths"
     if not np.array_equal(pointers, index_pointers(lengths, item_size=item_size)[0]):
@@ -99,3 +99,43 @@ def gather(
             return number, start + int(outside[0])
         out[place : place + count] = part
     return None
+
+
+def best_fit(lengths: npt.NDArray[np.int64], room: int) -> list[list[int]]:
+    """Twin of :func:`yue.native.packing.best_fit`: the pieces of each row."""
+    rows: list[list[int]] = []
+    by_room: list[list[int]] = [[] for _ in range(room + 1)]
+    for piece in np.argsort(-lengths, kind="stable").tolist():
+        length = int(lengths[piece])
+        found = next((r for r in range(length, room + 1) if by_room[r]), None)
+        if found is None:
+            found, row = room, len(rows)
+            rows.append([])
+        else:
+            row = by_room[found].pop()
+        rows[row].append(piece)
+        by_room[found - length].append(row)
+    return rows
+
+
+def sample_index(sizes: npt.NDArray[np.int32], *, step: int, rows: int) -> npt.NDArray[np.int64]:
+    """Twin of :func:`yue.native.sampling.sample_index`; ``sizes`` in the order of reading."""
+    ends = np.cumsum(sizes, dtype=np.int64)
+    marks = np.arange(rows, dtype=np.int64) * step
+    positions = np.searchsorted(ends, marks, side="right")
+    out = np.stack([positions, marks - (ends - sizes)[positions]], axis=1)
+    out[:1] = 0
+    return out
+
+
+def blend(
+    weights: npt.NDArray[np.float64], size: int
+) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
+    """Twin of :func:`yue.native.sampling.blend`."""
+    given = np.zeros(len(weights), dtype=np.int64)
+    sets, samples = np.empty(size, np.int16), np.empty(size, np.int64)
+    for t in range(size):
+        best = int(np.argmax(weights * max(t, 1.0) - given))
+        sets[t], samples[t] = best, given[best]
+        given[best] += 1
+    return sets, samples

@@ -105,8 +105,29 @@ int yue_writer_flush(yue_writer *writer) {
     return YUE_OK;
 }
 
-int yue_writer_append(yue_writer *writer, const int32_t *ids, int64_t count, int32_t limit,
-                      int64_t *bad) {
+/* Ids of either width; which one is known where this is inlined. */
+static inline int64_t id_at(const void *ids, int64_t width, int64_t i) {
+    return width == 4 ? ((const int32_t *)ids)[i] : ((const int64_t *)ids)[i];
+}
+
+/* Looks through a part before it is copied: one pass without branches, which compilers vectorise. */
+static inline int64_t first_outside(const void *ids, int64_t width, int64_t count, int32_t limit) {
+    uint32_t wrong = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t id = id_at(ids, width, i);
+        const uint32_t high = width == 4 ? 0 : (uint32_t)((uint64_t)id >> 32);
+        wrong |= (uint32_t)((uint32_t)id >= (uint32_t)limit) | high;
+    }
+    for (int64_t i = 0; wrong && i < count; i++) {
+        if ((uint64_t)id_at(ids, width, i) >= (uint64_t)limit) {
+            return i;
+        }
+    }
+    return count;
+}
+
+static inline int append(yue_writer *writer, const void *ids, int64_t width, int64_t count,
+                         int32_t limit, int64_t *bad) {
     if (writer == NULL || count < 0 || limit < 0 || bad == NULL || (count > 0 && ids == NULL)) {
         return YUE_ARGUMENT;
     }
@@ -116,17 +137,12 @@ int yue_writer_append(yue_writer *writer, const int32_t *ids, int64_t count, int
     if (count > (INT64_MAX - writer->written - writer->used) / 4) {
         return YUE_OVERFLOW;
     }
-    uint32_t wrong = 0; /* one pass without branches, which compilers vectorise */
-    for (int64_t i = 0; i < count; i++) {
-        wrong |= (uint32_t)((uint32_t)ids[i] >= (uint32_t)limit);
+    const int64_t outside = first_outside(ids, width, count, limit);
+    if (outside < count) {
+        *bad = outside;
+        return YUE_RANGE;
     }
-    for (int64_t i = 0; wrong && i < count; i++) {
-        if ((uint32_t)ids[i] >= (uint32_t)limit) {
-            *bad = i;
-            return YUE_RANGE;
-        }
-    }
-    while (count > 0) {
+    for (int64_t done = 0; done < count;) {
         if (writer->used == BUFFER_BYTES) {
             const int status = yue_writer_flush(writer);
             if (status != YUE_OK) {
@@ -134,16 +150,25 @@ int yue_writer_append(yue_writer *writer, const int32_t *ids, int64_t count, int
             }
         }
         const int64_t room = (BUFFER_BYTES - writer->used) / 4;
-        const int64_t part = count < room ? count : room;
+        const int64_t part = count - done < room ? count - done : room;
         unsigned char *target = writer->buffer + writer->used;
         for (int64_t i = 0; i < part; i++) {
-            yue_store_le32(target + 4 * i, (uint32_t)ids[i]);
+            yue_store_le32(target + 4 * i, (uint32_t)id_at(ids, width, done + i));
         }
         writer->used += 4 * part;
-        ids += part;
-        count -= part;
+        done += part;
     }
     return YUE_OK;
+}
+
+int yue_writer_append(yue_writer *writer, const int32_t *ids, int64_t count, int32_t limit,
+                      int64_t *bad) {
+    return append(writer, ids, 4, count, limit, bad);
+}
+
+int yue_writer_append64(yue_writer *writer, const int64_t *ids, int64_t count, int32_t limit,
+                        int64_t *bad) {
+    return append(writer, ids, 8, count, limit, bad);
 }
 
 int64_t yue_writer_bytes(const yue_writer *writer) {

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from yue.errors import NativeError
 from yue.native.checksum import BLOCK_BYTES
-from yue.native.codes import narrow
 from yue.native.library import library
 
 
@@ -63,16 +62,21 @@ class BinWriter:
             NativeError: An id is out of range; nothing of this sequence is appended then.
             OSError: The file system refused the write.
         """
-        array = ids if ids.dtype == np.int32 else narrow(ids, limit=self._limit)
-        if array.ndim != 1:
-            raise NativeError(f"a sequence has one dimension, not shape {array.shape}")
-        if not array.size:
+        if ids.ndim != 1 or ids.dtype.kind not in "iu" or ids.dtype == np.uint64:
+            raise NativeError(
+                f"a sequence is integers of one dimension, not {ids.dtype} {ids.shape}"
+            )
+        if not ids.size:
             return
-        array = np.ascontiguousarray(array)
+        is_int32 = ids.dtype == np.int32
+        array = np.ascontiguousarray(ids, dtype=np.int32 if is_int32 else np.int64)
+        append = (
+            self._native.lib.yue_writer_append if is_int32 else self._native.lib.yue_writer_append64
+        )
         bad = self._native.ffi.new("int64_t *")
-        status = self._native.lib.yue_writer_append(
+        status = append(
             self._writer,
-            self._native.ffi.from_buffer("int32_t[]", array),
+            self._native.ffi.from_buffer("int32_t[]" if is_int32 else "int64_t[]", array),
             array.size,
             self._limit,
             bad,

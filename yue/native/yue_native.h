@@ -36,6 +36,10 @@ const char *yue_source_hash(void);
 int yue_interleave(const int16_t *first, const int16_t *second, int64_t frames, int32_t offset,
                    int32_t size, int32_t *out, int64_t capacity, int64_t *bad);
 
+/* The same of codes that are int64. */
+int yue_interleave64(const int64_t *first, const int64_t *second, int64_t frames, int32_t offset,
+                     int32_t size, int32_t *out, int64_t capacity, int64_t *bad);
+
 /* Codes of several codebooks, row by row (codebooks x frames), become ids frame by frame:
  * out[t*codebooks + k] = offsets[k] + codes[k*frames + t]. Codes of row k must lie in
  * [0, sizes[k]). out holds capacity >= codebooks * frames ids.
@@ -69,6 +73,10 @@ int yue_writer_open(int descriptor, int64_t block_size, yue_writer **out);
 int yue_writer_append(yue_writer *writer, const int32_t *ids, int64_t count, int32_t limit,
                       int64_t *bad);
 
+/* The same of ids that are int64. */
+int yue_writer_append64(yue_writer *writer, const int64_t *ids, int64_t count, int32_t limit,
+                        int64_t *bad);
+
 /* Writes what is still in the buffer. */
 int yue_writer_flush(yue_writer *writer);
 
@@ -91,13 +99,23 @@ void yue_writer_close(yue_writer *writer);
 int yue_index_pointers(const int32_t *lengths, int64_t sequences, int64_t item_size, int64_t *out,
                        int64_t capacity, int64_t *end, int64_t *bad);
 
-/* Checks the arrays of a .idx file as they lie in the file (little-endian, any alignment): lengths
- * int32[sequences] not negative, pointers int64[sequences] their running sum in bytes, documents
- * int64[marks] starting at 0, never falling, ending at sequences. *end is the size the .bin must
- * have. YUE_RANGE: *what says which array (0, 1, 2) and *bad which element is wrong. */
-int yue_index_check(const void *lengths, const void *pointers, const void *documents,
-                    int64_t sequences, int64_t marks, int64_t item_size, int64_t *end, int *what,
-                    int64_t *bad);
+/* The arrays of a .idx, and what they are read into. */
+typedef struct {
+    int64_t sequences;
+    int64_t marks;        /* documents + 1 */
+    int64_t item_size;    /* bytes a token of the .bin */
+    int32_t *lengths;     /* [sequences]: tokens of each sequence */
+    int64_t *documents;   /* [marks]: the sequence at which each document starts */
+    int64_t *starts;      /* [marks]: the token at which each document starts */
+} yue_index;
+
+/* Reads the arrays of a .idx that start at byte offset, and checks them: lengths int32[sequences]
+ * not negative, pointers int64[sequences] their running sum in bytes, documents int64[marks]
+ * starting at 0, never falling, ending at sequences. *end is the size the .bin must have; *crc goes
+ * on from the checksum of the bytes before. YUE_RANGE: *what says which array (0, 1, 2) and *bad
+ * which element is wrong. YUE_SHORT: the file ends at *bad. YUE_IO: *bad is errno. */
+int yue_index_read(int descriptor, int64_t offset, const yue_index *index, uint32_t *crc,
+                   int64_t *end, int *what, int64_t *bad);
 
 /* --- roles.c: what each token is for ---------------------------------------------------------- */
 
@@ -141,6 +159,41 @@ int yue_roles(const void *tokens, int64_t width, int64_t capacity, const yue_pie
 int yue_gather(int descriptor, int64_t item_size, const int64_t *spans, int64_t count,
                int32_t limit, void *out, int64_t width, int64_t capacity,
                const yue_pieces *pieces, int64_t *bad, int64_t *at);
+
+/* --- random.c: NumPy's RandomState ------------------------------------------------------------ */
+
+#define YUE_RANDOM_WORDS 625
+
+/* state[YUE_RANDOM_WORDS] as RandomState(seed) has it. */
+int yue_random_seed(uint32_t seed, uint32_t *state);
+
+/* RandomState.shuffle of at most 2**32 items of width bytes, 4 or 8; the state goes on. */
+int yue_shuffle(uint32_t *state, void *items, int64_t count, int64_t width);
+
+/* --- samples.c, blend.c: Megatron's indices --------------------------------------------------- */
+
+/* The sample index of documents that are read in an order: positions numbers of documents, or null
+ * for all documents one after another, a whole number of times. out holds rows pairs of int32
+ * (width 4) or int64 (width 8): row k is the position that has the stream's token k * step, and the
+ * token's place in its document. Rows past the end of the stream are left as they are.
+ * YUE_RANGE: a negative size or a wrong number of a document, at *bad.
+ * YUE_OVERFLOW: positions do not fit the width. */
+int yue_sample_index(const int32_t *sizes, int64_t documents, const int32_t *order,
+                     int64_t positions, int64_t step, void *out, int64_t width, int64_t rows,
+                     int64_t *bad);
+
+/* Which of count data sets gives each of size samples, and which of its own samples that is.
+ * Weights lie in [0, 1]. */
+int yue_blend(const double *weights, int64_t count, int64_t size, int16_t *sets,
+              int64_t *samples);
+
+/* --- pack.c ----------------------------------------------------------------------------------- */
+
+/* Best-fit-decreasing packing of pieces, each of 1..room. members[pieces] are the pieces row by row;
+ * row r has those from row_starts[r] to row_starts[r + 1] ([pieces + 1]; *rows of them are used).
+ * YUE_RANGE: lengths[*bad] is outside 1..room. */
+int yue_best_fit(const int64_t *lengths, int64_t pieces, int64_t room, int64_t *members,
+                 int64_t *row_starts, int64_t *rows, int64_t *bad);
 
 /* cdef end */
 

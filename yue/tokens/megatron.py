@@ -122,6 +122,20 @@ def read_header(path: Path) -> Header:
             else "",
             fix="write it with `yue mmap`, or correct the prefix (the path without .idx)",
         ) from error
+    return parse_header(data, size, path)
+
+
+def parse_header(data: bytes, size: int, path: Path) -> Header:
+    """Check the header of a .idx, and that the file has the size it promises.
+
+    Args:
+        data: The first bytes of the file.
+        size: Of the file, in bytes.
+        path: What messages call it.
+
+    Raises:
+        TokenFileError: The file is no index, or is cut short; with its offset.
+    """
     if len(data) < HEADER.size:
         raise _bad(path, len(data), f"the file ends within the header of {HEADER.size} bytes")
     magic, version, code, sequences, marks = HEADER.unpack(data)
