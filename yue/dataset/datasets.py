@@ -62,7 +62,8 @@ def only(name: str, rows: PackedRows) -> MixedRows:
 
 def packed_rows(files: TokenFiles, train: Train) -> PackedRows:
     """The rows of token files as a recipe packs them."""
-    return PackedRows(files, train.context_length, seed=train.seed)
+    chopped = train.packing == "chop"
+    return PackedRows(files, train.context_length, seed=train.seed, chopped=chopped)
 
 
 def _prefix(mix: Mix, name: str, songs: Path) -> Path:

@@ -119,6 +119,7 @@ class Train:
     """Optimisation."""
 
     context_length: int  # tokens
+    packing: str  # songs | chop
     batch_size: int  # packed rows of context_length tokens an optimizer step, over all processes
     micro_batch_size: int  # packed rows a forward pass
     epochs: float
