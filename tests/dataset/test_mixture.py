@@ -195,8 +195,8 @@ def test_ranks_share_the_stream_and_resume_from_one_number(
         for step in range(stop, 6):
             steps[step] += tokens(list(islice(loader, sampler.share.micro_batches)))
         assert list(loader) == []
-    flat = [sum(expected[s * size * each : (s + 1) * size * each], []) for s in range(6)]
-    assert steps == flat
+    rows_of = np.split(np.arange(end), 6)
+    assert steps == [[token for row in own for token in expected[row]] for own in rows_of]
 
 
 def test_a_batch_has_boundaries_positions_and_labels_and_no_mask(
