@@ -12,12 +12,14 @@ import sentencepiece
 import torch
 
 from yue.paths import Paths
-from yue.recipe.model import Launch, Logging, Lora, Model, Train
+from yue.recipe.model import Model, Train
+from yue.recipe.read import default_recipe
 from yue.tokens.vocabulary import ROWS, YUE_ROWS, codec_range
 from yue.tokens.write import write_token_files
 from yue.training.run import RunSetup
 
 CONTEXT = 256
+DEFAULTS = default_recipe()
 
 
 @pytest.fixture(scope="session")
@@ -97,23 +99,23 @@ def base_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def a_train(**changes: object) -> Train:
-    train = Train(
+    train = dataclasses.replace(
+        DEFAULTS.train,
         context_length=CONTEXT,
         batch_size=4,
         micro_batch_size=4,
         epochs=1.0,
         max_steps=6,
         lr=0.01,
-        lr_scheduler="cosine",
         warmup_ratio=0.1,
         weight_decay=0.01,
-        max_grad_norm=1.0,
         loss_on=("vocal", "instrumental"),
-        gradient_checkpointing=False,
+        gradient_checkpointing="none",
+        compile="never",
         eval_steps=3,
         save_steps=2,
         logging_steps=2,
-        seed=0,
+        keep="last",
     )
     return dataclasses.replace(train, **changes)
 
@@ -126,16 +128,18 @@ def a_train_fixture():
 @pytest.fixture
 def setup(base_path: Path, tokens_path: Path, tmp_path: Path) -> RunSetup:
     return RunSetup(
+        mix=default_recipe().mix,
         model=Model(path=str(base_path), dtype="float32"),
-        lora=Lora(r=4, alpha=8, dropout=0.1, rslora=True, target_modules="all-linear"),
+        lora=dataclasses.replace(DEFAULTS.lora, r=4, alpha=8, dropout=0.1),
         train=a_train(),
-        launch=Launch(processes=1, zero_stage=2),
-        logging=Logging(wandb=False, wandb_project="yue"),
+        launch=dataclasses.replace(DEFAULTS.launch, processes=1),
+        logging=DEFAULTS.logging,
         device="cpu",
         base=base_path,
         tokens=tokens_path,
         checkpoints=Paths(tmp_path).side_store / "checkpoints",
         scratch=tmp_path,
+        watch=tmp_path / "watch",
     )
 
 
@@ -145,7 +149,7 @@ def world():
     import os
 
     from yue.training.engine import start_distributed
-    from yue.training.launch import _free_port
+    from yue.training.fleet import _free_port
 
     alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
     os.environ.update(alone, MASTER_PORT=str(_free_port()), DS_ACCELERATOR="cpu")
@@ -161,9 +165,13 @@ def job(setup: RunSetup, tmp_path: Path):
         base=str(setup.base),
         tokens=str(setup.tokens),
         checkpoints=str(tmp_path / "checkpoints"),
+        curves=str(tmp_path / "curves"),
+        watch=str(tmp_path / "watch"),
         fingerprint="0" * 64,
         device="cpu",
         zero_stage=2,
+        offload="none",
+        mix=setup.mix,
         model=setup.model,
         lora=setup.lora,
         train=setup.train,

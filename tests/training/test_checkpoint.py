@@ -84,7 +84,7 @@ def test_a_second_run_of_the_same_training_is_refused(checkpoints: Checkpoints) 
     with (checkpoints.folder / "lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(TrainingError, match="running already"):
-            checkpoints.lock()
+            checkpoints.lock(wait=0.1)
     checkpoints.lock()
 
 

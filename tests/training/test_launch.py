@@ -19,7 +19,6 @@ from safetensors.numpy import load_file
 
 from yue.cli import main
 from yue.errors import TrainingError
-from yue.recipe.model import Launch
 from yue.training.run import Results, RunSetup, TrainingRun
 
 FLAGS = "--context-length 256 --max-steps 6 --lr 0.01 --batch-size 4 --lora-r 4 --lora-alpha 8"
@@ -88,7 +87,7 @@ def test_two_processes_learn_what_one_learns(
     setup = dataclasses.replace(setup, lora=lora, train=train_section)
     outcomes = []
     for processes in (1, 2):
-        launch = Launch(processes=processes, zero_stage=zero_stage)
+        launch = dataclasses.replace(setup.launch, processes=processes, zero_stage=zero_stage)
         results = train(dataclasses.replace(setup, launch=launch), tmp_path / f"{processes}")
         outcomes.append(results.outcome)
     one, two = outcomes
@@ -163,7 +162,7 @@ def test_an_error_in_a_worker_is_told_in_its_own_words(setup: RunSetup, tmp_path
     base = Path(shutil.copytree(setup.base, tmp_path / "damaged"))
     weights_file = base / "model.safetensors"
     weights_file.write_bytes(weights_file.read_bytes()[:-1000])
-    launch = Launch(processes=2, zero_stage=2)
+    launch = dataclasses.replace(setup.launch, processes=2)
     with (
         TrainingRun(dataclasses.replace(setup, base=base, launch=launch)) as run,
         pytest.raises(TrainingError, match=r"cannot load the base model in .*damaged"),
@@ -183,5 +182,5 @@ def test_faults_are_found_before_anything_is_launched(
 
     refused("256 tokens at most", train=a_train(context_length=512))
     refused("loss_on is codebook_3, and no token", train=a_train(loss_on=("codebook_3",)))
-    refused("which 3 processes cannot share", launch=Launch(processes=3, zero_stage=2))
+    refused("which 3 processes cannot share", launch=dataclasses.replace(setup.launch, processes=3))
     refused("torch sees no GPU", device="cuda")

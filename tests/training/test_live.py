@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from yue.errors import TrainingError
-from yue.recipe.model import Logging
-from yue.training.job import Job
+from yue.training.job import Job, JobFolder
 from yue.training.live import open_curves
-from yue.training.state import Point
+from yue.training.state import Point, RunState
+
+
+def logging(job: Job, **changes: object) -> Job:
+    return dataclasses.replace(job, logging=dataclasses.replace(job.logging, **changes))
 
 
 def test_curves_are_keyed_by_the_optimizer_step_from_the_first_run_on(
@@ -21,12 +24,17 @@ def test_curves_are_keyed_by_the_optimizer_step_from_the_first_run_on(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
-    curves = open_curves(job, tmp_path / "live", [Point(5, {"loss": 3.5, "loss_vocal": 3.0})])
+    stale = Path(job.curves) / "old.tsv"
+    stale.parent.mkdir()
+    stale.touch()
+    earlier = [Point(5, {"loss": 3.5, "loss_vocal": 3.0})]
+    curves = open_curves(job, JobFolder(tmp_path), RunState(step=5, points=earlier))
     curves.log(Point(10, {"loss": 2.5}))
+    folder = Path(job.curves)
+    # They are there while training.
+    assert (folder / "loss.tsv").read_text().split() == ["step", "loss", "5", "3.5", "10", "2.5"]
     curves.log(Point(10, {"valid_loss": 2.75}))
     curves.end()
-    folder = tmp_path / "live" / "plots" / "metrics"
-    assert (folder / "loss.tsv").read_text().split() == ["step", "loss", "5", "3.5", "10", "2.5"]
     assert (folder / "valid_loss.tsv").read_text().split() == ["step", "valid_loss", "10", "2.75"]
     assert sorted(p.name for p in folder.iterdir()) == [
         "loss.tsv",
@@ -41,9 +49,16 @@ def test_weights_and_biases_that_is_not_installed_is_named(
     job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
-    job = dataclasses.replace(job, logging=Logging(wandb=True, wandb_project="yue"))
     with pytest.raises(TrainingError, match="wandb is not installed"):
-        open_curves(job, tmp_path / "live", [])
+        open_curves(logging(job, wandb=True), JobFolder(tmp_path), RunState())
+
+
+def test_tensorboard_that_is_not_installed_is_named(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(TrainingError, match="tensorboard is not installed"):
+        open_curves(logging(job, tensorboard=True), JobFolder(tmp_path), RunState())
 
 
 def test_weights_and_biases_gets_every_point(
@@ -61,8 +76,8 @@ def test_weights_and_biases_gets_every_point(
     module = type(sys)("wandb")
     module.init = lambda **options: seen.append(options) or Run()
     monkeypatch.setitem(sys.modules, "wandb", module)
-    job = dataclasses.replace(job, logging=Logging(wandb=True, wandb_project="songs"))
-    curves = open_curves(job, tmp_path / "live", [])
+    job = logging(job, wandb=True, wandb_project="songs")
+    curves = open_curves(job, JobFolder(tmp_path), RunState())
     curves.log(Point(1, {"loss": 2.0}))
     curves.end()
     options = seen[0]

@@ -22,19 +22,16 @@ from yue.training.stop import StopRequest
 from yue.training.world import World
 
 
-class StopAfter(StopRequest):
-    """Asked to stop once so many steps have begun; never if None."""
+class StopAt(StopRequest):
+    """Asks to stop once a state has come to a step; never if None."""
 
-    def __init__(self, steps: int | None) -> None:
+    def __init__(self, step: int | None = None, state: RunState | None = None) -> None:
         super().__init__()
-        self.left = steps
+        self.step, self.state = step, state
 
     @property
     def asked(self) -> bool:
-        if self.left is None:
-            return False
-        self.left -= 1
-        return self.left < 0
+        return self.step is not None and self.state is not None and self.state.step >= self.step
 
 
 class Recorder:
@@ -58,11 +55,10 @@ def go(job: Job, world: World, *, stop: int | None = None) -> tuple[Session, Loo
     session = start_session(job, world)
     checkpoints = Checkpoints(Path(job.checkpoints), world)
     checkpoint = checkpoints.newest()
-    if checkpoint:
-        checkpoints.load(session.engine, checkpoint)
-    recorder = Recorder()
     state = checkpoint.state if checkpoint else RunState()
-    loop = Loop(session, checkpoints, recorder, StopAfter(stop), state)
+    best = checkpoints.load(session.engine, checkpoint) if checkpoint else {}
+    recorder = Recorder()
+    loop = Loop(session, checkpoints, recorder, StopAt(stop, state), state, best)
     assert loop.run() == (stop is None)
     return session, loop, recorder
 
@@ -99,9 +95,7 @@ def test_gradients_equal_a_float64_reference_of_plain_transformers(job: Job, wor
         step()
 
     session.engine.step = note_gradients
-    loop = Loop(
-        session, Checkpoints(Path(job.checkpoints), world), None, StopAfter(None), RunState()
-    )
+    loop = Loop(session, Checkpoints(Path(job.checkpoints), world), None, StopAt(), RunState())
     loop.run()
 
     reference = start_session(job, world).objective.model.double()
@@ -193,7 +187,7 @@ def test_a_loss_that_is_no_number_stops_before_the_update(job: Job, world: World
     before = weights(session)
     with torch.no_grad():
         session.objective.model.get_base_model().model.norm.weight[0] = float("nan")
-    stop = StopAfter(None)
+    stop = StopAt()
     loop = Loop(session, Checkpoints(Path(job.checkpoints), world), None, stop, RunState())
     with pytest.raises(TrainingError, match=r"step 1: the loss is not a finite number \(songs tr"):
         loop.run()

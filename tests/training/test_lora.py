@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -11,14 +12,14 @@ import torch
 from yue.errors import TrainingError
 from yue.lm.load import load_base
 from yue.recipe.model import Lora
+from yue.recipe.read import default_recipe
 from yue.training.lora import add_adapter, write_adapter
 
 TOKENS = torch.arange(12)[None]
 
 
 def lora(**changes: object) -> Lora:
-    values = {"r": 4, "alpha": 8, "dropout": 0.0, "rslora": True, "target_modules": "all-linear"}
-    return Lora(**{**values, **changes})
+    return dataclasses.replace(default_recipe().lora, **{"r": 4, "alpha": 8, **changes})
 
 
 def adapted(base_path: Path, **changes: object):

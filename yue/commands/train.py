@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from yue.recipe.model import Recipe
     from yue.training.outcome import Outcome
+    from yue.training.run import RunSetup
 
 EXAMPLE = (
     "yue train --model models/YuE-s1-7B --data-dir tokens --output-dir adapter "
     "--epochs 3 --batch-size 4 --lora-r 8 --lora-alpha 16"
 )
-_SECTIONS = ("model", "lora", "train", "launch", "logging")
+_SECTIONS = ("mix", "model", "lora", "train", "launch", "logging")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,13 +25,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from yue.recipe.flags import add_flags
 
     parser.add_argument(
-        "--data-dir", type=Path, metavar="DIR", help="folder with train.bin, .idx and .json"
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder with train.bin, .idx and .json; songs of --mix-datasets",
     )
     parser.add_argument(
         "--output-dir", type=Path, metavar="DIR", help="folder for the adapter, made or replaced"
     )
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), help="where to train (default: auto)"
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        default=None,
+        help="check everything, say what would be trained and how it would be started, and stop",
     )
     add_flags(parser, *_SECTIONS)
 
@@ -40,9 +50,12 @@ def run(args: argparse.Namespace) -> None:
     from yue.commands.project import print_summary, run_stage
     from yue.errors import UsageError
 
-    known = {"verb", "debug", "recipe_flags"}
+    known = {"verb", "debug", "recipe_flags", "dry_run"}
     if all(value is None for name, value in vars(args).items() if name not in known):
-        run_stage("train")
+        if args.dry_run:
+            _dry_run_project()
+        else:
+            run_stage("train")
         return
     needed = ("model", "data_dir", "output_dir")
     missing = [f"--{name.replace('_', '-')}" for name in needed if getattr(args, name) is None]
@@ -56,17 +69,44 @@ def run(args: argparse.Namespace) -> None:
     from yue.stages.train import summary
 
     recipe = recipe_from_flags(args, *_SECTIONS)
-    outcome = _train(recipe, args.data_dir, args.output_dir, args.device or "auto")
+    setup = _setup(recipe, args.data_dir, args.output_dir, args.device or "auto")
+    if args.dry_run:
+        _dry_run(setup)
+        return
+    outcome = _train(setup, args.output_dir)
+    if outcome is None:
+        print("train: this host's part is done; the first host has the adapter")
+        return
     done = summary(outcome, str(args.output_dir))
     hint = f"yue generate --adapter {args.output_dir} makes songs with it"
     print_summary("train", dataclasses.replace(done, next=hint))
 
 
-def _train(recipe: Recipe, data: Path, output: Path, device: str) -> Outcome:
+def _setup(recipe: Recipe, data: Path, output: Path, device: str) -> RunSetup:
+    from yue.training.run import RunSetup
+
+    beside = output.absolute().parent
+    return RunSetup(
+        mix=recipe.mix,
+        model=recipe.model,
+        lora=recipe.lora,
+        train=recipe.train,
+        launch=recipe.launch,
+        logging=recipe.logging,
+        device=device,
+        base=Path(recipe.model.path),
+        tokens=data,
+        checkpoints=beside / ".yue" / "checkpoints",
+        scratch=beside,
+        watch=beside / f"{output.name}-watch",
+    )
+
+
+def _train(setup: RunSetup, output: Path) -> Outcome | None:
     """Train into one folder: the adapter, ``train.json`` and ``curves/``."""
     from yue.errors import UsageError
     from yue.files import atomic_folder
-    from yue.training.run import RunSetup, TrainingRun
+    from yue.training.run import TrainingRun
 
     ours = (output / "run.json").is_file() or not output.exists()
     if not ours and not (output.is_dir() and not any(output.iterdir())):
@@ -76,23 +116,28 @@ def _train(recipe: Recipe, data: Path, output: Path, device: str) -> Outcome:
             fix="give --output-dir a new folder",
         )
     output.absolute().parent.mkdir(parents=True, exist_ok=True)
-    setup = RunSetup(
-        model=recipe.model,
-        lora=recipe.lora,
-        train=recipe.train,
-        launch=recipe.launch,
-        logging=recipe.logging,
-        device=device,
-        base=Path(recipe.model.path),
-        tokens=data,
-        checkpoints=output.absolute().parent / ".yue" / "checkpoints",
-        scratch=output.absolute().parent,
-    )
     with TrainingRun(setup) as training:
         results = training.train()
+        if results is None:
+            return None
         with atomic_folder(output) as folder:
             shutil.copytree(results.adapter, folder, dirs_exist_ok=True)
             shutil.copytree(results.curves, folder / "curves")
             shutil.copy(results.metrics, folder / "train.json")
         shutil.rmtree(results.checkpoints, ignore_errors=True)
     return results.outcome
+
+
+def _dry_run_project() -> None:
+    from yue.commands.project import project_paths
+    from yue.recipe.read import read_recipe
+    from yue.stages.train import setup_of
+
+    paths = project_paths()
+    _dry_run(setup_of(read_recipe(paths.params), paths))
+
+
+def _dry_run(setup: RunSetup) -> None:
+    from yue.training.rehearsal import rehearse
+
+    print("\n".join(rehearse(setup)))

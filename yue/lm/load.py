@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
 
 
-def load_base(path: Path, *, dtype: str, device: str, needed_rows: int = 0) -> LlamaForCausalLM:
+def load_base(
+    path: Path, *, dtype: str, device: str, needed_rows: int = 0, four_bits: bool = False
+) -> LlamaForCausalLM:
     """Load a base model for :func:`yue.lm.forward.hidden_states`.
 
     Args:
@@ -23,6 +25,7 @@ def load_base(path: Path, *, dtype: str, device: str, needed_rows: int = 0) -> L
         dtype: "float32" or "bfloat16".
         device: A torch device.
         needed_rows: Rows that its vocabulary must have at least.
+        four_bits: Hold the blocks' weights in 4 bits.
 
     Raises:
         YueError: There is no such model, it is damaged, of another kind or of a smaller vocabulary.
@@ -32,6 +35,11 @@ def load_base(path: Path, *, dtype: str, device: str, needed_rows: int = 0) -> L
     from transformers import LlamaForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
+    extra = {}
+    if four_bits:
+        from yue.lm.quantize import four_bit_config
+
+        extra = {"quantization_config": four_bit_config(dtype), "device_map": {"": device}}
     disable_progress_bar()  # it is drawn even where there is no terminal
     try:
         model, report = LlamaForCausalLM.from_pretrained(
@@ -41,6 +49,7 @@ def load_base(path: Path, *, dtype: str, device: str, needed_rows: int = 0) -> L
             trust_remote_code=False,
             use_safetensors=True,
             output_loading_info=True,
+            **extra,
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise YueError(
@@ -55,4 +64,4 @@ def load_base(path: Path, *, dtype: str, device: str, needed_rows: int = 0) -> L
             fix="fetch or make the base model again",
         )
     use_packed_attention(model)
-    return model.to(device)
+    return model if four_bits else model.to(device)

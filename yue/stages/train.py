@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 
 from yue.files import atomic_file, atomic_folder
@@ -13,8 +14,31 @@ from yue.training.run import RunSetup, TrainingRun
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
-    """Write ``work/adapter/``, ``metrics/train.json`` and ``metrics/plots/train/``."""
-    setup = RunSetup(
+    """Write ``work/adapter/``, ``metrics/train.json`` and ``metrics/plots/train/``.
+
+    The curves are there while it trains, and so is what may be watched, in ``work/watch/``.
+    """
+    paths.work.mkdir(parents=True, exist_ok=True)
+    with TrainingRun(setup_of(recipe, paths)) as run:
+        results = run.train()
+        if results is None:
+            return StageSummary(
+                made="this host's part of the training",
+                rejected="nothing",
+                next="the first host has the adapter",
+            )
+        with atomic_file(paths.metrics / "train.json") as stream:
+            stream.write(results.metrics.read_bytes())
+        with atomic_folder(paths.adapter) as folder:
+            shutil.copytree(results.adapter, folder, dirs_exist_ok=True)
+        shutil.rmtree(results.checkpoints, ignore_errors=True)
+    return summary(results.outcome, str(paths.adapter.relative_to(paths.root)))
+
+
+def setup_of(recipe: Recipe, paths: Paths) -> RunSetup:
+    """What a project trains."""
+    return RunSetup(
+        mix=dataclasses.replace(recipe.mix, folder=str(paths.root / recipe.mix.folder)),
         model=recipe.model,
         lora=recipe.lora,
         train=recipe.train,
@@ -25,27 +49,21 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         tokens=paths.tokens,
         checkpoints=paths.side_store / "checkpoints",
         scratch=paths.work,
+        watch=paths.work / "watch",
+        curves=paths.metrics / "plots" / "train",
+        root=paths.root,
+        recipe=recipe,
     )
-    paths.work.mkdir(parents=True, exist_ok=True)
-    with TrainingRun(setup) as run:
-        results = run.train()
-        with atomic_folder(paths.metrics / "plots" / "train") as folder:
-            shutil.copytree(results.curves, folder, dirs_exist_ok=True)
-        with atomic_file(paths.metrics / "train.json") as stream:
-            stream.write(results.metrics.read_bytes())
-        with atomic_folder(paths.adapter) as folder:
-            shutil.copytree(results.adapter, folder, dirs_exist_ok=True)
-        shutil.rmtree(results.checkpoints, ignore_errors=True)
-    return summary(results.outcome, str(paths.adapter.relative_to(paths.root)))
 
 
 def summary(outcome: Outcome, place: str) -> StageSummary:
     """What a finished run says."""
     valid = "" if outcome.valid_loss is None else f", held-out {outcome.valid_loss:.3f}"
+    kept = "" if outcome.kept_step == outcome.step else f"; step {outcome.kept_step} was best, kept"
     loss = "-" if outcome.loss is None else f"{outcome.loss:.3f}"
     return StageSummary(
         made=f"the adapter in {place}: {outcome.step} steps, {outcome.tokens_seen:,} tokens, "
-        f"loss {loss}{valid}",
+        f"loss {loss}{valid}{kept}",
         rejected="nothing",
         next="dvc repro evaluate holds it against the base model; dvc plots show draws the curves",
     )

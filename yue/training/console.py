@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from yue.training.launch import MARK
+from yue.training.speed import Throughput
 from yue.training.tally import Losses
 
 
@@ -12,7 +13,13 @@ def say(text: str) -> None:
 
 
 def step_line(
-    step: int, steps: int, losses: Losses, *, rate: float, speed: float, seconds_left: float
+    step: int,
+    steps: int,
+    losses: Losses,
+    *,
+    rate: float,
+    speed: Throughput,
+    seconds_left: float,
 ) -> str:
     """The line of a logging step.
 
@@ -21,12 +28,16 @@ def step_line(
         steps: All steps.
         losses: Since the line before.
         rate: Learning rate.
-        speed: Tokens a second.
+        speed: So far.
         seconds_left: Until the last step.
     """
+    # Of the data sheet where there is one, else of the products measured at the start.
+    share = (
+        f"MFU {speed.mfu_probe:.0%} of measured" if speed.mfu is None else f"MFU {speed.mfu:.1%}"
+    )
     return (
-        f"  step {step}/{steps}  {losses_text(losses)}  lr {rate:.2e}  {speed:,.0f} tok/s  "
-        f"{duration(seconds_left)} left"
+        f"  step {step}/{steps}  {losses_text(losses)}  lr {rate:.2e}  {speed.tokens:,.0f} tok/s  "
+        f"{share}  {duration(seconds_left)} left"
     )
 
 

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import importlib
 import os
+from datetime import timedelta
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from yue.errors import TrainingError
 from yue.recipe.model import Train
 from yue.training.world import World
 
 _NEVER = 2**31
+_BUCKET = 2**25  # weights whose gradients travel together
+_RATIO = "lr_ratio"  # of a group's learning rate to the schedule's
 
 
 def deepspeed_config(
-    train: Train, *, zero_stage: int, micro_batches: int, dtype: str, device: str
+    train: Train, *, zero_stage: int, offload: str, micro_batches: int, dtype: str, device: str
 ) -> dict[str, Any]:
     """DeepSpeed's configuration.
 
     Args:
         train: The recipe's section.
         zero_stage: 0 shards nothing; 1 optimizer states, 2 gradients too, 3 weights too.
+        offload: What is kept in main memory: "none", "optimizer" or "all".
         micro_batches: Forward passes of a step.
         dtype: "float32", or "bfloat16", then with float32 masters of what learns.
         device: "cpu" or "cuda".
@@ -31,12 +36,21 @@ def deepspeed_config(
     if low:
         # Without ZeRO, DeepSpeed would add up gradients in bfloat16; stage 1 keeps float32.
         zero_stage = max(zero_stage, 1)
+    zero: dict[str, Any] = {"stage": zero_stage, "overlap_comm": device == "cuda"}
+    # DeepSpeed holds two of these; by its default each takes 2 GB, for any adapter.
+    zero |= {"reduce_bucket_size": _BUCKET, "allgather_bucket_size": _BUCKET}
+    place = {"device": "cpu", "pin_memory": device == "cuda"}
+    if offload != "none":
+        zero["offload_optimizer"] = place
+    if offload == "all":
+        zero["offload_param"] = place
     config: dict[str, Any] = {
         "train_micro_batch_size_per_gpu": 1,  # one packed sequence
         "gradient_accumulation_steps": micro_batches,
         "gradient_clipping": train.max_grad_norm,
-        "zero_optimization": {"stage": zero_stage, "overlap_comm": device == "cuda"},
+        "zero_optimization": zero,
         "zero_allow_untested_optimizer": True,
+        "zero_force_ds_cpu_optimizer": False,
         "bf16": {"enabled": low},
         "steps_per_print": _NEVER,
     }
@@ -46,8 +60,39 @@ def deepspeed_config(
     return config
 
 
+def check_config(config: dict[str, Any]) -> None:
+    """Have DeepSpeed read a configuration, and check that it understood what was meant.
+
+    Raises:
+        TrainingError: It refuses a key or a value, or reads another meaning from it.
+    """
+    from deepspeed.runtime.config import DeepSpeedConfig
+
+    zero = config["zero_optimization"]
+    meant = {
+        "zero_optimization_stage": zero["stage"],
+        "gradient_accumulation_steps": config["gradient_accumulation_steps"],
+        "gradient_clipping": config["gradient_clipping"],
+        "bfloat16_config.enabled": config["bf16"]["enabled"],
+        "zero_config.offload_optimizer.device": zero.get("offload_optimizer", {}).get("device"),
+        "zero_config.offload_param.device": zero.get("offload_param", {}).get("device"),
+    }
+    try:
+        read = DeepSpeedConfig(dict(config))
+    except (AssertionError, ValueError) as error:
+        raise TrainingError(f"DeepSpeed refuses its configuration: {error}") from error
+    for path, value in meant.items():
+        found: Any = read
+        for name in path.split("."):
+            found = getattr(found, name, None)
+        if found != value:
+            raise TrainingError(f"DeepSpeed reads {path} as {found}, not as {value}")
+
+
 def start_distributed(device: str) -> World:
     """Join the other processes; the launcher's environment says where they are."""
+    # Not every launcher hands the environment on to other hosts.
+    os.environ.setdefault("DS_ACCELERATOR", device)
     import deepspeed
 
     if device == "cpu":
@@ -57,21 +102,44 @@ def start_distributed(device: str) -> World:
         deepspeed.ops.__compatible_ops__ = {}
     accelerator, local_rank = deepspeed.get_accelerator(), int(os.environ["LOCAL_RANK"])
     accelerator.set_device(local_rank)
-    deepspeed.init_distributed(verbose=False)
+    # Long, since the others wait while the first process sings; the launcher ends them if it dies.
+    deepspeed.init_distributed(verbose=False, timeout=timedelta(hours=3))
     rank, size = torch.distributed.get_rank(), torch.distributed.get_world_size()
     return World(rank, size, torch.device(accelerator.device_name(local_rank)))
 
 
-def start_engine(module: nn.Module, config: dict[str, Any], train: Train) -> Any:
-    """DeepSpeed's engine around the module; what requires a gradient learns, by AdamW."""
+def start_engine(
+    module: nn.Module, config: dict[str, Any], train: Train, *, lr_ratio: float = 1.0
+) -> Any:
+    """DeepSpeed's engine around the module; what requires a gradient learns, by AdamW.
+
+    Args:
+        module: What is trained.
+        config: See :func:`deepspeed_config`.
+        train: The recipe's section.
+        lr_ratio: Learning rate of the adapter's B matrices over that of all else (LoRA+).
+    """
     import deepspeed
 
     _import_muon_quickly()
-    learning = [weight for weight in module.parameters() if weight.requires_grad]
     # PyTorch's own AdamW: DeepSpeed's are compiled at the start and gain nothing for an adapter.
-    optimizer = torch.optim.AdamW(learning, lr=train.lr, weight_decay=train.weight_decay)
+    optimizer = torch.optim.AdamW(
+        _groups(module, lr_ratio), lr=train.lr, weight_decay=train.weight_decay
+    )
     engine, *_ = deepspeed.initialize(model=module, optimizer=optimizer, config=config)
     return engine
+
+
+def _groups(module: nn.Module, lr_ratio: float) -> list[dict[str, Any]]:
+    """What learns, by learning rate."""
+    learning = [
+        (name, weight) for name, weight in module.named_parameters() if weight.requires_grad
+    ]
+    fast = [weight for name, weight in learning if lr_ratio != 1 and ".lora_B." in name]
+    known = {id(weight) for weight in fast}
+    plain = [weight for _, weight in learning if id(weight) not in known]
+    groups = [{"params": plain, _RATIO: 1.0}, {"params": fast, _RATIO: lr_ratio}]
+    return [group for group in groups if group["params"]]
 
 
 def _import_muon_quickly() -> None:
@@ -93,7 +161,7 @@ def _import_muon_quickly() -> None:
 def set_learning_rate(engine: Any, rate: float) -> None:
     """Set the learning rate of the next step."""
     for group in engine.optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get(_RATIO, 1.0)
 
 
 def full_weights(engine: Any, module: nn.Module) -> dict[str, Tensor]:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import yue
+from yue.dataset.reader import TokenFiles
 from yue.files import bytes_digest, file_digest, value_digest
-from yue.tokens.info import TokenFileInfo
+from yue.tokens.megatron import bin_path, idx_path
 
 _LIBRARIES = ("torch", "transformers", "peft", "deepspeed", "numpy")
 # The code whose change may change an adapter.
@@ -22,15 +23,16 @@ def versions() -> dict[str, str]:
     return {"yue": yue.__version__, **{name: version(name) for name in _LIBRARIES}}
 
 
-def data_digest(splits: Mapping[str, TokenFileInfo]) -> str:
-    """Digest of token files, by the checksums that were written with them."""
-    return value_digest({name: asdict(info) for name, info in splits.items()})
+def data_digest(splits: Mapping[str, TokenFiles]) -> str:
+    """Digest of token files, by the checksums that were written with them, or else their bytes."""
+    return value_digest({name: _identity(files) for name, files in splits.items()})
 
 
-def base_digest(folder: Path) -> str:
-    """Digest of a base model: its configuration and weights."""
-    files = sorted([folder / "config.json", *folder.glob("*.safetensors")])
-    return bytes_digest(*(part for file in files for part in (file.name, file_digest(file))))
+def _identity(files: TokenFiles) -> dict[str, Any]:
+    if files.info.options is not None:
+        return asdict(files.info)
+    paths = (bin_path(files.prefix), idx_path(files.prefix))
+    return {path.suffix: file_digest(path) for path in paths}
 
 
 def code_digest() -> str:

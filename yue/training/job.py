@@ -8,7 +8,7 @@ from typing import Any
 
 from yue.errors import TrainingError
 from yue.files import read_json, write_json
-from yue.recipe.model import Logging, Lora, Model, Train
+from yue.recipe.model import Logging, Lora, Mix, Model, Train
 
 _NAME = "job.json"
 
@@ -21,9 +21,13 @@ class Job:
         base: Folder of the base model, absolute.
         tokens: Folder of ``train`` and, maybe, ``valid`` token files, absolute.
         checkpoints: Folder of this run's checkpoints, absolute.
+        curves: Folder for the curves, absolute; written while training.
+        watch: Folder for what else may be watched: samples, TensorBoard, W&B; absolute.
         fingerprint: Digest of everything that defines the run.
         device: "cpu" or "cuda".
         zero_stage: DeepSpeed ZeRO, 0 to 3.
+        offload: What is kept in main memory: "none", "optimizer" or "all".
+        mix: The recipe's section; its folder is absolute.
         model: The recipe's section.
         lora: The recipe's section.
         train: The recipe's section.
@@ -33,9 +37,13 @@ class Job:
     base: str
     tokens: str
     checkpoints: str
+    curves: str
+    watch: str
     fingerprint: str
     device: str
     zero_stage: int
+    offload: str
+    mix: Mix
     model: Model
     lora: Lora
     train: Train
@@ -59,8 +67,18 @@ class JobFolder:
 
     @property
     def live(self) -> Path:
-        """DVCLive's folder; its curves are in ``plots/metrics``."""
+        """DVCLive's own folder."""
         return self.root / "live"
+
+    @property
+    def sampling(self) -> Path:
+        """What samples while training are made with."""
+        return self.root / "sampling.json"
+
+    @property
+    def stop(self) -> Path:
+        """There when the stage wants the workers to save and leave, on whatever host they are."""
+        return self.root / "stop"
 
     @property
     def metrics(self) -> Path:
@@ -98,6 +116,7 @@ def read_job(folder: JobFolder) -> Job:
     """
     value = read_json(folder.root / _NAME)
     sections: dict[str, type[Any]] = {
+        "mix": Mix,
         "model": Model,
         "lora": Lora,
         "train": Train,

@@ -2,19 +2,18 @@
 
 The launcher's standard input is a pipe that nothing is written to. Its end tells the workers to
 save and leave: this process closes it when it is interrupted, and the kernel does if it is killed.
+Workers on other hosts may have another standard input; a file in the job's folder reaches them too.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
-import socket
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
@@ -22,44 +21,46 @@ from typing import IO, Any
 import yue
 from yue.errors import TrainingError
 from yue.files import read_json
+from yue.training.command import launcher_command
+from yue.training.fleet import Fleet
 from yue.training.job import JobFolder
 from yue.training.outcome import Outcome, read_outcome
 
 MARK = "yue| "
 """What begins a line that a worker wants the user to see; all others go to the log."""
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 _TAIL = 20  # lines of the log that an error shows
 
 
-@dataclass(frozen=True)
-class Launch:
-    """How to launch.
-
-    Attributes:
-        processes: Number of workers.
-        device: "cpu" or "cuda".
-    """
-
-    processes: int
-    device: str
-
-
-def run_workers(folder: JobFolder, launch: Launch, *, log: Path) -> Outcome:
+def run_workers(folder: JobFolder, fleet: Fleet, *, device: str, log: Path) -> Outcome | None:
     """Run the workers of a job to their end.
 
     Args:
         folder: The job, already written.
-        launch: How many workers, and on what.
+        fleet: The hosts.
+        device: "cpu" or "cuda".
         log: File that gets all their output.
+
+    Returns:
+        How it went; None on a host that does not lead and has done its part.
 
     Raises:
         TrainingError: A worker failed, or the run was interrupted.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    if fleet.launcher == "slurm" and shutil.which("srun") is None:
+        raise TrainingError("launch.launcher is slurm, but there is no srun on this machine")
+    if fleet.launcher == "deepspeed" and len(fleet.hosts) > 1 and shutil.which("pdsh") is None:
+        raise TrainingError(
+            "DeepSpeed reaches other hosts by pdsh, which is not installed",
+            fix="install pdsh, or use launch.launcher: no_ssh or torchrun and start every host",
+        )
+    program = ["yue.training.worker", str(folder.root.resolve())]
     with log.open("w", encoding="utf-8") as stream:
         process = subprocess.Popen(
-            _command(folder, launch.processes),
-            env=_environment(launch),
+            launcher_command(fleet, program, folder.root),
+            env=environment(fleet, device),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -67,49 +68,35 @@ def run_workers(folder: JobFolder, launch: Launch, *, log: Path) -> Outcome:
             errors="replace",
             start_new_session=True,  # Ctrl-C reaches this process alone, which asks for an end
         )
-        with _asking_for_an_end(process):
+        with _asking_for_an_end(process, folder):
             tail = _relay(process, stream)
             process.wait()
     if folder.outcome.is_file():
         return read_outcome(folder.outcome)
+    if process.returncode == 0 and not fleet.leads:
+        return None
     raise _failure(folder, process.returncode, tail, log)
 
 
-def _command(folder: JobFolder, processes: int) -> list[str]:
-    return [
-        *(sys.executable, "-m", "deepspeed.launcher.runner"),
-        *("--num_gpus", str(processes), "--master_port", str(_free_port())),
-        *("--hostfile", os.devnull, "--log_level", "error", "--no_local_rank"),
-        *("--module", "yue.training.worker", str(folder.root.resolve())),
-    ]
-
-
-def _environment(launch: Launch) -> dict[str, str]:
+def environment(fleet: Fleet, device: str) -> dict[str, str]:
     """This process's environment, and the same code of ``yue`` in the children."""
-    environment = dict(os.environ)
+    values = dict(os.environ)
     root = str(Path(yue.__file__).resolve().parent.parent)
-    path = [root, *filter(None, [environment.get("PYTHONPATH")])]
-    environment["PYTHONPATH"] = os.pathsep.join(path)
-    environment["PYTHONSAFEPATH"] = "1"  # a `yue` folder in the current folder is not that code
-    environment["DS_ACCELERATOR"] = launch.device
-    if launch.device == "cpu":
-        threads = max((os.cpu_count() or 1) // launch.processes, 1)
-        environment.setdefault("OMP_NUM_THREADS", str(threads))
+    path = [root, *filter(None, [values.get("PYTHONPATH")])]
+    values["PYTHONPATH"] = os.pathsep.join(path)
+    values["PYTHONSAFEPATH"] = "1"  # a `yue` folder in the current folder is not that code
+    values["DS_ACCELERATOR"] = device
+    if device == "cpu":
+        threads = max((os.cpu_count() or 1) // fleet.hosts[fleet.here].processes, 1)
+        values.setdefault("OMP_NUM_THREADS", str(threads))
         # Threads that wait spin, and on a busy machine take the time of those that work.
-        environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    return environment
-
-
-def _free_port() -> int:
-    """A port that is free now: launchers of parallel runs must not meet on DeepSpeed's default."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        values.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    return values
 
 
 @contextlib.contextmanager
-def _asking_for_an_end(process: subprocess.Popen[str]) -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into a request, and the second into the end."""
+def _asking_for_an_end(process: subprocess.Popen[str], folder: JobFolder) -> Iterator[None]:
+    """Turn the first SIGINT, SIGTERM or SIGUSR1 into a request, and the second into the end."""
     asked = False
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -119,6 +106,7 @@ def _asking_for_an_end(process: subprocess.Popen[str]) -> Iterator[None]:
             return
         asked = True
         print("train: interrupted; saving after this step (again to stop at once)", flush=True)
+        folder.stop.touch()
         if process.stdin:
             process.stdin.close()
 
@@ -134,9 +122,7 @@ def _asking_for_an_end(process: subprocess.Popen[str]) -> Iterator[None]:
 @contextlib.contextmanager
 def _handlers(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     try:
-        before: dict[int, Any] = {
-            number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        before: dict[int, Any] = {number: signal.signal(number, handle) for number in _SIGNALS}
     except ValueError:  # not the main thread, where signals do not arrive
         before = {}
     try:
@@ -150,8 +136,9 @@ def _relay(process: subprocess.Popen[str], log: IO[str]) -> list[str]:
     """Show the workers' own lines, log the others; returns the log's last lines."""
     tail: deque[str] = deque(maxlen=_TAIL)
     for line in process.stdout or ():
-        if line.startswith(MARK):
-            print(line[len(MARK) :], end="", flush=True)
+        _, mark, words = line.partition(MARK)  # some launchers put the host's name in front
+        if mark:
+            print(words, end="", flush=True)
         elif line.strip():
             log.write(line)
             log.flush()

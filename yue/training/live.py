@@ -1,15 +1,17 @@
-"""Curves while training, through DVCLive and, on request, Weights & Biases."""
+"""Curves while training: DVCLive's files, and on request TensorBoard and Weights & Biases."""
 
 from __future__ import annotations
 
 import importlib
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 from yue.errors import TrainingError
-from yue.training.job import Job
-from yue.training.state import Point
+from yue.training.job import Job, JobFolder
+from yue.training.missing import missing_package
+from yue.training.state import Point, RunState
 
 
 class Curves(Protocol):
@@ -26,16 +28,23 @@ class DvcLive:
     """DVCLive's ``.tsv`` files, one for each curve, keyed by the optimizer step.
 
     Args:
-        folder: DVCLive's folder.
+        folder: DVCLive's own folder.
+        curves: Where the files lie, from the first point on; what is there goes.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, curves: Path) -> None:
         from dvclive import Live
 
         # Nothing but the files: as it comes, DVCLive edits dvc.yaml and makes experiments.
         self._live = Live(
             str(folder), save_dvc_exp=False, dvcyaml=None, report=None, monitor_system=False
         )
+        shutil.rmtree(curves, ignore_errors=True)
+        curves.mkdir(parents=True)
+        # DVCLive has its files two folders down; DVC shows them where dvc.yaml says.
+        inner = folder / "plots" / "metrics"
+        inner.parent.mkdir(parents=True, exist_ok=True)
+        inner.symlink_to(curves.resolve(), target_is_directory=True)
 
     def log(self, point: Point) -> None:
         """Add a point."""
@@ -46,6 +55,35 @@ class DvcLive:
     def end(self) -> None:
         """Close."""
         self._live.end()
+
+
+class TensorBoard:
+    """Event files for ``tensorboard --logdir``.
+
+    Args:
+        folder: Where they go.
+        step: The step to go on from; later points of an earlier run are hidden.
+
+    Raises:
+        TrainingError: The package is not installed.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        try:
+            tensorboard = importlib.import_module("torch.utils.tensorboard")
+        except ImportError as error:
+            raise missing_package("tensorboard") from error
+        self._writer: Any = tensorboard.SummaryWriter(str(folder), purge_step=step + 1)
+
+    def log(self, point: Point) -> None:
+        """Add a point."""
+        for name, value in point.values.items():
+            self._writer.add_scalar(name, value, point.step)
+        self._writer.flush()
+
+    def end(self) -> None:
+        """Close."""
+        self._writer.close()
 
 
 class WeightsAndBiases:
@@ -62,15 +100,14 @@ class WeightsAndBiases:
         try:
             wandb = importlib.import_module("wandb")
         except ImportError as error:
-            raise TrainingError(
-                "logging.wandb is on, but the package wandb is not installed",
-                fix="pip install wandb, or set logging.wandb: false",
-            ) from error
+            raise missing_package("wandb") from error
+        Path(job.watch).mkdir(parents=True, exist_ok=True)
         try:
             self._run: Any = wandb.init(
                 project=job.logging.wandb_project,
                 id=job.fingerprint[:32],
                 resume="allow",
+                dir=job.watch,
                 config={name: asdict(job)[name] for name in ("model", "lora", "train")},
             )
         except Exception as error:  # the package's errors have no common parent
@@ -109,15 +146,19 @@ class Several:
             curves.end()
 
 
-def open_curves(job: Job, folder: Path, earlier: list[Point]) -> Curves:
+def open_curves(job: Job, folder: JobFolder, state: RunState) -> Curves:
     """The curves of a job, with the points of the runs before this one.
 
     Args:
         job: The job.
-        folder: DVCLive's folder.
-        earlier: Points from the checkpoint.
+        folder: Where DVCLive has its own files.
+        state: Where the run goes on from.
     """
-    local = DvcLive(folder)
-    for point in earlier:
-        local.log(point)
-    return Several([local, *([WeightsAndBiases(job)] if job.logging.wandb else [])])
+    curves: list[Curves] = [DvcLive(folder.live, Path(job.curves))]
+    for point in state.points:  # the others have theirs already
+        curves[0].log(point)
+    if job.logging.tensorboard:
+        curves.append(TensorBoard(Path(job.watch) / "tensorboard", state.step))
+    if job.logging.wandb:
+        curves.append(WeightsAndBiases(job))
+    return Several(curves)

@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
-from yue.errors import TrainingError
 from yue.tokens.roles import Role
 from yue.training.batches import MicroBatch
 from yue.training.checkpoint import Checkpoints
 from yue.training.console import losses_text, say, step_line
-from yue.training.engine import set_learning_rate
+from yue.training.engine import full_weights, set_learning_rate
+from yue.training.faults import step_was_sound, stop_at_fault
 from yue.training.live import Curves
 from yue.training.outcome import Outcome
 from yue.training.session import Session
+from yue.training.speed import Meter
 from yue.training.state import Point, RunState
 from yue.training.stop import StopRequest
 from yue.training.tally import Losses, Tally
 
 
-@dataclass(frozen=True)
-class Speed:
-    """How fast the steps of this run were, validation and saving not counted.
-
-    Attributes:
-        tokens: Tokens a second.
-        useful_tokens: Tokens that had a loss, a second.
-    """
-
-    tokens: float
-    useful_tokens: float
+class _StoppedError(Exception):
+    """Somebody asked for an end."""
 
 
 class Loop:
@@ -44,6 +37,9 @@ class Loop:
         curves: Where points go, in the first process.
         stop: Whether somebody wants an end.
         state: Where the run is; it is moved on.
+        best: The weights of the lowest held-out loss so far, from the checkpoint.
+        sing: Makes samples, in the first process; called with the step, and with what tells it
+            to break off.
     """
 
     def __init__(
@@ -53,38 +49,65 @@ class Loop:
         curves: Curves | None,
         stop: StopRequest,
         state: RunState,
+        best: dict[str, Tensor] | None = None,
+        sing: Callable[[int, Callable[[], bool]], None] | None = None,
     ) -> None:
         self._session, self._checkpoints = session, checkpoints
         self._curves, self._stop, self.state = curves, stop, state
+        self._best, self._sing = best or {}, sing
         self._engine, self._world, self._train = session.engine, session.world, session.train
         self._tally = Tally(self._world.device)
+        if state.sums and self._world.first:
+            self._tally.restore(state.sums)
         self._started, self._before = time.monotonic(), state.seconds
-        self._seconds, self._tokens, self._useful, self._steps = 0.0, 0, 0, 0
-
-    @property
-    def speed(self) -> Speed:
-        """So far."""
-        seconds = max(self._seconds, 1e-9)
-        return Speed(self._tokens / seconds, self._useful / seconds)
+        self._meter = Meter(session.machine, session.cost, session.world.size)
 
     def run(self) -> bool:
-        """Train to the last step; False where it was told to stop before, and has saved."""
-        steps = self._session.schedule.steps
-        if self.state.step == 0:
-            self._validate()
-        while self.state.step < steps:
-            if self._somebody_asked():
-                self._save()
-                return False
-            self._step(self.state.step)
-            step = self.state.step
-            if step % self._train.logging_steps == 0 or step == steps:
-                self._log()
-            if step % self._train.eval_steps == 0 or step == steps:
-                self._validate()
-            if step % self._train.save_steps == 0 and step < steps:
-                self._save()
+        """Train to the end; False where it was told to stop before, and has saved."""
+        try:
+            self._measure()
+            while not self._over():
+                self._leave_if_asked()
+                self._step(self.state.step)
+                step, last = self.state.step, self.state.step == self._session.schedule.steps
+                if step % self._train.logging_steps == 0 or last:
+                    self._log()
+                self._measure()
+                if step % self._train.save_steps == 0 and not last:
+                    self._save()
+        except _StoppedError:
+            self._save()
+            return False
         return True
+
+    def weights(self) -> dict[str, Tensor]:
+        """What becomes the adapter: the best weights or the last, as the recipe says.
+
+        Every process must call it.
+        """
+        last = full_weights(self._engine, self._session.objective.model)
+        return self._best or last
+
+    def _over(self) -> bool:
+        """Whether all steps are done, or too many validations brought nothing."""
+        patience = self._train.patience
+        if patience is not None and self.state.stale >= patience:
+            return True
+        return self.state.step >= self._session.schedule.steps
+
+    def _leave_if_asked(self) -> None:
+        """Every process must call it: they leave together."""
+        if self._world.sum([self._stop.asked])[0]:
+            raise _StoppedError
+
+    def _measure(self) -> None:
+        """Samples and held-out loss, where they are due and not yet there."""
+        step, last = self.state.step, self.state.step == self._session.schedule.steps
+        every = self._session.sample_steps
+        if every and (step % every == 0 or last) and self.state.sampled != step:
+            self._sample()
+        if (step % self._train.eval_steps == 0 or last) and self.state.validated != step:
+            self._validate()
 
     def _step(self, step: int) -> None:
         """One optimizer step: the gradient of the summed losses over all labelled tokens."""
@@ -93,11 +116,12 @@ class Loop:
         torch.manual_seed((self._train.seed * 1_000_003 + step) * 4096 + self._world.rank)
         set_learning_rate(self._engine, self._session.schedule.rate(step))
         batches = self._session.batches.step(self._session.share, step)
-        tokens, labelled = (
-            int(value)
-            for value in self._world.sum(
-                [sum(len(b.tokens) for b in batches), sum(len(b.roles) for b in batches)]
-            )
+        tokens, labelled, operations = self._world.sum(
+            [
+                sum(len(b.tokens) for b in batches),
+                sum(len(b.roles) for b in batches),
+                sum(self._session.cost.of(b.boundaries, len(b.roles)) for b in batches),
+            ]
         )
         # DeepSpeed averages over processes and forward passes; undo it, for the sum.
         scale = self._world.size * len(batches) / max(labelled, 1)
@@ -107,28 +131,24 @@ class Loop:
             self._tally.add(losses.detach(), batch.roles)
             finite &= torch.isfinite(losses.detach()).all()
             self._engine.backward(losses.sum() * scale)
-            if number == len(batches) - 1:
-                self._check_finite(step, bool(finite), batches)
+            if number == len(batches) - 1 and self._world.sum([not finite])[0]:
+                self._stop_at_fault("loss", batches, ours=not finite)
             self._engine.step()
+        if not step_was_sound(self._engine):
+            self._stop_at_fault("gradient", batches, ours=True)
         self.state.step += 1
-        self.state.tokens_seen += tokens
-        self.state.learnt_tokens += labelled
-        self._tokens += tokens
-        self._useful += labelled
-        self._steps += 1
-        self._seconds += time.monotonic() - begun
+        self.state.tokens_seen += int(tokens)
+        self.state.learnt_tokens += int(labelled)
+        self._meter.add(time.monotonic() - begun, tokens, labelled, operations)
 
-    def _check_finite(self, step: int, finite: bool, batches: list[MicroBatch]) -> None:
-        """Stop every process before the update if a loss of any is not a number."""
-        if not self._world.sum([not finite])[0]:
-            return
-        if finite:
-            raise RuntimeError("the loss of another process is not a finite number")
-        songs = tuple(dict.fromkeys(song for batch in batches for song in batch.songs))
-        raise TrainingError(
-            f"step {step + 1}: the loss is not a finite number (songs {', '.join(songs[:8])})",
-            why="the weights have left the range of numbers; the last checkpoint is good",
-            fix="lower train.lr, raise train.warmup_ratio, or use model.dtype: float32",
+    def _stop_at_fault(self, what: str, batches: list[MicroBatch], *, ours: bool) -> None:
+        stop_at_fault(
+            what,
+            step=self.state.step + 1,
+            ours=ours,
+            batches=batches,
+            folder=self._checkpoints.folder,
+            world=self._world,
         )
 
     def _log(self) -> None:
@@ -136,18 +156,16 @@ class Loop:
         step, steps = self.state.step, self._session.schedule.steps
         rate = self._session.schedule.rate(step - 1)
         values = {**_named("loss", losses), "learning_rate": rate}
-        values["tokens_per_second"] = self.speed.tokens
+        speed = self._meter.throughput
+        values |= {"tokens_per_second": speed.tokens, "model_tflops": speed.tflops}
+        values |= {"mfu": speed.mfu_probe if speed.mfu is None else speed.mfu}
         norm = self._engine.get_global_grad_norm()
         if norm is not None and math.isfinite(float(norm)):
             values["gradient_norm"] = float(norm)
         self._point(values)
         if self._world.first:
-            left = self._seconds / self._steps * (steps - step)
-            say(
-                step_line(
-                    step, steps, losses, rate=rate, speed=self.speed.tokens, seconds_left=left
-                )
-            )
+            left = self._meter.step_seconds * (steps - step)
+            say(step_line(step, steps, losses, rate=rate, speed=speed, seconds_left=left))
 
     def _validate(self) -> None:
         """Held-out loss, where there is a held-out split."""
@@ -155,16 +173,45 @@ class Loop:
             return
         tally = Tally(self._world.device)
         self._engine.eval()
-        with torch.no_grad():
-            for batch in self._session.valid.once(self._world.rank, self._world.size):
-                losses = self._engine(batch.tokens, batch.boundaries, batch.targets)
-                tally.add(losses, batch.roles)
-        self._engine.train()
+        try:
+            with torch.no_grad():
+                for batch in self._session.valid.once(self._world.rank, self._world.size):
+                    self._leave_if_asked()
+                    losses = self._engine(batch.tokens, batch.boundaries, batch.targets)
+                    tally.add(losses, batch.roles)
+        finally:
+            self._engine.train()
         losses = tally.take(self._world)
+        self.state.validated = self.state.step
         self._point(_named("valid_loss", losses))
+        self._compare(losses)
         if self._world.first:
             step = f"{self.state.step}/{self._session.schedule.steps}"
             say(f"  step {step}  held-out {losses_text(losses)}")
+
+    def _compare(self, losses: Losses) -> None:
+        """Keep the weights if no held-out loss was lower."""
+        state = self.state
+        if not losses.tokens or (state.best_step >= 0 and losses.mean >= state.best_loss):
+            state.stale += 1
+            return
+        state.best_step, state.best_loss, state.stale = state.step, losses.mean, 0
+        if self._train.keep == "best":
+            weights = full_weights(self._engine, self._session.objective.model)
+            if self._world.first:  # the last step's weights are there anyway
+                self._best = {name: weight.clone() for name, weight in weights.items()}
+
+    def _sample(self) -> None:
+        """Sing the prompts in the first process; the others wait."""
+        self._leave_if_asked()
+        self._engine.eval()
+        try:
+            if self._sing:
+                self._sing(self.state.step, lambda: self._stop.asked)
+        finally:
+            self._engine.train()
+        self._leave_if_asked()  # the samples may have been cut short
+        self.state.sampled = self.state.step
 
     def _point(self, values: dict[str, float]) -> None:
         if not values:
@@ -176,7 +223,8 @@ class Loop:
 
     def _save(self) -> None:
         self.state.seconds = self.seconds
-        self._checkpoints.save(self._engine, self.state)
+        self.state.sums = self._tally.total(self._world)
+        self._checkpoints.save(self._engine, self.state, self._best)
 
     @property
     def seconds(self) -> float:
@@ -185,27 +233,27 @@ class Loop:
 
     def outcome(self, *, finished: bool, peak_memory_bytes: int) -> Outcome:
         """How the run ended."""
-        state, speed = self.state, self.speed
+        state = self.state
         roles = [r.name.lower() for r in Role]
         losses = {role: state.last(f"loss_{role}") for role in roles}
         return Outcome(
             finished=finished,
             step=state.step,
             steps=self._session.schedule.steps,
-            resumed_from=state.step - self._steps,
+            resumed_from=state.step - self._meter.steps,
             loss=state.last("loss"),
             valid_loss=state.last("valid_loss"),
+            best_step=state.best_step if state.best_step >= 0 else None,
+            best_valid_loss=state.best_loss if state.best_step >= 0 else None,
+            kept_step=state.best_step if self._best else state.step,
             role_loss={role: loss for role, loss in losses.items() if loss is not None},
             tokens_seen=state.tokens_seen,
             learnt_tokens=state.learnt_tokens,
             wall_seconds=self.seconds,
-            tokens_per_second=speed.tokens,
-            useful_tokens_per_second=speed.useful_tokens,
+            throughput=self._meter.throughput,
+            machine=self._session.machine,
             peak_memory_bytes=peak_memory_bytes,
         )
-
-    def _somebody_asked(self) -> bool:
-        return self._world.sum([self._stop.asked])[0] > 0
 
 
 def _named(name: str, losses: Losses) -> dict[str, float]:

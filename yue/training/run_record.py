@@ -5,23 +5,24 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from yue.recipe.model import Recipe
+from yue.training.fleet import Fleet
 from yue.training.identity import versions
 from yue.training.job import Job
 from yue.training.outcome import Outcome
 
 
-def run_record(
-    job: Job, outcome: Outcome, digests: dict[str, str], processes: int
-) -> dict[str, Any]:
+def run_record(job: Job, outcome: Outcome, digests: dict[str, str], fleet: Fleet) -> dict[str, Any]:
     """The record as JSON values.
 
     Args:
         job: What was to be done.
         outcome: How it went.
         digests: Of the recipe's sections, the data and the base model.
-        processes: Number of workers.
+        fleet: The hosts.
     """
     plain = asdict(job)
     return {
@@ -34,10 +35,13 @@ def run_record(
             "processor": platform.processor() or platform.machine(),
             "cores": os.cpu_count(),
             "device": job.device,
-            "processes": processes,
+            "processes": fleet.processes,
+            "hosts": len(fleet.hosts),
             "zero_stage": job.zero_stage,
+            "offload": job.offload,
         },
         "steps": outcome.step,
+        "kept_step": outcome.kept_step,
         "resumed_from": outcome.resumed_from,
         "tokens_seen": outcome.tokens_seen,
         "learnt_tokens": outcome.learnt_tokens,
@@ -45,16 +49,29 @@ def run_record(
     }
 
 
+def sampling_note(recipe: Recipe, root: Path) -> dict[str, Any]:
+    """What samples while training are made with, as JSON values."""
+    return {"root": str(root.resolve()), "recipe": asdict(recipe)}
+
+
 def metrics(outcome: Outcome) -> dict[str, Any]:
     """``metrics/train.json`` as JSON values."""
+    speed = outcome.throughput
     return {
         "loss": outcome.loss,
         "valid_loss": outcome.valid_loss,
+        "best_valid_loss": outcome.best_valid_loss,
+        "kept_step": outcome.kept_step,
         "role_loss": outcome.role_loss,
         "steps": outcome.step,
         "tokens_seen": outcome.tokens_seen,
-        "tokens_per_second": round(outcome.tokens_per_second, 1),
-        "useful_tokens_per_second": round(outcome.useful_tokens_per_second, 1),
+        "tokens_per_second": round(speed.tokens, 1),
+        "useful_tokens_per_second": round(speed.useful_tokens, 1),
+        "model_tflops_per_second": round(speed.tflops, 4),
+        "mfu": speed.mfu,
+        "mfu_of_measured": speed.mfu_probe,
+        "spec_tflops": outcome.machine.spec,
+        "measured_tflops": round(outcome.machine.probe, 4),
         "peak_memory_bytes": outcome.peak_memory_bytes,
         "wall_seconds": round(outcome.wall_seconds, 3),
     }

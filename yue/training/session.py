@@ -6,18 +6,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
+from yue.dataset.datasets import mix_rows, only, open_datasets, packed_rows
 from yue.dataset.reader import TokenFiles
-from yue.dataset.rows import PackedRows
+from yue.dataset.sampler import Share
 from yue.lm.load import load_base
+from yue.lm.recompute import set_checkpointing
+from yue.lm.shape import read_shape
 from yue.recipe.model import Train
 from yue.tokens.roles import Role
-from yue.training.batches import Batches, Share
+from yue.training.batches import Batches
 from yue.training.engine import deepspeed_config, start_engine
+from yue.training.flops import StepCost, step_cost
 from yue.training.job import Job
 from yue.training.learnt import learnt_roles
 from yue.training.lora import add_adapter
 from yue.training.objective import Objective
+from yue.training.pissa import first_weights
+from yue.training.probe import measure_machine
 from yue.training.schedule import Schedule, schedule_of, step_count
+from yue.training.speed import Machine
 from yue.training.world import World
 
 
@@ -34,6 +43,10 @@ class Session:
         share: This process's share of the rows.
         batches: Training rows.
         valid: Held-out rows, or None.
+        first: The adapter's first weights, where they are not zero.
+        sample_steps: Steps between samples, or None.
+        cost: Arithmetic of a forward and a backward pass.
+        machine: What this process's device can do.
     """
 
     engine: Any
@@ -44,6 +57,10 @@ class Session:
     share: Share
     batches: Batches
     valid: Batches | None
+    first: dict[str, Tensor] | None
+    sample_steps: int | None
+    cost: StepCost
+    machine: Machine
 
     @property
     def learning(self) -> int:
@@ -62,41 +79,48 @@ def start_session(job: Job, world: World) -> Session:
         YueError: The model or the data cannot be used.
     """
     train, tokens = job.train, Path(job.tokens)
-    files = TokenFiles.open(tokens / "train")
-    rows = PackedRows(files, train.context_length, seed=train.seed)
+    datasets = open_datasets(job.mix, tokens / "train")
+    rows = mix_rows(datasets, job.mix, train)
     base = load_base(
         Path(job.base),
         dtype=job.model.dtype,
         device="cpu" if job.zero_stage == 3 else str(world.device),
-        needed_rows=files.info.vocabulary_rows,
+        needed_rows=max(files.info.vocabulary_rows for files in datasets.values()),
+        four_bits=job.lora.qlora,
     )
     model = add_adapter(base, job.lora, base_path=job.model.path, seed=train.seed)
-    if train.gradient_checkpointing:
-        model.get_base_model().gradient_checkpointing_enable({"use_reentrant": False})
+    mode = train.gradient_checkpointing
+    set_checkpointing(model, "full" if mode == "auto" else mode)
     objective = Objective(model, sharded=job.zero_stage == 3)
     share = Share(world.rank, world.size, train.batch_size, train.micro_batch_size)
     config = deepspeed_config(
         train,
         zero_stage=job.zero_stage,
+        offload=job.offload,
         micro_batches=share.micro_batches,
         dtype=job.model.dtype,
         device=job.device,
     )
     learnt = learnt_roles(train)
+    first = first_weights(model) if job.lora.init == "pissa" else None
     return Session(
-        engine=start_engine(objective, config, train),
+        engine=start_engine(objective, config, train, lr_ratio=job.lora.lr_ratio),
         objective=objective,
         world=world,
         train=train,
-        schedule=schedule_of(train, step_count(train, rows.epoch_rows(0))),
+        schedule=schedule_of(train, step_count(train, rows.epoch_rows)),
         share=share,
         batches=Batches(rows, learnt, world.device),
         valid=_held_out(tokens, train, learnt, world),
+        first=first,
+        sample_steps=job.logging.sample_steps,
+        cost=step_cost(read_shape(Path(job.base)), job.lora),
+        machine=measure_machine(world.device, job.model.dtype),
     )
 
 
 def _held_out(tokens: Path, train: Train, learnt: tuple[Role, ...], world: World) -> Batches | None:
     if not (tokens / "valid.idx").is_file():
         return None
-    files = TokenFiles.open(tokens / "valid")
-    return Batches(PackedRows(files, train.context_length, seed=train.seed), learnt, world.device)
+    rows = packed_rows(TokenFiles.open(tokens / "valid"), train)
+    return Batches(only("valid", rows), learnt, world.device)

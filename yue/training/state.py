@@ -29,6 +29,12 @@ class RunState:
         learnt_tokens: Tokens that had a loss.
         seconds: Time of the runs before this one.
         points: The curves so far.
+        sums: Losses since the last log line, see :class:`yue.training.tally.Tally`.
+        validated: The step of the last validation, -1 before the first.
+        sampled: The step of the last samples, -1 before the first.
+        best_step: The step of the lowest held-out loss, -1 before the first.
+        best_loss: That loss.
+        stale: Validations since then.
     """
 
     step: int = 0
@@ -36,6 +42,12 @@ class RunState:
     learnt_tokens: int = 0
     seconds: float = 0.0
     points: list[Point] = field(default_factory=list)
+    sums: list[float] = field(default_factory=list)
+    validated: int = -1
+    sampled: int = -1
+    best_step: int = -1
+    best_loss: float = 0.0
+    stale: int = 0
 
     def last(self, name: str) -> float | None:
         """The last value of a curve, or None."""

@@ -6,15 +6,20 @@ import os
 import signal
 import stat
 import threading
+from pathlib import Path
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 class StopRequest:
-    """Notes that somebody wants this process to save and leave."""
+    """Notes that somebody wants this process to save and leave.
 
-    def __init__(self) -> None:
-        self._asked = threading.Event()
+    Args:
+        file: Its being there is such a wish too: it reaches every host that shares the folder.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._asked, self._file = threading.Event(), file
 
     def listen(self) -> None:
         """Listen to SIGTERM, SIGINT, SIGUSR1 and the end of standard input.
@@ -30,7 +35,7 @@ class StopRequest:
     @property
     def asked(self) -> bool:
         """Whether to stop."""
-        return self._asked.is_set()
+        return self._asked.is_set() or (self._file is not None and self._file.exists())
 
     def _watch(self) -> None:
         while os.read(0, 1):

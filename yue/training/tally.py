@@ -45,9 +45,19 @@ class Tally:
         self._sums.index_add_(0, roles, losses.double())
         self._counts.index_add_(0, roles, torch.ones_like(losses, dtype=torch.float64))
 
+    def total(self, world: World) -> list[float]:
+        """Sums and counts over all processes since the last :meth:`take`, for a checkpoint."""
+        return world.sum([*self._sums.tolist(), *self._counts.tolist()])
+
+    def restore(self, total: list[float]) -> None:
+        """Go on from a :meth:`total`; one process of all does."""
+        sums, counts = torch.tensor(total, dtype=torch.float64).chunk(2)
+        self._sums += sums.to(self._sums.device)
+        self._counts += counts.to(self._counts.device)
+
     def take(self, world: World) -> Losses:
         """The means over all processes since the last call; every process must call it."""
-        values = world.sum([*self._sums.tolist(), *self._counts.tolist()])
+        values = self.total(world)
         sums, counts = values[:_SLOTS], values[_SLOTS:]
         self._sums.zero_()
         self._counts.zero_()

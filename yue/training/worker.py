@@ -17,6 +17,7 @@ from yue.training.stop import StopRequest
 
 if TYPE_CHECKING:
     from yue.training.session import Session
+    from yue.training.world import World
 
 _STARTED = time.monotonic()
 
@@ -24,7 +25,7 @@ _STARTED = time.monotonic()
 def main() -> None:
     """Do the job; an error for the user goes into the job's folder."""
     folder = JobFolder(Path(sys.argv[1]))
-    stop = StopRequest()
+    stop = StopRequest(folder.stop)
     stop.listen()
     try:
         _work(read_job(folder), folder, stop)
@@ -50,7 +51,7 @@ def _in_words(error: Exception) -> YueError:
         return TrainingError(
             "the GPU's memory is full",
             why=text,
-            fix="lower train.micro_batch_size, or turn train.gradient_checkpointing on",
+            fix="lower train.micro_batch_size, or use train.gradient_checkpointing: full",
         )
     return TrainingError(f"training failed: {type(error).__name__}: {text}")
 
@@ -65,38 +66,51 @@ def _leave(code: int) -> None:
 def _work(job: Job, folder: JobFolder, stop: StopRequest) -> None:
     from yue.training.checkpoint import Checkpoints
     from yue.training.console import say
-    from yue.training.engine import full_weights, start_distributed
+    from yue.training.engine import start_distributed
     from yue.training.live import open_curves
     from yue.training.loop import Loop
     from yue.training.lora import write_adapter
     from yue.training.outcome import write_outcome
+    from yue.training.samples import singer
     from yue.training.session import start_session
     from yue.training.state import RunState
 
     world = start_distributed(job.device)
+    _check_same_job(job, world)
     checkpoints = Checkpoints(Path(job.checkpoints), world)
     checkpoints.lock()
     world.barrier()
     session = start_session(job, world)
     checkpoint = checkpoints.newest()
     state = checkpoint.state if checkpoint else RunState()
-    if checkpoint:
-        checkpoints.load(session.engine, checkpoint)
-    curves = open_curves(job, folder.live, state.points) if world.first else None
+    best = checkpoints.load(session.engine, checkpoint) if checkpoint else {}
+    curves = open_curves(job, folder, state) if world.first else None
+    sing = singer(job, folder, session.objective.model) if world.first else None
     if world.first:
         say(_describe(session, state.step, time.monotonic() - _STARTED))
-    loop = Loop(session, checkpoints, curves, stop, state)
+    loop = Loop(session, checkpoints, curves, stop, state, best, sing)
     finished = loop.run()
     peak = int(world.largest(_peak_memory(world.device)))
-    weights = full_weights(session.engine, session.objective.model)
+    weights = loop.weights()
     if not world.first:
         return
     if curves:
         curves.end()
     if finished:
         folder.adapter.mkdir()
-        write_adapter(session.objective.model, weights, folder.adapter)
+        write_adapter(session.objective.model, weights, folder.adapter, session.first)
     write_outcome(folder.outcome, loop.outcome(finished=finished, peak_memory_bytes=peak))
+
+
+def _check_same_job(job: Job, world: World) -> None:
+    """Hosts that were started one by one must have the same recipe, data, model and code."""
+    mine = float(int(job.fingerprint[:12], 16))  # 48 bits: exact
+    if world.largest(mine) != mine or world.largest(-mine) != -mine:
+        raise TrainingError(
+            "the hosts do not train the same",
+            why="the recipe, the data, the base model, the code or a library differs between them",
+            fix="start every host in the same project folder, with the same environment",
+        )
 
 
 def _describe(session: Session, step: int, seconds: float) -> str:

@@ -1,0 +1,81 @@
+"""How fast a run is, against what its machine can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from yue.training.flops import StepCost
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What one process's device can do, in 10^12 operations a second.
+
+    Attributes:
+        spec: By its data sheet, bfloat16; None where it is not known.
+        probe: Of large products, measured, in the run's own type.
+    """
+
+    spec: float | None
+    probe: float
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """How fast the steps of a run were, validation and saving not counted.
+
+    Attributes:
+        tokens: Tokens a second, over all processes.
+        useful_tokens: Tokens that had a loss, likewise.
+        tflops: 10^12 operations of the model a second, of one process; see
+            :mod:`yue.training.flops`.
+        mfu: ``tflops`` as a share of the data sheet's, or None.
+        mfu_probe: ``tflops`` as a share of the measured products'.
+    """
+
+    tokens: float
+    useful_tokens: float
+    tflops: float
+    mfu: float | None
+    mfu_probe: float
+
+
+class Meter:
+    """Adds up steps. The first is left out once there are others: it compiles and sets up.
+
+    Args:
+        machine: What one process's device can do.
+        cost: Of a forward and a backward pass.
+        processes: How many train together.
+    """
+
+    def __init__(self, machine: Machine, cost: StepCost, processes: int) -> None:
+        self.machine, self.cost, self._processes = machine, cost, processes
+        self.steps = 0
+        self._sums = (0.0, 0.0, 0.0, 0.0)
+
+    def add(self, seconds: float, tokens: float, useful_tokens: float, operations: float) -> None:
+        """Add a step, in sums over all processes."""
+        new = (seconds, tokens, useful_tokens, operations)
+        kept = self._sums if self.steps != 1 else (0.0, 0.0, 0.0, 0.0)
+        self._sums = tuple(a + b for a, b in zip(kept, new, strict=True))  # type: ignore[assignment]
+        self.steps += 1
+
+    @property
+    def step_seconds(self) -> float:
+        """Mean time of a step."""
+        return self._sums[0] / max(self.steps - 1, 1)
+
+    @property
+    def throughput(self) -> Throughput:
+        """So far."""
+        seconds, tokens, useful, operations = self._sums
+        seconds = max(seconds, 1e-9)
+        tflops = operations / seconds / self._processes / 1e12
+        return Throughput(
+            tokens=tokens / seconds,
+            useful_tokens=useful / seconds,
+            tflops=tflops,
+            mfu=tflops / self.machine.spec if self.machine.spec else None,
+            mfu_probe=tflops / self.machine.probe,
+        )
