@@ -25,10 +25,14 @@ STAGES = {
     "report": "write the report page",
 }
 TOOLS = {
+    "init": "make a project for your own songs",
+    "pipeline": "from a folder of songs to an adapter and music, in one command",
+    "preprocess": "from a folder that `yue convert` made to token files, in one command",
     "use": "make a recipe the active one (writes params.yaml)",
     "recipes": "list the recipes of this project",
     "schema": "explain a recipe key",
     "count": "count documents, sequences and tokens of token files",
+    "mix": "plan a mixture of datasets: tokens, iterations, epochs",
     "inspect": "show what the model sees in a token document",
     "fetch": "fetch a model repository from the hub into a folder",
     "codecs": "list codecs: which can be used here, how to get the others, licences",

@@ -12,6 +12,7 @@ from yue.recipe.build import values_digest
 from yue.recipe.document import Document, read_document
 from yue.recipe.drift import drift_of
 from yue.recipe.faults import shown_path
+from yue.recipe.model import Recipe
 from yue.recipe.notes import input_notes, shown
 from yue.recipe.read import recipe_of
 from yue.recipe.write import active_text
@@ -31,20 +32,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Check the recipe and write params.yaml in the current folder."""
     root = Path.cwd()
-    params, file = root / "params.yaml", _recipe_file(args.recipe)
+    file = _recipe_file(args.recipe)
+    recipe = activate(file, root, force=args.force)
+    print(f"use: {shown_path(file)} is the active recipe (params.yaml)")
+    print("  next: dvc repro", flush=True)
+    for note in input_notes(recipe, root):
+        print(note, file=sys.stderr)
+
+
+def activate(file: Path, root: Path, *, force: bool = False) -> Recipe:
+    """Write a recipe to a project's params.yaml.
+
+    Args:
+        file: The recipe.
+        root: The project.
+        force: Overwrite a params.yaml that was edited.
+
+    Raises:
+        RecipeError: The recipe has faults.
+        UsageError: Edits would be lost.
+    """
+    params = root / "params.yaml"
     if file.absolute() == params:
         raise UsageError(
             "params.yaml is the active recipe already", fix="name another: `yue recipes`"
         )
     document = read_document(file)
     recipe = recipe_of(document)
-    if params.exists() and not args.force:
+    if params.exists() and not force:
         _refuse_to_lose_edits(params, document)
     write_text(params, active_text(document, file, root))
-    print(f"use: {shown_path(file)} is the active recipe (params.yaml)")
-    print("  next: dvc repro", flush=True)
-    for note in input_notes(recipe, root):
-        print(note, file=sys.stderr)
+    return recipe
 
 
 def _recipe_file(name: str) -> Path:

@@ -50,10 +50,8 @@ def recipe_from_flags(
     """
     values = defaults()
     names: dict[str, str] = getattr(args, _NAMES)
-    for key in (key for section in sections for key in keys_of(section)):
-        value = getattr(args, names[key.dotted])
-        if value is not None:
-            values[key.section][key.name] = value
+    for section, inner in given_values(args, *sections).items():
+        values[section] |= inner
     for section, inner in extra.items():
         values[section] |= inner
     found = problems({section: values[section] for section in {*sections, *extra}})
@@ -61,6 +59,17 @@ def recipe_from_flags(
     if lines:
         raise RecipeError("\n".join(lines))
     return build_recipe(values)
+
+
+def given_values(args: argparse.Namespace, *sections: str) -> dict[str, dict[str, Any]]:
+    """The values of the flags that were given, by section and key."""
+    names: dict[str, str] = getattr(args, _NAMES)
+    values: dict[str, dict[str, Any]] = {section: {} for section in sections}
+    for key in (key for section in sections for key in keys_of(section)):
+        value = getattr(args, names[key.dotted])
+        if value is not None:
+            values[key.section][key.name] = value
+    return values
 
 
 def _options(parser: argparse.ArgumentParser, key: Key) -> list[str]:

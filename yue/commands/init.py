@@ -1,0 +1,39 @@
+"""``yue init``: a ready project for one's own songs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+EXAMPLE = "yue init my-song-model"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The folder, the recipe to start with, or an update."""
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the folder, made if need be")
+    parser.add_argument(
+        "--recipe",
+        default="own-songs",
+        metavar="NAME",
+        help="the ready recipe to make active (default: own-songs, which needs no download)",
+    )
+    parser.add_argument(
+        "--update",
+        action="store_true",
+        help="bring an existing project's pipeline files up to this version; recipes stay",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Make or update the project and say what comes next."""
+    from yue.project.create import create_project, update_project
+
+    if args.update:
+        changed = update_project(args.folder)
+        print(f"init: {', '.join(changed) or 'nothing'} changed in {args.folder}")
+        print("  next: dvc repro (only stages whose code or setting changed run again)")
+        return
+    create_project(args.folder, args.recipe)
+    print(f"init: {args.folder} is a project; its recipe is {args.recipe} (params.yaml)")
+    print(f"  next: put your songs into {args.folder / 'songs'}, then: cd {args.folder}; dvc repro")
+    print("  README.md there says what every file is; `yue recipes` lists other recipes")

@@ -1,0 +1,55 @@
+"""``yue preprocess``: a folder that ``yue convert`` made to codes, rows and token files."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+EXAMPLE = (
+    "yue preprocess --data-dir converted --output-dir processed --codec-type xcodec --workers 4"
+)
+_SECTIONS = ("separate", "codec", "songs", "tokens", "runtime")
+_SKIPPED = ("convert", "train", "evaluate", "generate", "report")
+_RELATIVE = (("codec", "path"), ("tokens", "tokenizer"), ("separate", "weights"))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arrays, the project to make, and a flag for each key of the recipe's sections."""
+    from yue.recipe.flags import add_flags
+
+    parser.add_argument(
+        "--data-dir", type=Path, required=True, help="folder that `yue convert` made"
+    )
+    parser.add_argument(
+        "--output-dir",
+        type=Path,
+        help="the project to make, token files in its work/tokens (default: DATA_DIR/processed)",
+    )
+    parser.add_argument(
+        "--songs-dir", type=Path, help="folder of the songs, for their lyrics and genres"
+    )
+    add_flags(parser, *_SECTIONS)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Make the project of these flags around the arrays, and run it."""
+    from yue.commands.pipeline import BASES
+    from yue.project.arrays import adopt_arrays
+    from yue.project.run import Order, prepare
+    from yue.project.run import run as run_order
+    from yue.recipe.flags import given_values
+
+    folder = args.output_dir or args.data_dir / "processed"
+    values = given_values(args, *_SECTIONS)
+    for section, name in _RELATIVE:
+        if name in values[section]:
+            values[section][name] = str(Path(values[section][name]).absolute())
+    values["data"] = {"songs_dir": str((args.songs_dir or args.data_dir).absolute())}
+    base = BASES.get(args.codec_type or "", "yue-s1-lora")
+    order = Order("preprocess", folder, base, values, _SKIPPED)
+    prepare(order)
+    adopt_arrays(args.data_dir, folder / "work" / "audio")
+    run_order(order)
+    tokens = folder / "work" / "tokens"
+    print(f"preprocess: token files in {tokens}")
+    print(f"  next: yue train --model MODEL --data-dir {tokens} --output-dir adapter")

@@ -1,0 +1,1 @@
+"""Projects: a folder with its own pipeline, recipes and songs, driven by the installed package."""

@@ -1,0 +1,134 @@
+"""A new project in a folder, and bringing an old one up to the installed version."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Collection
+from pathlib import Path
+
+from yue.errors import UsageError, YueError
+from yue.files import write_text
+from yue.project.code import FILE, code_text
+from yue.project.pipeline import Pipelines, project_pipelines
+from yue.project.template import NOTES, SCHEMA, recipe_files, template_root
+from yue.recipe.document import read_document
+from yue.recipe.read import recipe_of
+from yue.recipe.write import active_text
+
+HERE = Path(__file__).resolve().parent
+_ANALYTICS_OFF = "[core]\n    analytics = false\n"
+_DVCIGNORE = "# What Python leaves behind.\n__pycache__/\n*.tmp\n"
+
+
+def create_project(folder: Path, recipe: str, skipped: Collection[str] = ()) -> None:
+    """Make a DVC project: pipeline, recipes, schema, an active recipe, README, git and DVC.
+
+    Files that are there already, songs for example, stay as they are.
+
+    Args:
+        folder: Made if need be.
+        recipe: Name of the ready recipe to make active.
+        skipped: Stages to leave out of the pipeline.
+
+    Raises:
+        UsageError: The folder holds a project already, or no such recipe is there.
+        YueError: DVC cannot be started there.
+    """
+    pipelines = project_pipelines(skipped)
+    texts = {
+        **_pipeline_texts(pipelines),
+        **_recipe_texts(recipe, folder),
+        "README.md": (HERE / "README.md").read_text(encoding="utf-8"),
+        ".gitignore": (HERE / "gitignore").read_text(encoding="utf-8"),
+        ".dvcignore": _DVCIGNORE,
+    }
+    there = sorted(name for name in texts if (folder / name).exists())
+    if there:
+        raise UsageError(
+            f"{folder} has {', '.join(there)} already",
+            why="a new project would overwrite them",
+            fix="name another folder, or bring a project up to this version: "
+            f"yue init {folder} --update",
+        )
+    (folder / "songs").mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    _start_versioning(folder)
+
+
+def update_project(folder: Path, skipped: Collection[str] = ()) -> list[str]:
+    """Write pipeline files, schema and code.yaml as this version has them.
+
+    Recipes, params.yaml and everything that was made stay.
+
+    Returns:
+        Names of the files that changed.
+
+    Raises:
+        UsageError: There is no project.
+    """
+    if not (folder / "dvc.yaml").is_file():
+        raise UsageError(f"{folder} is no project: it has no dvc.yaml", fix=f"yue init {folder}")
+    changed = []
+    for name, text in _pipeline_texts(project_pipelines(skipped)).items():
+        file = folder / name
+        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+            write_text(file, text)
+            changed.append(name)
+    return changed
+
+
+def _pipeline_texts(pipelines: Pipelines) -> dict[str, str]:
+    root = template_root()
+    copied = {name: (root / name).read_text(encoding="utf-8") for name in (SCHEMA, *NOTES)}
+    return {**pipelines.texts, FILE: code_text(pipelines.code), **copied}
+
+
+def _recipe_texts(active: str, folder: Path) -> dict[str, str]:
+    """All ready recipes, and params.yaml of one of them."""
+    files = {file.stem: file for file in recipe_files()}
+    if active not in files:
+        raise UsageError(
+            f"there is no recipe {active}", fix=f"name one of these: {', '.join(files)}"
+        )
+    document = read_document(files[active])
+    recipe_of(document)
+    texts = {f"recipes/{n}.yaml": file.read_text(encoding="utf-8") for n, file in files.items()}
+    return {**texts, "params.yaml": active_text(document, Path(f"recipes/{active}.yaml"), folder)}
+
+
+def _start_versioning(folder: Path) -> None:
+    """Make git and DVC look after the folder, in a repository of its own or the one around it."""
+    git = shutil.which("git")
+    options = ["--no-scm"]
+    if git:
+        inside = _run([git, "rev-parse", "--show-toplevel"], folder)
+        if inside.returncode:
+            _checked([git, "init", "--quiet"], folder)
+            options = []
+        else:
+            around = Path(inside.stdout.strip()).resolve() != folder.resolve()
+            options = ["--subdir"] if around else []
+    if not (folder / ".dvc").is_dir():
+        _checked([sys.executable, "-m", "dvc", "init", "--quiet", *options], folder)
+        write_text(folder / ".dvc" / "config", _ANALYTICS_OFF)
+    if git:
+        _checked([git, "add", "--all", "."], folder)
+        # Experiments need a commit to start from. Where git does not know who you are, it is yours.
+        _run([git, "commit", "--quiet", "-m", "Start a project of yue", "--", "."], folder)
+
+
+def _run(line: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def _checked(line: list[str], folder: Path) -> None:
+    done = _run(line, folder)
+    if done.returncode:
+        raise YueError(
+            f"cannot start {' '.join(line[-3:])} in {folder}",
+            why=(done.stderr or done.stdout).strip(),
+            fix="mend that, then run the same command again",
+        )

@@ -1,0 +1,117 @@
+"""The checkout's pipeline files as a project needs them: no code, no skipped stages."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from yue.errors import UsageError
+from yue.project.code import FILE, code_digest
+from yue.project.template import PIPELINES, template_root
+
+_FIRST = "validate"
+
+
+@dataclass(frozen=True)
+class Pipelines:
+    """Pipeline files of a project.
+
+    Attributes:
+        texts: File, relative to the project, to its text.
+        code: Stage to the digest of its code; the stages of dvc.yaml by their names, others with
+            their folder in front (``demo_base``).
+        given: Files and folders that a skipped stage would have made and a kept one reads.
+    """
+
+    texts: Mapping[str, str]
+    code: Mapping[str, str]
+    given: tuple[str, ...]
+
+
+def stage_names() -> list[str]:
+    """The stages of the pipeline, in order."""
+    return list(_load(template_root() / PIPELINES[0])["stages"])
+
+
+def project_pipelines(skipped: Collection[str] = ()) -> Pipelines:
+    """The pipeline files of a project.
+
+    Args:
+        skipped: Stages of dvc.yaml to leave out. What they would have made must be there.
+
+    Raises:
+        UsageError: There is no such stage, or ``validate`` is among them.
+    """
+    known = stage_names()
+    for name in skipped:
+        if name not in known or name == _FIRST:
+            raise UsageError(
+                f"cannot skip {name}", fix=f"stages to skip: {', '.join(set_of(known, skipped))}"
+            )
+    texts, code, given = {}, {}, []
+    for file in PIPELINES:
+        pipeline = _load(template_root() / file)
+        stages, prefix = pipeline["stages"], file.rpartition("/")[0]
+        if not prefix:
+            given = _leave_out(pipeline, skipped)
+        for name, stage in stages.items():
+            parts = _take_code(stage.get("deps"))
+            if parts:
+                key = f"{prefix}_{name}" if prefix else name
+                code[key] = code_digest(parts)
+                stage.setdefault("params", []).append({FILE: [key]})
+                if not stage["deps"]:
+                    del stage["deps"]
+        stream = io.StringIO()
+        _yaml().dump(pipeline, stream)
+        texts[file] = stream.getvalue()
+    return Pipelines(texts, code, tuple(given))
+
+
+def set_of(known: Iterable[str], skipped: Collection[str]) -> list[str]:
+    """The stages that may be skipped and are not yet."""
+    return [name for name in known if name not in skipped and name != _FIRST]
+
+
+def _leave_out(pipeline: Any, skipped: Collection[str]) -> list[str]:
+    """Remove stages; returns what the others read of theirs."""
+    stages = pipeline["stages"]
+    lost = [out for name in skipped for out in _outs(stages.pop(name))]
+    read = [dep for stage in stages.values() for dep in stage.get("deps", [])]
+    if "train" not in stages:
+        for shown in ("plots", "artifacts"):
+            pipeline.pop(shown, None)
+    if "convert" in skipped:  # it was convert that waited for the check of the recipe
+        waiting = next((name for name in stages if name != _FIRST), None)
+        if waiting:
+            stages[waiting]["deps"].insert(0, "work/recipe.ok")
+    return [out for out in lost if out in read]
+
+
+def _outs(stage: Mapping[str, Any]) -> list[str]:
+    kinds = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])]
+    return [next(iter(entry)) if isinstance(entry, Mapping) else str(entry) for entry in kinds]
+
+
+def _take_code(deps: Any) -> list[str]:
+    """Take the dependencies on the package out of a list, and return them."""
+    parts = [str(dep) for dep in deps or () if str(dep).startswith("yue/")]
+    for part in parts:
+        deps.remove(part)
+    return parts
+
+
+def _load(file: Path) -> Any:
+    return _yaml().load(file.read_text(encoding="utf-8"))
+
+
+def _yaml() -> YAML:
+    yaml = YAML()
+    yaml.width = 200
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
