@@ -32,10 +32,12 @@ class Codec(ABC):
         device: Where it runs, as torch names devices.
         batch_seconds: Audio that is best encoded in one call; 0: a song at a time, on as many
             threads as there are.
+        align: Frames that it encodes as one: codes are whole multiples of so many.
     """
 
     device: str = "cpu"
     batch_seconds: float = 0.0
+    align: int = 1
 
     def __init__(self, card: CodecCard) -> None:
         self.card = card
@@ -108,7 +110,7 @@ class Codec(ABC):
             tracks: (N,) float32 mono at ``sample_rate`` each.
 
         Returns:
-            (K, T) int16 of each, T = ceil(N / hop).
+            (K, T) int16 of each, T = ceil(N / hop), rounded up to a multiple of ``align``.
 
         Raises:
             CodecError: A track is empty, or has samples that are not finite.
@@ -132,6 +134,16 @@ class Codec(ABC):
                 kept = encoded[:, span.first - span.start : span.end - span.start]
                 results[number][:, span.first : span.end] = kept
         return results
+
+    def ready_to_decode(self, codebooks: int) -> None:  # noqa: B027 (most need nothing)
+        """Load what only decoding needs, before any long work whose codes are to be decoded.
+
+        Args:
+            codebooks: How many of the first codebooks there will be.
+
+        Raises:
+            CodecError: They could not be decoded.
+        """
 
     def decode(self, codes: NDArray[np.integer]) -> Audio:
         """Decode one track from its first k <= K codebooks.
