@@ -249,6 +249,10 @@ class Loop:
             role_loss={role: loss for role, loss in losses.items() if loss is not None},
             tokens_seen=state.tokens_seen,
             learnt_tokens=state.learnt_tokens,
+            dataset_tokens={
+                taken.name: taken.tokens
+                for taken in self._session.batches.rows.taken(state.step * self._train.batch_size)
+            },
             wall_seconds=self.seconds,
             throughput=self._meter.throughput,
             machine=self._session.machine,

@@ -26,6 +26,7 @@ class Outcome:
         role_loss: Last training loss by role.
         tokens_seen: Tokens read, over all steps.
         learnt_tokens: Tokens that had a loss, over all steps.
+        dataset_tokens: Tokens read of each dataset of the mixture, over all steps.
         wall_seconds: Time of all runs that led here, start-up included.
         throughput: Of this run's steps, without validation and saving.
         machine: What the first process's device can do.
@@ -44,6 +45,7 @@ class Outcome:
     role_loss: dict[str, float]
     tokens_seen: int
     learnt_tokens: int
+    dataset_tokens: dict[str, int]
     wall_seconds: float
     throughput: Throughput
     machine: Machine

@@ -25,8 +25,9 @@ def run_record(job: Job, outcome: Outcome, digests: dict[str, str], fleet: Fleet
         fleet: The hosts.
     """
     plain = asdict(job)
+    del plain["mix"]["folder"]  # this machine's
     return {
-        "recipe": {name: plain[name] for name in ("model", "lora", "train")},
+        "recipe": {name: plain[name] for name in ("mix", "model", "lora", "train")},
         **digests,
         "fingerprint": job.fingerprint,
         "versions": {"python": platform.python_version(), **versions()},
@@ -45,6 +46,7 @@ def run_record(job: Job, outcome: Outcome, digests: dict[str, str], fleet: Fleet
         "resumed_from": outcome.resumed_from,
         "tokens_seen": outcome.tokens_seen,
         "learnt_tokens": outcome.learnt_tokens,
+        "dataset_tokens": outcome.dataset_tokens,
         "wall_seconds": round(outcome.wall_seconds, 3),
     }
 

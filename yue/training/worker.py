@@ -70,6 +70,7 @@ def _work(job: Job, folder: JobFolder, stop: StopRequest) -> None:
     from yue.training.live import open_curves
     from yue.training.loop import Loop
     from yue.training.lora import write_adapter
+    from yue.training.mixture import run_plan, share_lines
     from yue.training.outcome import write_outcome
     from yue.training.samples import singer
     from yue.training.session import start_session
@@ -88,6 +89,8 @@ def _work(job: Job, folder: JobFolder, stop: StopRequest) -> None:
     sing = singer(job, folder, session.objective.model) if world.first else None
     if world.first:
         say(_describe(session, state.step, time.monotonic() - _STARTED))
+        for line in share_lines(run_plan(session.batches.rows, session.train)):
+            say(line)
     loop = Loop(session, checkpoints, curves, stop, state, best, sing)
     finished = loop.run()
     peak = int(world.largest(_peak_memory(world.device)))
