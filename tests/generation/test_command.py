@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
+from transformers import LlamaForCausalLM
 
 from yue.cli import main
+from yue.codecs.registry import load_codec
 from yue.commands.generate import EXAMPLE
+from yue.files import write_json
+from yue.generation.given import is_known
 from yue.generation.records import read_samples
+from yue.tokens.decode import audio_blocks
+from yue.tokens.roles import REFERENCE_MARKER
+from yue.tokens.shape import Shape
+from yue.tokens.text import TextTokenizer
+from yue.tokens.vocabulary import codec_range
 
 
 @pytest.fixture
@@ -94,3 +106,86 @@ def test_the_example_parses() -> None:
     args = build_parser("generate").parse_args(shlex.split(EXAMPLE)[1:])
     assert isinstance(args, argparse.Namespace)
     assert args.genres == "folk female"
+
+
+def test_reference_audio_goes_into_the_prompt(
+    flags: list[str], tmp_path: Path, tokenizer_path: Path, codec_path: Path
+) -> None:
+    """Of two tracks or of one: the tokens that are kept are a training document of layout icl."""
+    audio = np.random.default_rng(0).normal(0, 0.1, 16_000)
+    for name in ("a", "b"):
+        soundfile.write(tmp_path / f"{name}.wav", audio, 16_000)
+    both = ["--vocal-prompt", f"{tmp_path}/a.wav", "--instrumental-prompt", f"{tmp_path}/b.wav"]
+    marker = TextTokenizer(tokenizer_path).encode(REFERENCE_MARKER).tolist()
+    for prompt, lanes in ((both, 2), (["--audio-prompt", f"{tmp_path}/a.wav"], 1)):
+        assert main([*flags, *prompt, "--prompt-start", "0.2", "--prompt-end", "0.6"]) == 0
+        (sample,) = read_samples(tmp_path / "out")
+        assert sample.tokens
+        tokens = np.load(tmp_path / "out" / sample.tokens)
+        ids = codec_range("melrvq").first(1)
+        shape = Shape(ids, prompt_lanes=lanes, reference_marker=tuple(marker))
+        first, *sections = audio_blocks(tokens, shape)
+        assert first.is_prompt
+        assert len(sections) == 2
+        codes = load_codec("melrvq", codec_path).encode(audio[None].astype(np.float32))[0]
+        assert len(first.lanes) == lanes
+        assert first.lanes[0].shape == (1, 20)
+        assert np.mean(first.lanes[0][0] == codes[0, 10:30]) > 0.9  # the file has 16 bits
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"--lyrics": ""}, "no lyrics"),
+        ({"--lyrics": " \n\n\t\n"}, "no lyrics"),
+        ({"--lyrics": "[vrese]\nla\n"}, "unknown tag [vrese]\n  why: "),
+        ({"--lyrics": "[vrese]\nla\n"}, "did you mean [verse]?"),
+        ({"--lyrics": "[verse]\nla\n\n[strofa]\nla\n"}, "unknown tag [strofa]"),
+        ({"--seconds": "60"}, "song 1, section 1: "),
+        ({"--adapter": "ADAPTER"}, "does not fit the base model"),
+        ({"--codec-path": "/none"}, "no melrvq codec in /none"),
+        ({"--codec-type": "xcodec", "--codec-path": "/none"}, "xcodec"),
+        ({"--model": "/none"}, "no base model in /none"),
+        ({"--tokenizer": "/none"}, "/none: no such tokenizer"),
+        ({"--audio-prompt": "/none.wav"}, "/none.wav"),
+        ({"--vocal-prompt": "/none.wav"}, "goes with generate.instrumental_prompt"),
+        ({"--audio-prompt": "a.wav", "--prompt-start": "40"}, "must be after generate.prompt_st"),
+        ({"--stage2": "/none"}, "no base model in /none"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_the_model_is_loaded(
+    flags: list[str],
+    adapter_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    change: dict[str, str],
+    words: str,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        pytest.fail("the model was loaded before everything was checked")
+
+    monkeypatch.setattr(LlamaForCausalLM, "from_pretrained", refuse)
+    for flag, value in change.items():
+        if flag == "--lyrics":
+            (tmp_path / "my song.txt").write_text(value)
+            continue
+        if value == "ADAPTER":  # of another base: the same shape, other weights
+            value = str(shutil.copytree(adapter_path, tmp_path / "adapter"))
+            write_json(Path(value) / "run.json", {"base_digest": "0" * 64})
+        flags = [*flags, flag, value]
+    assert main(flags) in (1, 2)
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_labels_of_one_s_own_are_taken_on_demand(flags: list[str], tmp_path: Path) -> None:
+    (tmp_path / "my song.txt").write_text("[strofa]\nla\n")
+    assert main([*flags, "--any-tag"]) == 0
+    (sample,) = read_samples(tmp_path / "out")
+    assert sample.lyrics == "[strofa]\nla\n\n"
+
+
+def test_labels_with_words_and_numbers_are_known() -> None:
+    known = ["verse", "verse 2", "pre-chorus", "prechorus", "final chorus", "guitar solo", "outro"]
+    assert [label for label in [*known, "strofa", "inverse"] if is_known(label)] == known

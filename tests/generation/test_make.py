@@ -22,7 +22,14 @@ from yue.generation.song import SectionLimits
 from yue.paths import Paths
 from yue.recipe.model import Generate, Recipe
 from yue.recipe.read import default_recipe
-from yue.stages.generate import main
+from yue.stages.generate import main, setup_of
+from yue.tokens.assemble import Assembler
+from yue.tokens.decode import audio_blocks
+from yue.tokens.roles import REFERENCE_MARKER
+from yue.tokens.rows import SongRow, read_rows
+from yue.tokens.shape import Shape
+from yue.tokens.text import TextTokenizer
+from yue.tokens.vocabulary import codec_range
 
 RATE = Fraction(50)
 SECONDS = 4.0
@@ -61,7 +68,7 @@ def project(
     for song in ("a/one", "two"):
         name = song.replace("/", "%2F")
         stem: dict[str, Any] = {"song_id": song, "sample_rate": codec.sample_rate}
-        row: dict[str, Any] = {"id": song, "genres": "folk"}
+        row: dict[str, Any] = {"id": song, "genres": "folk", "audio_length_in_sec": SECONDS}
         for role, key in (("vocal", "vocals_codec"), ("instrumental", "instrumental_codec")):
             audio = generator.normal(0, 0.1, int(SECONDS * codec.sample_rate)).astype(np.float32)
             np.save(paths.audio / f"{name}.{role}.npy", audio)
@@ -71,7 +78,7 @@ def project(
         row["splitted_lyrics"] = {
             "segmented_lyrics": [
                 {"codec_frame_start": 0, "codec_frame_end": 100, "line_content": "[verse]\nla\n\n"},
-                {"codec_frame_start": 100, "codec_frame_end": 110, "line_content": "[outro]\n\n"},
+                {"codec_frame_start": 100, "codec_frame_end": 150, "line_content": "[outro]\n\n"},
             ]
         }
         rows.append(row)
@@ -157,10 +164,10 @@ def test_references_are_the_sections_of_the_recording(project: tuple[Recipe, Pat
     main(recipe, paths)
     found = by_name(read_samples(paths.samples))
     codes = np.load(paths.codes / "two.vocal.npy")
-    expected = np.concatenate([codes[0, :15], codes[0, 100:110]])  # 0.3 s are 15 frames
+    expected = np.concatenate([codes[0, :15], codes[0, 100:115]])  # 0.3 s are 15 frames
     assert np.array_equal(codes_of(paths, found["two", "roundtrip"])[0], expected)
     audio = np.load(paths.audio / "two.vocal.npy")
-    expected = np.concatenate([audio[: 15 * 320], audio[100 * 320 : 110 * 320]])
+    expected = np.concatenate([audio[: 15 * 320], audio[100 * 320 : 115 * 320]])
     wav, _ = soundfile.read(paths.samples / "two.original.vocal.wav", dtype="float32")
     assert np.allclose(wav, expected, atol=1e-4)
 
@@ -193,6 +200,71 @@ def test_without_comparison_only_the_tuned_model_sings_the_same(
         assert np.array_equal(codes_of(paths, found[key]), codes)
 
 
+def documents(recipe: Recipe, paths: Paths) -> dict[str, np.ndarray]:
+    """The songs' documents as the stage mmap would write them."""
+    options = setup_of(recipe, paths.root).options
+    text, codec = TextTokenizer(Path(recipe.tokens.tokenizer)), codec_range(recipe.codec.name)
+    assembler = Assembler(paths.work, text, codec, options)
+    rows = [row for row in read_rows(paths.songs, options) if isinstance(row, SongRow)]
+    return {row.id: assembler.assemble(row).document.tokens for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("tokens", "books"),
+    [
+        ({}, 1),
+        ({"codebooks": 2}, 2),
+        ({"layout": "interleave"}, 1),
+        ({"layout": "icl", "prompt_seconds": 0.5}, 1),
+        ({"layout": "icl", "audio_prompt": "vocal", "codebooks": 2}, 2),
+    ],
+)
+def test_samples_keep_the_documents_that_training_would_make_of_them(
+    project: tuple[Recipe, Paths], tokens: dict[str, Any], books: int
+) -> None:
+    """A prompt of the song is the song's own document up to its first code, and so on."""
+    recipe, paths = project
+    recipe = replace(recipe, tokens=replace(recipe.tokens, **tokens))
+    main(recipe, paths)
+    for sample in read_samples(paths.samples):
+        if sample.model not in ("base", "tuned"):
+            assert sample.tokens is None
+            continue
+        assert sample.tokens
+        said = np.load(paths.samples / sample.tokens, allow_pickle=False)
+        shape = Shape.of(
+            codec_range("melrvq").first(books),
+            setup_of(recipe, paths.root).options,
+            tuple(TextTokenizer(Path(recipe.tokens.tokenizer)).encode(REFERENCE_MARKER).tolist()),
+        )
+        blocks = audio_blocks(said, shape)
+        trained = documents(recipe, paths)[sample.song_id]
+        expected = audio_blocks(trained, shape)
+        assert len(blocks) == len(expected)
+        start = blocks[int(blocks[0].is_prompt)].start
+        assert np.array_equal(said[:start], trained[:start])
+        with np.load(paths.samples / sample.codes, allow_pickle=False) as codes:
+            for lane, track in enumerate(("vocal", "instrumental")):
+                sung = [block.lanes[lane] for block in blocks if not block.is_prompt]
+                assert np.array_equal(np.concatenate(sung, axis=1), codes[track])
+                assert len(codes[track]) == books
+
+
+def test_stage_2_adds_codebooks_to_what_both_models_sang(
+    project: tuple[Recipe, Paths], base_path: Path
+) -> None:
+    recipe, paths = project
+    main(recipe, paths)
+    sung = {s.name: codes_of(paths, s) for s in read_samples(paths.samples) if s.codes}
+    main(replace(recipe, generate=replace(HOW, stage2=str(base_path))), paths)
+    for sample in read_samples(paths.samples):
+        if sample.codes:
+            assert np.array_equal(codes_of(paths, sample), sung[sample.name]), "codebook 0 changed"
+            with np.load(paths.samples / sample.codes) as codes:
+                assert codes["vocal"].shape == (2, sung[sample.name].shape[1])
+                assert codes["vocal"][1].any()
+
+
 def test_training_songs_are_called_so(project: tuple[Recipe, Paths]) -> None:
     recipe, paths = project
     write_json(paths.split, {"train": ["two"], "valid": ["a/one"]})
@@ -216,6 +288,7 @@ def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"tokens": {"codebooks": 3}, "codec": {"codebooks": 3}}, "2 codebooks, and .* have 3"),
         ({"tokens": {"layout": "mix"}}, "no songs can be generated after tokens.layout mix"),
         ({"generate": {"stage2": "/none"}}, "no base model in /none"),
+        ({"generate": {"stage2": "BASE"}, "tokens": {"codebooks": 2}}, "adds codebooks to one"),
         ({"generate": {"audio_prompt": "/none.wav"}}, "/none.wav"),
         ({"tokens": {"tokenizer": "/none"}}, "/none: no such tokenizer"),
         ({"model": {"path": "/none"}}, "no base model in /none"),
@@ -228,6 +301,7 @@ def test_what_cannot_work_is_refused_before_the_model_is_loaded(
 ) -> None:
     recipe, paths = project
     for section, values in change.items():
+        values = {k: recipe.model.path if v == "BASE" else v for k, v in values.items()}
         recipe = replace(recipe, **{section: replace(getattr(recipe, section), **values)})
     with pytest.raises(YueError, match=words):
         main(recipe, paths)

@@ -44,13 +44,14 @@ def lyrics_source(path: Path, genres: str, *, any_tag: bool = False) -> SongSour
             fix="write sections under labels, for example [verse]; [intro] may stand alone",
         )
     for section in sections:
-        if not any_tag and not _is_known(section.label):
+        if not any_tag and not is_known(section.label):
             raise _unknown(path, section.label)
     contents = tuple(line_content(section.label, section.lines) for section in sections)
     return SongSource(path.stem, "given", clean_genres(genres), contents)
 
 
-def _is_known(label: str) -> bool:
+def is_known(label: str) -> bool:
+    """Whether a label has the name of a section among its words."""
     return any(word in _WORDS for word in re.findall(r"[a-z]+", label))
 
 

@@ -81,16 +81,16 @@ def make_plan(sources: Sequence[SongSource], setup: Setup) -> Plan:
     base = read_base(setup.base, needed_rows=vocabulary.rows)
     if setup.adapter is not None:
         check_fit(setup.adapter, setup.base)
-    stage2 = _stage2_ids(setup.stage2, ids, vocabulary)
     codec = load_codec(setup.codec_name, setup.codec_path, device=device)
     if setup.codec_card is not None:
         same_codec(setup.codec_card, codec.card)
-    needed = (stage2 or ids).codebooks
-    if codec.codebooks < needed:
+    if codec.codebooks < ids.codebooks:
         raise GenerationError(
-            f"{setup.codec_path}: {codec.codebooks} codebooks, and songs would have {needed}",
-            fix="use the codec that made the codes of the training songs, or leave stage 2 out",
+            f"{setup.codec_path}: {codec.codebooks} codebooks, and songs would have "
+            f"{ids.codebooks}",
+            fix="use the codec that made the codes of the training songs",
         )
+    stage2 = _stage2_ids(setup.stage2, ids, vocabulary, codec.codebooks)
     alphabet = Alphabet(ids, codec.codebook_sizes[: ids.codebooks])
     prompts = _prompts(sources, setup, ids, codec)
     limits = section_limits(setup.how.seconds, codec.frame_rate, ids.align)
@@ -98,10 +98,14 @@ def make_plan(sources: Sequence[SongSource], setup: Setup) -> Plan:
     return Plan(prompts, limits, alphabet, stage2, codec, device)
 
 
-def _stage2_ids(path: Path | None, ids: CodecRange, vocabulary: CodecRange) -> CodecRange | None:
+def _stage2_ids(
+    path: Path | None, ids: CodecRange, vocabulary: CodecRange, codebooks: int
+) -> CodecRange | None:
+    """The codebooks that stage 2 was made for, as far as the codec has them."""
     if path is None:
         return None
-    filled = Options(layout="stage2").ids(vocabulary)
+    books = min(vocabulary.stage2_codebooks, codebooks)
+    filled = Options(layout="stage2", codebooks=books).ids(vocabulary)
     if ids.codebooks > 1:
         raise GenerationError(
             f"stage 2 ({path}) after documents of {ids.codebooks} codebooks of {ids.name}",
