@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -49,7 +50,10 @@ def test_the_verb_trains_outside_a_project_and_in_paths_with_spaces(
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     output = place / "my adapter"
-    assert main(flags(base_path, tokens_path, output)) == 0
+    datasets = tmp_path / "data sets"
+    shutil.copytree(tokens_path, datasets / "again")
+    mix = ["--mix-folder", str(datasets), "--mix-datasets", "songs=2", "again=1"]
+    assert main([*flags(base_path, tokens_path, output), *mix, "--mix-by", "weights"]) == 0
     text = capfd.readouterr()
     assert "step 6/6  loss" in text.out
     assert "held-out loss" in text.out
@@ -57,6 +61,9 @@ def test_the_verb_trains_outside_a_project_and_in_paths_with_spaces(
     record = json.loads((output / "run.json").read_text())
     assert record["steps"] == 6
     assert record["machine"]["processes"] == 1
+    assert re.search(r"songs: \d\d\.\d\d% of the tokens \(asked 66\.67%\)", text.out)
+    shares = record["dataset_tokens"]
+    assert shares["songs"] / sum(shares.values()) == pytest.approx(2 / 3, abs=0.05)
     assert {"recipe_digest", "data_digest", "base_digest"} <= set(record)
     metrics = json.loads((output / "train.json").read_text())
     assert metrics["role_loss"].keys() == {"special", "vocal", "instrumental"}
