@@ -91,7 +91,7 @@ def write_sample(folder: Path, model: str, codes: Codes, level: float) -> Sample
         np.savez(folder / coded, vocal=codes[None], instrumental=codes[None])
     return Sample(
         model, model, "song 0", "valid", "", "", 0, time.size / RATE, RATE, files, coded,
-        (SampleSection("", 1.0, None),),
+        (SampleSection("", codes.size / FRAMES, None),),
         {t: track_statistics(a, RATE, None, FRAMES) for t, a in tracks.items()},
     )  # fmt: skip
 
@@ -105,7 +105,7 @@ def measured(tmp_path: Path, token_folder: Path) -> SampleMetrics:
         write_sample(tmp_path, "base", codes // 50, 0.05),
         write_sample(tmp_path, "tuned", codes // 2, 0.4),
     ]
-    return measure_samples(samples, tmp_path, token_folder, FRAMES)
+    return measure_samples(samples, tmp_path, token_folder)
 
 
 def test_each_model_is_measured_beside_the_recordings(
@@ -132,4 +132,4 @@ def test_a_damaged_file_of_codes_is_named(tmp_path: Path, token_folder: Path) ->
     sample = write_sample(tmp_path, "tuned", np.arange(60), 0.1)
     (tmp_path / "tuned.npz").write_bytes(b"no codes")
     with pytest.raises(YueError, match=r"tuned\.npz: cannot be read"):
-        measure_samples([sample], tmp_path, token_folder, FRAMES)
+        measure_samples([sample], tmp_path, token_folder)

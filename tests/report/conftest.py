@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from yue.evaluation.samples.record import Measures, SampleMetrics
 from yue.files import write_json, write_text
 from yue.generation.records import Sample, SampleSection, TrackStatistics, write_samples
 from yue.paths import Paths
@@ -72,21 +73,52 @@ def sample(song: str, model: str, folder: Path, **numbers: object) -> Sample:
     )
 
 
+def measures(**numbers: float) -> Measures:
+    values = {"divergence": 0.4, "entropy": 5.0, "match_seconds": 0.5, "silence_share": 0.1}
+    return Measures(seconds=8.0, **(values | numbers))
+
+
+def sample_metrics(**numbers: float) -> SampleMetrics:
+    """The tuned model is closer in its divergence and its entropy, and has these numbers."""
+    models = {
+        "original": Measures(seconds=8.0, loudness=-15.0),
+        "roundtrip": measures(divergence=0.1),
+        "base": measures(divergence=0.8, entropy=7.0),
+        "tuned": measures(**numbers),
+    }
+    return SampleMetrics(
+        {model: dict.fromkeys(("vocal", "instrumental"), found) for model, found in models.items()},
+        songs=2,
+        reference_songs=6,
+        reference="valid",
+    )
+
+
 @pytest.fixture
 def results(tmp_path: Path) -> Paths:
-    paths = Paths(tmp_path)
+    return make_results(tmp_path)
+
+
+def make_results(folder: Path) -> Paths:
+    paths = Paths(folder)
     write_evaluation(paths.metrics / "eval.json")
     write_json(paths.metrics / "train.json", {"loss": 3.1, "steps": 40, "tokens_per_second": 900.5})
     plots = paths.metrics / "plots" / "train"
     curve = "step\t{0}\n5\t4.0\n10\t3.5\n15\t3.2\n"
     write_text(plots / "loss.tsv", curve.format("loss"))
     write_text(plots / "valid_loss.tsv", curve.format("valid_loss"))
-    write_text(plots / "valid_loss_vocal.tsv", curve.format("valid_loss_vocal"))
+    write_text(plots / "valid_loss_vocal.tsv", "step\tvalid_loss_vocal\n0\t4.0\n10\t3.5\n15\t3.2\n")
+    tables = paths.metrics / "plots" / "eval"
     write_text(
-        paths.metrics / "plots" / "eval" / "position_vocal.csv",
+        tables / "position_vocal.csv",
         "position,tokens,base,tuned\n0,20,4.1,3.1\n512,20,3.9,2.9\n",
     )
-    write_json(paths.adapter / "run.json", {"recipe": "abc", "versions": {"torch": "2.11"}})
+    write_text(
+        tables / "section_vocal.csv",
+        "section,tokens,base,tuned\nverse,20,4.1,3.1\n<chorus>,20,3.9,2.9\n",
+    )
+    run = {"recipe_digest": "abc", "versions": {"torch": "2.11"}, "wall_seconds": 90.0}
+    write_json(paths.adapter / "run.json", run)
     write_json(paths.data_report, {"songs": 9, "rejected": [], "warnings": []})
     paths.samples.mkdir(parents=True)
     songs = [

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yue.report.chart import Line, line_chart, ticks
+from yue.report.chart import Gap, Line, gap_chart, line_chart, ticks
 
 numbers = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -47,3 +47,13 @@ def test_a_higher_value_is_drawn_higher() -> None:
     first, second = ElementTree.fromstring(chart).iter("circle")
     assert float(second.attrib["cy"]) < float(first.attrib["cy"])
     assert float(second.attrib["cx"]) > float(first.attrib["cx"])
+
+
+@given(st.lists(st.tuples(st.text(max_size=30), numbers, numbers), min_size=1, max_size=20))
+def test_gaps_are_drawn_from_before_to_after(rows: list[tuple[str, float, float]]) -> None:
+    gaps = [Gap("".join(c for c in n if c.isprintable()), a, b) for n, a, b in rows]
+    root = ElementTree.fromstring(gap_chart(gaps, title="t", x_label="x", style="vocal"))
+    for gap, group in zip(gaps, root.iter("g"), strict=True):
+        before, after = (float(circle.attrib["cx"]) for circle in group.iter("circle"))
+        assert 150 <= min(before, after) <= max(before, after) <= 640
+        assert (before > after) <= (gap.before > gap.after)

@@ -11,7 +11,8 @@ import pytest
 import soundfile
 
 from yue.errors import YueError
-from yue.report.sound import colours, load_sound, png, spectrum
+from yue.report.picture import BANDS, colours, mel_levels, png, waveform
+from yue.report.sound import load_sound
 
 RATE = 16_000
 
@@ -21,19 +22,29 @@ def tone(hertz: float, seconds: float = 1.0) -> np.ndarray:
 
 
 def test_a_tone_lights_the_band_of_its_frequency() -> None:
-    edges = np.geomspace(60.0, RATE / 2, 73)
+    top = 2595 * np.log10(1 + RATE / 2 / 700)
     for hertz in (200.0, 1000.0, 5000.0):
-        bands = spectrum(tone(hertz), RATE).mean(axis=1)
-        loudest = int(bands.argmax())
-        assert edges[max(loudest - 1, 0)] <= hertz <= edges[min(loudest + 2, 72)]
-        assert bands.max() > 0.7
+        bands = mel_levels(tone(hertz), RATE).mean(axis=1)
+        expected = 2595 * np.log10(1 + hertz / 700) / top * (BANDS + 1) - 1
+        assert abs(int(bands.argmax()) - expected) <= 1
+        assert bands.max() > 0.6
 
 
 def test_time_runs_to_the_right_and_silence_is_dark() -> None:
     audio = np.concatenate([np.zeros(RATE, "f4"), tone(440)])
-    columns = spectrum(audio, RATE).max(axis=0)
-    assert columns[: len(columns) // 2 - 8].max() < 0.05
-    assert columns[len(columns) // 2 + 8 : -8].min() > 0.5
+    columns = mel_levels(audio, RATE).max(axis=0)
+    assert columns[: len(columns) // 2 - 12].max() < 0.05
+    assert columns[len(columns) // 2 + 12 : -12].min() > 0.5
+
+
+def test_the_waveform_shows_where_it_is_loud() -> None:
+    audio = np.concatenate([np.zeros(RATE, "f4"), tone(440)])
+    points = [tuple(map(float, point.split())) for point in waveform(audio).strip("MZ").split("L")]
+    heights = np.array([abs(y - 20) for x, y in points])
+    across = np.array([x for x, y in points])
+    assert heights[across < 119].max() == 0
+    assert np.allclose(heights[across > 121], 9.5, atol=0.5)  # half of full scale
+    assert waveform(np.zeros(0, "f4")) == "M0 20H240"
 
 
 def test_png_holds_the_pixels() -> None:

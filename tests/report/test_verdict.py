@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from tests.report.conftest import sample, write_evaluation
+from tests.report.conftest import sample, sample_metrics, write_evaluation
 from yue.files import write_text
 from yue.paths import Paths
 from yue.report.facts import read_facts
@@ -23,14 +23,14 @@ from yue.report.verdict import judge
 )  # fmt: skip
 def test_the_interval_decides(results: Paths, tuned: float, kind: str, words: str) -> None:
     write_evaluation(results.metrics / "eval.json", tuned)
-    verdict = judge(read_facts(results), [])
+    verdict = judge(read_facts(results, sample_metrics()), [])
     assert verdict.kind == kind
     assert words in verdict.line
 
 
 def test_training_songs_are_no_proof(results: Paths) -> None:
     write_evaluation(results.metrics / "eval.json", held_out=False, split="train")
-    verdict = judge(read_facts(results), [])
+    verdict = judge(read_facts(results, sample_metrics()), [])
     assert verdict.kind == "mixed"
     assert "memory and not learning: on 6 training songs" in verdict.line
     assert "was trained on" in verdict.warnings[0]
@@ -38,17 +38,22 @@ def test_training_songs_are_no_proof(results: Paths) -> None:
 
 def test_few_songs_are_said(results: Paths) -> None:
     write_evaluation(results.metrics / "eval.json", songs=2)
-    assert "Few songs were held out (2)" in judge(read_facts(results), []).warnings[0]
+    assert (
+        "Few songs were held out (2)"
+        in judge(read_facts(results, sample_metrics()), []).warnings[0]
+    )
 
 
 def test_overfitting_names_the_best_step(results: Paths) -> None:
     path = next(results.metrics.rglob("valid_loss.tsv"))
     write_text(path, "step\tvalid_loss\n5\t4.0\n10\t3.0\n15\t3.9\n")
-    assert any("lowest at step 10" in w for w in judge(read_facts(results), []).warnings)
+    assert any(
+        "lowest at step 10" in w for w in judge(read_facts(results, sample_metrics()), []).warnings
+    )
 
 
 def test_collapsed_samples_are_named(results: Paths) -> None:
-    facts = read_facts(results)
+    facts = read_facts(results, sample_metrics())
     silent = sample("one", "tuned", results.samples, silence_share=0.9)
     held = sample("two", "tuned", results.samples, longest_run_seconds=3.0)
     healthy = sample("three", "tuned", results.samples)
@@ -58,3 +63,25 @@ def test_collapsed_samples_are_named(results: Paths) -> None:
     assert not any("three" in w for w in warnings)
     base_only = dataclasses.replace(silent, model="base")
     assert judge(facts, [base_only]).warnings == ()
+
+
+def test_what_recordings_do_too_is_no_collapse(results: Paths) -> None:
+    facts = read_facts(results, sample_metrics())
+    held = sample("one", "tuned", results.samples, longest_run_seconds=3.0, silence_share=0.7)
+    quiet = sample("one", "roundtrip", results.samples, longest_run_seconds=4.0, silence_share=0.8)
+    assert judge(facts, [held, quiet]).warnings == ()
+
+
+def test_the_samples_have_a_sentence(results: Paths) -> None:
+    verdict = judge(read_facts(results, sample_metrics()), [])
+    assert verdict.samples.startswith("In 4 of 6 numbers, the tuned model's samples are closer")
+
+
+def test_a_passage_known_by_heart_is_named_unless_recordings_share_as_long_ones(
+    results: Paths,
+) -> None:
+    copied = judge(read_facts(results, sample_metrics(match_seconds=7.5)), [])
+    assert "7.5 s of the vocal track are in a training song too" in copied.warnings[0]
+    metrics = sample_metrics(match_seconds=7.5)
+    metrics.models["roundtrip"] = metrics.models["tuned"]
+    assert judge(read_facts(results, metrics), []).warnings == ()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 _WIDTH, _HEIGHT = 640.0, 260.0
+_ROW = 26.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 12.0, 12.0, 34.0
 
 
@@ -26,6 +27,15 @@ class Line:
     points: tuple[tuple[float, float], ...]
     style: str
     dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Gap:
+    """One row of a chart of differences: a name, and what it was and is."""
+
+    name: str
+    before: float
+    after: float
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
@@ -57,11 +67,8 @@ def line_chart(lines: Sequence[Line], *, title: str, x_label: str, y_label: str)
             _HEIGHT - _BOTTOM - up * (_HEIGHT - _TOP - _BOTTOM),
         )
 
-    parts = [
-        f"<figure><figcaption>{escape(title)}</figcaption>"
-        f'<svg class="chart" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" '
-        f'aria-label="{escape(title)}">'
-    ]
+    legend = [(line.name, line.style, line.dashed) for line in lines]
+    parts = [_opening(title, _HEIGHT, legend if len(lines) > 1 else [])]
     for value in ticks(y_low, y_high):
         _, y = place(x_low, value)
         parts.append(f'<path class="grid" d="M{_LEFT:g} {y:.1f}H{_WIDTH - _RIGHT:g}"/>')
@@ -84,6 +91,55 @@ def line_chart(lines: Sequence[Line], *, title: str, x_label: str, y_label: str)
                 for x, y in dots
             ]
     return "".join([*parts, "</svg></figure>"])
+
+
+def gap_chart(gaps: Sequence[Gap], *, title: str, x_label: str, style: str) -> str:
+    """A ``<figure>`` with a row for each gap: a ring before, a dot after; "" without any."""
+    if not gaps:
+        return ""
+    low, high = _padded(*_bounds([v for gap in gaps for v in (gap.before, gap.after)]))
+    left = 150.0
+    bottom = _TOP + _ROW * len(gaps)
+
+    def place(value: float) -> float:
+        return left + (value - low) / (high - low) * (_WIDTH - left - _RIGHT)
+
+    parts = [_opening(title, bottom + _BOTTOM, [("tuned", style, False), ("base", "ring", False)])]
+    for value in ticks(low, high, 6):
+        parts.append(f'<path class="grid" d="M{place(value):.1f} {_TOP:g}V{bottom:g}"/>')
+        parts.append(
+            f'<text x="{place(value):.1f}" y="{bottom + 16:g}" class="x">{value:.4g}</text>'
+        )
+    parts.append(
+        f'<text x="{_WIDTH - _RIGHT:g}" y="{bottom + 30:g}" class="label">{escape(x_label)}</text>'
+    )
+    for number, gap in enumerate(gaps):
+        y = _TOP + _ROW * (number + 0.5)
+        before, after = place(gap.before), place(gap.after)
+        name = gap.name if len(gap.name) <= 20 else f"{gap.name[:19]}…"
+        parts.append(
+            f"<g><title>{escape(gap.name)}: {gap.before:.3f} to {gap.after:.3f}</title>"
+            f'<text x="{left - 10:g}" y="{y + 4:g}" class="y">{escape(name)}</text>'
+            f'<path class="line {style}" d="M{before:.1f} {y:g}H{after:.1f}"/>'
+            f'<circle class="ring" cx="{before:.1f}" cy="{y:g}" r="4.5"/>'
+            f'<circle class="{style}" cx="{after:.1f}" cy="{y:g}" r="4.5"/></g>'
+        )
+    return "".join([*parts, "</svg></figure>"])
+
+
+def _opening(title: str, height: float, legend: Sequence[tuple[str, str, bool]]) -> str:
+    """The start of a figure: its title, and (name, style, dashed) of what it shows."""
+    names = "".join(
+        f'<span class="key"><i class="{"dash" if dashed else "dot"} {escape(style)}"></i>'
+        f"{escape(name)}</span>"
+        for name, style, dashed in legend
+    )
+    keys = f'<p class="legend">{names}</p>' if names else ""
+    return (
+        f"<figure><figcaption>{escape(title)}</figcaption>{keys}"
+        f'<svg class="chart" viewBox="0 0 {_WIDTH:g} {height:g}" role="img" '
+        f'aria-label="{escape(title)}">'
+    )
 
 
 def _bounds(values: Sequence[float]) -> tuple[float, float]:

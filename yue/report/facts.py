@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from yue.evaluation.metrics import Evaluation, read_evaluation
+from yue.evaluation.samples.record import SampleMetrics
 from yue.files import read_json
 from yue.paths import Paths
 
@@ -48,6 +49,7 @@ class Facts:
         tables: Tables of the evaluation, by name.
         run: ``run.json`` of the adapter.
         data: ``data_report.json``.
+        samples: What the samples are like.
     """
 
     evaluation: Evaluation
@@ -56,10 +58,29 @@ class Facts:
     tables: dict[str, Table]
     run: dict[str, Any]
     data: dict[str, Any]
+    samples: SampleMetrics
+
+    @property
+    def cost(self) -> dict[str, str]:
+        """What the training took, for the run card."""
+        seconds = float(self.run.get("wall_seconds", 0.0))
+        machine = self.run.get("machine", {})
+        processes = int(machine.get("processes", 1))
+        device = "GPU" if machine.get("device") == "cuda" else "processor"
+        return {
+            "time": f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 3600:.2f} h",
+            f"{device} hours": f"{seconds * processes / 3600:.3g}",
+            "tokens a second": f"{self.training.get('tokens_per_second', 0):,.0f}",
+            "peak memory": f"{self.training.get('peak_memory_bytes', 0) / 2**30:.2f} GiB",
+        }
 
 
-def read_facts(paths: Paths) -> Facts:
+def read_facts(paths: Paths, samples: SampleMetrics) -> Facts:
     """Read a project's results.
+
+    Args:
+        paths: The project.
+        samples: What the samples are like.
 
     Raises:
         YueError: A file is missing or is not what its stage writes.
@@ -71,6 +92,7 @@ def read_facts(paths: Paths) -> Facts:
         tables=read_tables(paths.metrics / "plots" / "eval"),
         run=read_json(paths.adapter / "run.json"),
         data=read_json(paths.data_report),
+        samples=samples,
     )
 
 

@@ -20,6 +20,11 @@ MAX_RUN_SECONDS = 1.0
 """A generated track that holds one code for longer is suspicious."""
 
 
+MAX_MATCH_SECONDS = 2.0
+"""A passage that is in a training song to the code, and longer than this, is suspicious; unless
+recordings that were held out have as long ones, silence for instance."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a reader should take away.
@@ -27,11 +32,13 @@ class Verdict:
     Attributes:
         kind: "good", "mixed" or "bad", for the colour.
         line: One sentence.
+        samples: One more about the samples, or "".
         warnings: What weakens it, a sentence each.
     """
 
     kind: str
     line: str
+    samples: str
     warnings: tuple[str, ...]
 
 
@@ -53,7 +60,18 @@ def judge(facts: Facts, samples: Sequence[Sample]) -> Verdict:
     songs = "song" if evaluation.songs == 1 else "songs"
     where = f"{evaluation.songs} {'held-out' if evaluation.held_out else 'training'} {songs}"
     line = f"{opening}: on {where}, {told}." if told else f"{opening}: no track was measured."
-    return Verdict(kind, line, tuple(_warnings(facts, samples)))
+    return Verdict(kind, line, _samples(facts), tuple(_warnings(facts, samples)))
+
+
+def _samples(facts: Facts) -> str:
+    compared = facts.samples.comparisons()
+    if not compared:
+        return ""
+    closer = sum(comparison.closer == "tuned" for comparison in compared)
+    return (
+        f"In {closer} of {len(compared)} numbers, the tuned model's samples are closer to "
+        f"{'held-out songs' if facts.evaluation.held_out else 'the songs'} than the base model's."
+    )
 
 
 def _told(evaluation: Evaluation, track: str) -> str:
@@ -78,9 +96,24 @@ def _warnings(facts: Facts, samples: Sequence[Sample]) -> list[str]:
     rejected: list[Any] = facts.data.get("rejected", [])
     if rejected:
         found.append(f"{len(rejected)} files or songs were left out; the data card says why.")
+    recorded = {sample.song_id: sample for sample in samples if sample.model == "roundtrip"}
     for sample in samples:
         if sample.model == "tuned":
-            found += _degenerate(sample)
+            found += _degenerate(sample, recorded.get(sample.song_id))
+    return found + _memorised(facts)
+
+
+def _memorised(facts: Facts) -> list[str]:
+    found = []
+    recorded = facts.samples.models.get("roundtrip", {})
+    for track, measures in facts.samples.models.get("tuned", {}).items():
+        usual = recorded[track].match_seconds if track in recorded else None
+        match = measures.match_seconds or 0.0
+        if match > max(MAX_MATCH_SECONDS, usual or 0.0):
+            found.append(
+                f"{match:.1f} s of the {track} track are in a training song too, to the code: the "
+                "adapter may have learned songs by heart."
+            )
     return found
 
 
@@ -97,18 +130,22 @@ def _overfitting(facts: Facts) -> list[str]:
     ]
 
 
-def _degenerate(sample: Sample) -> list[str]:
+def _degenerate(sample: Sample, recorded: Sample | None) -> list[str]:
+    """What looks collapsed in a sample, unless the recording of its song is so too."""
     found = []
     for track in TRACKS:
         numbers = sample.statistics.get(track)
         if numbers is None:
             continue
-        if numbers.silence_share > MAX_SILENCE:
+        usual = recorded.statistics.get(track) if recorded else None
+        silence = max(MAX_SILENCE, usual.silence_share if usual else 0.0)
+        hold = max(MAX_RUN_SECONDS, (usual.longest_run_seconds or 0.0) if usual else 0.0)
+        if numbers.silence_share > silence:
             found.append(
                 f"{sample.name}: the {track} track is silent for {numbers.silence_share:.0%} "
                 "of its time."
             )
-        if (numbers.longest_run_seconds or 0.0) > MAX_RUN_SECONDS:
+        if (numbers.longest_run_seconds or 0.0) > hold:
             found.append(
                 f"{sample.name}: the {track} track holds one sound for "
                 f"{numbers.longest_run_seconds:.1f} s."

@@ -1,9 +1,12 @@
-"""Stage ``report``: one page with the verdict, the curves and the music."""
+"""Stage ``report``: what the samples are like, and one page with the verdict and the music."""
 
 from __future__ import annotations
 
+from yue.evaluation.samples.measure import measure_samples
+from yue.evaluation.samples.record import write_sample_metrics
+from yue.evaluation.samples.unavailable import UNAVAILABLE
 from yue.files import write_text
-from yue.generation.records import read_samples
+from yue.generation.records import MODELS, read_samples
 from yue.paths import Paths
 from yue.progress import Progress
 from yue.recipe.model import Recipe
@@ -15,22 +18,26 @@ from yue.stages import StageSummary
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
-    """Write ``report.html``."""
-    facts = read_facts(paths)
+    """Write ``metrics/samples.json`` and ``report.html``."""
     samples = read_samples(paths.samples)
-    document = view_document(
-        paths.tokens / "train",
-        paths.root / recipe.tokens.tokenizer,
-        frozenset(recipe.train.loss_on),
-    )
-    with Progress("report", len(samples), "samples") as progress:
+    with Progress("report", len(MODELS) + len(samples), "samples") as progress:
+        measured = measure_samples(samples, paths.samples, paths.tokens, progress.advance)
+        write_sample_metrics(paths.metrics / "samples.json", measured)
+        facts = read_facts(paths, measured)
+        document = view_document(
+            paths.tokens / "train",
+            paths.root / recipe.tokens.tokenizer,
+            frozenset(recipe.train.loss_on),
+        )
         page = render(
             facts, samples, paths.samples, document, recipe_values(recipe), progress.advance
         )
     write_text(paths.report, page)
     verdict = judge(facts, samples)
+    missing = ", ".join(metric.name for metric in UNAVAILABLE)
     return StageSummary(
         made=f"{paths.report.name}, {len(page) / 1e6:.1f} MB, needs no network",
-        rejected=f"nothing; the page has {len(verdict.warnings)} warnings",
-        next=f"open {paths.report.name} in a browser. {verdict.line}",
+        rejected=f"nothing; the page has {len(verdict.warnings)} warnings, and says how to get "
+        f"what needs further models ({missing})",
+        next=f"open {paths.report.name} in a browser. {verdict.line} {verdict.samples}".rstrip(),
     )

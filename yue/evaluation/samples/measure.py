@@ -39,7 +39,6 @@ def measure_samples(
     samples: Sequence[Sample],
     folder: Path,
     tokens: Path,
-    frame_rate: float,
     advance: Callable[[], None] = lambda: None,
 ) -> SampleMetrics:
     """Measure all samples.
@@ -49,7 +48,6 @@ def measure_samples(
         folder: Where their files are.
         tokens: The folder of token files. Where no song was held out, codes are compared with
             those of training songs.
-        frame_rate: Codec frames a second.
         advance: Called after each model.
 
     Raises:
@@ -66,7 +64,7 @@ def measure_samples(
     reference = _Reference(songs, training, _tracks(by_model.get("original", []), folder))
     models = {}
     for model, found in by_model.items():
-        models[model] = _measure_model(found, folder, reference, frame_rate)
+        models[model] = _measure_model(found, folder, reference)
         advance()
     return SampleMetrics(
         models=models,
@@ -85,17 +83,18 @@ def _tracks(samples: Sequence[Sample], folder: Path) -> dict[str, list[Track]]:
 
 
 def _measure_model(
-    samples: Sequence[Sample], folder: Path, reference: _Reference, frame_rate: float
+    samples: Sequence[Sample], folder: Path, reference: _Reference
 ) -> dict[str, Measures]:
     measures = {}
     for track, sounds in _tracks(samples, folder).items():
         found = [sample_codes(sample, folder, track) for sample in samples]
         codes = [lane for lane in found if lane is not None]
+        coded_seconds = sum(s.seconds for sample in samples for s in sample.sections)
         recordings = reference.recordings.get(track, [])
         is_roundtrip = samples[0].model == "roundtrip"
         measures[track] = Measures(
             seconds=sum(len(sound.audio) / sound.rate for sound in sounds),
-            **(_of_codes(codes, track, reference, frame_rate) if codes else {}),
+            **(_of_codes(codes, track, reference, coded_seconds) if codes else {}),
             silence_share=float(
                 np.mean([sample.statistics[track].silence_share for sample in samples])
             ),
@@ -109,8 +108,9 @@ def _measure_model(
 
 
 def _of_codes(
-    codes: Sequence[Codes], track: str, reference: _Reference, frame_rate: float
+    codes: Sequence[Codes], track: str, reference: _Reference, seconds: float
 ) -> dict[str, float | None]:
+    frame_rate = sum(lane.size for lane in codes) / seconds
     single, pairs = grams(codes, 1), grams(codes, 2)
     return {
         "entropy": entropy(single),

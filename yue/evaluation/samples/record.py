@@ -98,6 +98,11 @@ class SampleMetrics:
                     found.append(Comparison(track, name, *known))
         return found
 
+    @property
+    def closer(self) -> dict[tuple[str, str], str]:
+        """The closer model by track and number."""
+        return {(found.track, found.name): found.closer for found in self.comparisons()}
+
 
 _DISTANCES = ("divergence", "pair_divergence", "spectrum_distance")
 _COMPARED = (*_DISTANCES, "entropy", "repeated_share", "silence_share", "loudness")
@@ -105,7 +110,7 @@ _COMPARED = (*_DISTANCES, "entropy", "repeated_share", "silence_share", "loudnes
 
 def write_sample_metrics(path: Path, metrics: SampleMetrics) -> None:
     """Write the file, whole or not at all; what was not measured is left out."""
-    closer = [comparison.closer for comparison in metrics.comparisons()]
+    closer = list(metrics.closer.values())
     value: dict[str, Any] = {
         model: {
             track: {
