@@ -38,7 +38,7 @@ class SongSet:
 
 
 PRETRAINING = SongSet(PRETRAINING_STYLES, 48, stream=0)
-FINE_TUNING = SongSet((FINE_TUNING_STYLE,), 16, stream=1)
+FINE_TUNING = SongSet((FINE_TUNING_STYLE,), 24, stream=1)
 
 # Songs come in every format that a folder of a user's may hold.
 _FORMATS = ("wav", "wav", "flac", "wav", "mp3", "wav", "wav", "wav")
