@@ -10,6 +10,7 @@ keeps its old bytes, since every writer of this project makes a new inode.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -237,8 +238,23 @@ class TokenFiles:
         Raises:
             TokenFileError: A block differs; with its first byte.
         """
+        self.check(file_checksums(bin_path(self.prefix), self.info.checksums.block_bytes))
+
+    def check(self, found: Sequence[int]) -> None:
+        """Hold the checksums of the blocks of the .bin, as found, to those that were written.
+
+        Files of other programs have none.
+
+        Raises:
+            TokenFileError: A block differs; with its first byte.
+        """
         checksums = self.info.checksums
-        found = file_checksums(bin_path(self.prefix), checksums.block_bytes)
+        if self.info.options is not None and len(found) != len(checksums.bin):
+            raise TokenFileError(
+                f"{bin_path(self.prefix)}: {len(found)} blocks, described as {len(checksums.bin)}",
+                why="it changed after it was opened",
+                fix=REBUILD,
+            )
         for block, (have, want) in enumerate(zip(found, checksums.bin, strict=False)):
             if have != want:
                 raise TokenFileError(

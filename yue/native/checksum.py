@@ -8,6 +8,7 @@ from yue.native.library import library
 
 # One checksum covers this many bytes of a .bin: a damaged place is found to within one block.
 BLOCK_BYTES = 64 << 20
+_CHUNK_BYTES = 1 << 20
 
 
 def crc32c(data: bytes | bytearray | memoryview, crc: int = 0) -> int:
@@ -27,16 +28,35 @@ def crc32c(data: bytes | bytearray | memoryview, crc: int = 0) -> int:
     return int(native.lib.yue_crc32c(crc, native.ffi.from_buffer(view), view.nbytes))
 
 
+class BlockChecksums:
+    """CRC-32C of each block of a stream of bytes; the last block may be shorter.
+
+    Args:
+        block_bytes: Of a block.
+    """
+
+    def __init__(self, block_bytes: int = BLOCK_BYTES) -> None:
+        self._block_bytes = block_bytes
+        self._left = 0
+        self.values: list[int] = []
+
+    def add(self, data: bytes | memoryview) -> None:
+        """Go on with more bytes."""
+        view = memoryview(data).cast("B")
+        while view.nbytes:
+            if not self._left:
+                self.values.append(0)
+                self._left = self._block_bytes
+            part = view[: self._left]
+            self.values[-1] = crc32c(part, self.values[-1])
+            self._left -= part.nbytes
+            view = view[part.nbytes :]
+
+
 def file_checksums(path: Path, block_bytes: int = BLOCK_BYTES) -> list[int]:
     """CRC-32C of each block of a file; the last block may be shorter."""
-    checksums: list[int] = []
-    chunk_bytes = 1 << 20
+    checksums = BlockChecksums(block_bytes)
     with path.open("rb") as stream:
-        while True:
-            crc, left = 0, block_bytes
-            while left and (chunk := stream.read(min(left, chunk_bytes))):
-                crc = crc32c(chunk, crc)
-                left -= len(chunk)
-            if left == block_bytes:
-                return checksums
-            checksums.append(crc)
+        while chunk := stream.read(_CHUNK_BYTES):
+            checksums.add(chunk)
+    return checksums.values

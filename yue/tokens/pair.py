@@ -57,7 +57,9 @@ def write_pair(prefix: Path, documents: Iterable[Document], *, limit: int) -> Wr
         size = writer.bytes_appended
         info_path(prefix).unlink(missing_ok=True)
         idx_path(prefix).unlink(missing_ok=True)
-    crc = _write_index(idx_path(prefix), lengths, marks)
+    crc = write_index(
+        idx_path(prefix), np.frombuffer(lengths, np.int32), np.frombuffer(marks, np.int64)
+    )
     return WrittenPair(
         documents=len(marks) - 1,
         sequences=len(lengths),
@@ -66,15 +68,23 @@ def write_pair(prefix: Path, documents: Iterable[Document], *, limit: int) -> Wr
     )
 
 
-def _write_index(path: Path, lengths: array[int], marks: array[int]) -> int:
-    """Write a .idx; the checksum of its bytes."""
-    counts = np.frombuffer(lengths, dtype=np.int32)
-    pointers, _ = index_pointers(counts, item_size=_ITEM_SIZE)
+def write_index(path: Path, lengths: npt.NDArray[np.int32], marks: npt.NDArray[np.int64]) -> int:
+    """Write the .idx of an int32 .bin, whole or not at all.
+
+    Args:
+        path: Of the file.
+        lengths: Tokens of each sequence, int32, shape (S,).
+        marks: Sequence at which each document starts, and S; int64, shape (documents + 1,).
+
+    Returns:
+        The CRC-32C of its bytes.
+    """
+    pointers, _ = index_pointers(lengths, item_size=_ITEM_SIZE)
     parts = [
         memoryview(Header(INT32, len(lengths), len(marks)).pack()),
-        _little_endian(counts, "<i4"),
+        _little_endian(lengths, "<i4"),
         _little_endian(pointers, "<i8"),
-        _little_endian(np.frombuffer(marks, dtype=np.int64), "<i8"),
+        _little_endian(marks, "<i8"),
     ]
     crc = 0
     with atomic_file(path) as stream:
