@@ -64,6 +64,12 @@ CASES = [
         "set launch.zero_stage to 2",
     ),
     (
+        {"lora.modules_to_save": "[lm_head]", "launch.zero_stage": "3"},
+        "lora.modules_to_save",
+        "launch.zero_stage 3 shares out lm_head, which the loss needs whole",
+        "set launch.zero_stage to 2",
+    ),
+    (
         {"launch.offload": "all"},
         "launch.offload",
         "launch.zero_stage 2 cannot do that",
@@ -180,7 +186,9 @@ def test_every_rule_is_tried_here() -> None:
         assert all(tuple(key.split(".")) in keys_by_path() for key in rule.keys)
 
 
-@pytest.mark.parametrize("key", ["data.songs_dir", "codec.path", "tokens.tokenizer", "model.path"])
+@pytest.mark.parametrize(
+    "key", ["data.songs_dir", "codec.path", "tokens.tokenizer", "mix.folder", "model.path"]
+)
 @pytest.mark.parametrize(("path", "rule", "fix"), PATHS)
 def test_a_path_that_others_would_read_otherwise(
     faults_of: Callable[[str], list[Fault]], key: str, path: str, rule: str, fix: str

@@ -1,4 +1,4 @@
-"""``yue mix plan``: what training would read of each dataset, from the files' indices alone."""
+"""``yue mix plan``: what training would read of each dataset, exactly."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def _parts(files: TokenFiles, document: int) -> tuple[range, list[range]]:
     """
     ends = np.cumsum(files.sequence_lengths(document), dtype=np.int64).tolist()
     sequences = [range(start, stop) for start, stop in pairwise([0, *ends])]
-    roles = files.roles(files.document(document))[: ends[0]]
+    roles = files.roles(files.document(document)[: ends[0]])
     if np.isin(roles, PREDICTED).any():
         return range(0), sequences
     return sequences[0], sequences[1:]
