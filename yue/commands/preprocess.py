@@ -34,11 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Make the project of these flags around the arrays, and run it."""
     from yue.commands.pipeline import BASES
-    from yue.project.arrays import adopt_arrays
+    from yue.project.arrays import adopt_arrays, check_arrays
     from yue.project.run import Order, prepare
     from yue.project.run import run as run_order
     from yue.recipe.flags import given_values
 
+    check_arrays(args.data_dir)
     folder = args.output_dir or args.data_dir / "processed"
     values = given_values(args, *_SECTIONS)
     for section, name in _RELATIVE:

@@ -25,12 +25,7 @@ def adopt_arrays(source: Path, target: Path) -> None:
         UsageError: ``source`` is not what ``yue convert`` makes.
         AudioError: An array is missing or lies elsewhere.
     """
-    if not (source / _ROWS).is_file():
-        raise UsageError(
-            f"{source} has no {_ROWS}",
-            why="preprocess goes on from what `yue convert` made",
-            fix=f"yue convert --input-dir SONGS --output-dir {source}",
-        )
+    check_arrays(source)
     with atomic_folder(target) as folder:
         rows = [_adopt(track, source, folder, target.name) for track in read_tracks(source / _ROWS)]
         write_tracks(folder / _ROWS, rows)
@@ -38,6 +33,20 @@ def adopt_arrays(source: Path, target: Path) -> None:
             shutil.copyfile(source / _REJECTED, folder / _REJECTED)
         else:
             (folder / _REJECTED).write_text("[]\n")
+
+
+def check_arrays(source: Path) -> None:
+    """Refuse a folder that ``yue convert`` did not make.
+
+    Raises:
+        UsageError: It has no rows.
+    """
+    if not (source / _ROWS).is_file():
+        raise UsageError(
+            f"{source} has no {_ROWS}",
+            why="preprocess goes on from what `yue convert` made",
+            fix=f"yue convert --input-dir SONGS --output-dir {source}",
+        )
 
 
 def _adopt(track: Track, source: Path, folder: Path, name: str) -> Track:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Collection
 from pathlib import Path
 
@@ -101,18 +100,18 @@ def _recipe_texts(active: str, folder: Path) -> dict[str, str]:
 
 def _start_versioning(folder: Path) -> None:
     """Make git and DVC look after the folder, in a repository of its own or the one around it."""
+    from dvc.repo import Repo  # takes a second to import
+
     git = shutil.which("git")
-    options = ["--no-scm"]
+    subdir = False
     if git:
         inside = _run([git, "rev-parse", "--show-toplevel"], folder)
         if inside.returncode:
             _checked([git, "init", "--quiet"], folder)
-            options = []
         else:
-            around = Path(inside.stdout.strip()).resolve() != folder.resolve()
-            options = ["--subdir"] if around else []
+            subdir = Path(inside.stdout.strip()).resolve() != folder.resolve()
     if not (folder / ".dvc").is_dir():
-        _checked([sys.executable, "-m", "dvc", "init", "--quiet", *options], folder)
+        Repo.init(str(folder), no_scm=not git, subdir=subdir).close()
         write_text(folder / ".dvc" / "config", _ANALYTICS_OFF)
     if git:
         _checked([git, "add", "--all", "."], folder)

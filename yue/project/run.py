@@ -91,11 +91,10 @@ def run(order: Order) -> None:
 def _recipe(order: Order) -> Document:
     """The base recipe with the order's values, as a checked document."""
     base = read_document(template_root() / "recipes" / f"{order.base}.yaml")
-    values = {name: dict(part) if isinstance(part, Mapping) else part
-              for name, part in base.values.items()}  # fmt: skip
-    values |= {"name": order.name, "description": f"written by yue {order.name}"}
+    values: dict[str, Any] = {**base.values, "name": order.name}
+    values["description"] = f"written by yue {order.name}"
     for section, part in order.values.items():
-        values[section] |= part
+        values[section] = {**values[section], **part}
     document = parse_document(
         with_values(base.text + "\n", values), str(order.folder / f"recipes/{order.name}.yaml")
     )

@@ -1,0 +1,147 @@
+"""Projects made by `yue init`: a real git and DVC repository each."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from yue.cli import main
+from yue.project.code import code_digest, code_text
+from yue.project.pipeline import project_pipelines, stage_names
+from yue.project.template import PACKAGE, recipe_files
+from yue.recipe.read import read_recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("place") / "my songs model"
+    assert main(["init", str(folder)]) == 0
+    return folder
+
+
+def git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_a_project_has_every_file_that_its_readme_names(project: Path) -> None:
+    for name in ("params.yaml", "recipes", "dvc.yaml", "songs", "schemas/recipe.schema.json"):
+        assert (project / name).exists(), name
+    assert read_recipe(project / "params.yaml").name == "own-songs"
+    assert {f.name for f in (project / "recipes").iterdir()} == {f.name for f in recipe_files()}
+
+
+def test_its_pipeline_has_the_stages_and_no_code_of_the_checkout(project: Path) -> None:
+    stages = YAML().load((project / "dvc.yaml").read_text())["stages"]
+    assert list(stages) == stage_names()
+    code = YAML().load((project / "code.yaml").read_text())
+    for name, stage in stages.items():
+        assert not [dep for dep in stage["deps"] if dep.startswith("yue/")]
+        assert {"code.yaml": [name]} in stage["params"]
+        assert name in code
+
+
+def test_dvc_reads_it_and_git_has_it(project: Path) -> None:
+    listed = subprocess.run(
+        [sys.executable, "-m", "dvc", "stage", "list", "--name-only"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert listed == stage_names()
+    assert git(project, "status", "--porcelain") == ""
+    assert "analytics = false" in (project / ".dvc" / "config").read_text()
+
+
+def test_nothing_is_overwritten(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "params.yaml").write_text("mine\n")
+    try:
+        assert main(["init", str(project)]) == 2
+        text = capsys.readouterr().err
+        assert "params.yaml" in text
+        assert "--update" in text
+        assert (project / "params.yaml").read_text() == "mine\n"
+        assert main(["init", str(project), "--update"]) == 0
+        assert (project / "params.yaml").read_text() == "mine\n"
+    finally:
+        git(project, "checkout", "params.yaml")
+
+
+def test_songs_that_are_there_stay(tmp_path: Path) -> None:
+    song = tmp_path / "songs" / "a.wav"
+    song.parent.mkdir()
+    song.write_bytes(b"music")
+    assert main(["init", str(tmp_path)]) == 0
+    assert song.read_bytes() == b"music"
+
+
+def test_an_update_writes_what_changed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    expected = code_text(project_pipelines().code)
+    (project / "code.yaml").write_text("train: old\n")
+    capsys.readouterr()
+    assert main(["init", str(project), "--update"]) == 0
+    assert "code.yaml" in capsys.readouterr().out
+    assert (project / "code.yaml").read_text() == expected
+
+
+def test_no_project_no_update(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", str(tmp_path), "--update"]) == 2
+    assert "no dvc.yaml" in capsys.readouterr().err
+
+
+def test_skipped_stages_are_gone_and_what_they_make_must_be_given() -> None:
+    pipelines = project_pipelines(("convert", "train", "evaluate", "generate", "report"))
+    pipeline = YAML().load(pipelines.texts["dvc.yaml"])
+    assert list(pipeline["stages"]) == ["validate", "separate", "tokenize", "songs", "mmap"]
+    assert pipelines.given == ("work/audio",)
+    assert "plots" not in pipeline
+    assert pipeline["stages"]["separate"]["deps"][0] == "work/recipe.ok"
+
+
+def test_code_digests_see_sources_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "yue"
+    (package / "audio" / "__pycache__").mkdir(parents=True)
+    source = package / "audio" / "a.py"
+    source.write_text("1")
+    monkeypatch.setattr("yue.project.code.PACKAGE", package)
+    first = code_digest(["yue/audio"])
+    (package / "audio" / "__pycache__" / "a.pyc").write_bytes(b"x")
+    (package / "audio" / "_yue_native.abi3.so").write_bytes(b"x")
+    assert code_digest(["yue/audio"]) == first
+    source.write_text("2")
+    assert code_digest(["yue/audio"]) != first
+
+
+@pytest.mark.slow
+def test_a_wheel_makes_projects_without_the_checkout(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q"]
+    source = tmp_path / "source"
+    listed = git(ROOT, "ls-files", "-co", "--exclude-standard", "-z").split("\0")
+    for name in filter(None, listed):
+        if (ROOT / name).is_file() and not name.startswith("tests/"):
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((ROOT / name).read_bytes())
+    subprocess.run([*build, str(source), "-w", str(tmp_path)], check=True, cwd=tmp_path)
+    with zipfile.ZipFile(next(tmp_path.glob("yue-*.whl"))) as wheel:
+        wheel.extractall(tmp_path / "site")
+    assert PACKAGE.parent == ROOT
+    script = "import yue, sys; from yue.cli import main; print(yue.__file__); sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, 'site'); {script}", "init", "p"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert str(tmp_path / "site") in done.stdout
+    assert (tmp_path / "p" / "dvc.yaml").read_text() == project_pipelines().texts["dvc.yaml"]
+    assert list((tmp_path / "site" / "yue" / "native").glob("_yue_native*.so"))

@@ -1,0 +1,123 @@
+"""`yue pipeline` and `yue preprocess`: projects made from flags."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from yue.cli import main
+from yue.project.arrays import adopt_arrays
+from yue.project.run import fork_steps
+from yue.recipe.read import read_recipe
+
+RATE = 16_000
+
+
+@pytest.fixture
+def songs(tmp_path: Path) -> Path:
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    time = np.arange(2 * RATE) / RATE
+    for pitch in (220, 330):
+        soundfile.write(folder / f"{pitch}.wav", 0.3 * np.sin(2 * np.pi * pitch * time), RATE)
+    return folder
+
+
+def flags(songs: Path, project: Path, *more: str) -> list[str]:
+    words = ["pipeline", "--input-dir", str(songs), "--output-dir", str(project), *more]
+    return [*words, "--dry-run"]
+
+
+def test_flags_become_the_active_recipe(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "tokenizer.model").touch()
+    project = tmp_path / "run"
+    more = ["--codec-type", "xcodec", "--epochs", "3", "--batch-size", "4", "--lora-r", "8"]
+    assert main(flags(songs, project, "--model", "model", *more)) == 0
+    recipe = read_recipe(project / "params.yaml")
+    assert recipe.name == "pipeline"
+    assert recipe.data.songs_dir == str(songs)
+    assert recipe.model.path == str(model)
+    assert recipe.tokens.tokenizer == str(model / "tokenizer.model")
+    assert (recipe.codec.name, recipe.lora.r, recipe.train.epochs) == ("xcodec", 8, 3)
+    assert recipe.train.batch_size == 4
+    # Again with another value: the same project goes on with it.
+    assert main(flags(songs, project, "--model", "model", *more[:-1], "16")) == 0
+    assert read_recipe(project / "params.yaml").lora.r == 16
+
+
+def test_edits_of_a_project_are_not_lost(
+    songs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = tmp_path / "run"
+    assert main(flags(songs, project, "--recipe", "own-songs")) == 0
+    params = project / "params.yaml"
+    edited = params.read_text().replace("  r: 8 ", "  r: 5 ")
+    params.write_text(edited)
+    assert main(flags(songs, project, "--recipe", "own-songs", "--lora-r", "6")) == 2
+    assert "lora.r is 5" in capsys.readouterr().err
+    assert params.read_text() == edited
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ([], "--model"),
+        (["--model", "m", "--skip-steps", "convrt"], "cannot skip convrt"),
+        (["--recipe", "none-such"], "none-such"),
+        (["--recipe", "own-songs", "--batch-size", "5"], "micro_batch_size"),
+    ],
+)
+def test_wrong_words_leave_nothing_behind(
+    songs: Path, tmp_path: Path, more: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(flags(songs, tmp_path / "run", *more)) == 2
+    text = capsys.readouterr().err
+    assert words in text
+    assert "fix:" in text
+    assert not (tmp_path / "run").exists()
+
+
+def test_steps_of_the_scripts_before_are_stages() -> None:
+    assert fork_steps(["convert", "count"]) == ("convert",)
+    assert fork_steps(["train"]) == ("train", "evaluate", "generate", "report")
+
+
+def test_a_skipped_step_needs_its_result(
+    songs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = flags(songs, tmp_path / "run", "--recipe", "own-songs", "--skip-steps", "convert")
+    assert main(words[:-1]) == 2
+    text = capsys.readouterr().err
+    assert "work/audio is not there" in text
+    assert "skipped" in text
+
+
+def test_arrays_are_taken_in_with_their_rows(songs: Path, tmp_path: Path) -> None:
+    converted = tmp_path / "converted"
+    assert main(["convert", "--input-dir", str(songs), "--output-dir", str(converted)]) == 0
+    adopt_arrays(converted, tmp_path / "project" / "work" / "audio")
+    folder = tmp_path / "project" / "work"
+    rows = [
+        json.loads(line) for line in (folder / "audio" / "audio.jsonl").read_text().splitlines()
+    ]
+    assert [row["song_id"] for row in rows] == ["220", "330"]
+    for row in rows:
+        assert np.load(folder / row["path"]).shape == (2 * RATE,)
+
+
+def test_a_folder_without_arrays_is_refused(
+    songs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["preprocess", "--data-dir", str(songs), "--codec-type", "melrvq"]
+    assert main([*words, "--output-dir", str(tmp_path / "out")]) == 2
+    assert "yue convert" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,44 @@
+"""``yue doctor``: what this machine and project lack, each with the command that mends it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+EXAMPLE = "yue doctor --json"
+_MARKS = {"ok": " ok ", "warning": "warn", "failure": "FAIL"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """How to print."""
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Look at everything, print it, and fail if something stops work."""
+    from yue.doctor.machine import check_machine
+    from yue.doctor.project import check_project
+    from yue.doctor.software import check_software
+    from yue.errors import YueError
+
+    root = Path.cwd()
+    findings = [*check_software(), *check_machine(root), *check_project(root)]
+    failures = [finding for finding in findings if finding.state == "failure"]
+    if args.json:
+        print(json.dumps([asdict(f) for f in findings], indent=2, ensure_ascii=False), flush=True)
+    else:
+        for finding in findings:
+            print(f"[{_MARKS[finding.state]}] {finding.name}: {finding.found}")
+            if finding.fix:
+                print(f"       fix: {finding.fix}")
+    if failures:
+        raise YueError(
+            f"{len(failures)} of {len(findings)} checks failed: "
+            + ", ".join(finding.name for finding in failures),
+            fix="each has its command above; run `yue doctor` again after it",
+        )
+    if not args.json:
+        warnings = sum(finding.state == "warning" for finding in findings)
+        print(f"doctor: nothing stops work; {warnings} warnings", flush=True)

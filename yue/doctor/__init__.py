@@ -1,0 +1,1 @@
+"""What a machine and a project lack, and the command that mends it."""

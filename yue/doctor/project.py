@@ -1,0 +1,72 @@
+"""The project in a folder: DVC and git, the recipe, its inputs and codec."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from yue.doctor.check import Finding, ok
+from yue.errors import RecipeError
+from yue.recipe.model import Recipe
+from yue.recipe.notes import input_notes
+from yue.recipe.read import read_recipe
+
+
+def check_project(root: Path) -> list[Finding]:
+    """Findings about a project; one about its absence where there is none."""
+    if not (root / "params.yaml").is_file():
+        found = f"none in {root}"
+        return [Finding("project", "warning", found, "yue init my-songs   # or go to its folder")]
+    findings = [_dvc(root), _git(root)]
+    try:
+        recipe = read_recipe(root / "params.yaml")
+    except RecipeError as error:
+        faults = str(error).splitlines()[0]
+        return [*findings, Finding("recipe", "failure", faults, "yue validate   # says all of it")]
+    findings.append(ok("recipe", f"{recipe.name}: no faults"))
+    notes = input_notes(recipe, root)
+    findings += [Finding("input", "failure", note.what, note.fix) for note in notes]
+    return [*findings, *_codec(recipe, root), *_code(root)]
+
+
+def _dvc(root: Path) -> Finding:
+    if not any((folder / ".dvc").is_dir() for folder in (root, *root.parents)):
+        return Finding("DVC repository", "failure", f"none around {root}", "dvc init --subdir")
+    if not (root / "dvc.yaml").is_file():
+        return Finding("DVC repository", "failure", "there is no dvc.yaml", "yue init . --update")
+    return ok("DVC repository", "there, with a pipeline")
+
+
+def _git(root: Path) -> Finding:
+    if shutil.which("git") is None:
+        found = "git is not installed: dvc repro works, experiments do not"
+        return Finding("git", "warning", found, "apt-get install git")
+    if not any((folder / ".git").exists() for folder in (root, *root.parents)):
+        return Finding("git", "warning", "no repository: experiments need one", "git init")
+    return ok("git", "there")
+
+
+def _codec(recipe: Recipe, root: Path) -> list[Finding]:
+    """The recipe's codec, if its weights are there; an absent folder is an input's finding."""
+    from yue.codecs.listing import list_codecs
+
+    place = {recipe.codec.name: root / recipe.codec.path}
+    if not place[recipe.codec.name].exists():
+        return []
+    listed = next(codec for codec in list_codecs(place) if codec.name == recipe.codec.name)
+    name = f"codec {recipe.codec.name}"
+    if listed.digest is None:
+        return [Finding(name, "failure", listed.problem, listed.fix)]
+    return [ok(name, f"{listed.weights} ({listed.digest[:12]})")]
+
+
+def _code(root: Path) -> list[Finding]:
+    """Whether the project's pipeline is of the installed version; a checkout has no code.yaml."""
+    from yue.project.code import FILE, code_text
+    from yue.project.pipeline import project_pipelines
+
+    file = root / FILE
+    if not file.is_file() or file.read_text() == code_text(project_pipelines().code):
+        return []
+    found = f"{FILE} is of another version than the installed one"
+    return [Finding("pipeline", "warning", found, "yue init . --update")]
