@@ -44,8 +44,14 @@ def hidden_states(model: Any, tokens: Tensor, boundaries: Sequence[int] | Tensor
 
 
 def output_head(model: Any) -> nn.Linear:
-    """The output layer of a plain or PEFT-wrapped model."""
-    return causal_model(model).lm_head  # type: ignore[no-any-return]
+    """The output layer that is in use, of a plain or PEFT-wrapped model."""
+    head = causal_model(model).lm_head
+    if not hasattr(head, "modules_to_save"):
+        return head  # type: ignore[no-any-return]
+    # PEFT holds the layer as it was beside the one that is trained whole.
+    return (  # type: ignore[no-any-return]
+        head.original_module if head.disable_adapters else head.modules_to_save["default"]
+    )
 
 
 def causal_model(model: Any) -> Any:

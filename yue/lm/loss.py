@@ -7,19 +7,21 @@ chunks, and a chunk's logits are gone before the next chunk's are made.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from yue.lm.chunks import chunks
 from yue.lm.head import DistinctHead
 
 IGNORE = -100
 """A target that has no loss."""
 
-CHUNK_LOGITS = 2**25
-"""Logits that exist at once, in elements."""
+KERNELS = ("eager", "compiled", "liger")
+"""Who works on a chunk of logits."""
 
 
 class Head(Protocol):
@@ -30,13 +32,18 @@ class Head(Protocol):
         """Shape (V, H)."""
 
 
-def token_losses(hidden: Tensor, head: Head | DistinctHead, targets: Tensor) -> Tensor:
+def token_losses(
+    hidden: Tensor, head: Head | DistinctHead, targets: Tensor, *, kernel: str = "eager"
+) -> Tensor:
     """Cross entropy of every labelled position, over the whole vocabulary.
 
     Args:
         hidden: Hidden states, shape (N, H).
         head: The output layer, without bias; or its distinct rows, if it is frozen.
         targets: The token that position n is to predict (already shifted), or -100; int64, (N,).
+        kernel: "eager"; "compiled" reads a chunk's logits twice and never writes them in float32;
+            "liger" is the Triton kernel of the package liger-kernel, for a frozen plain head. A
+            head that is trained is always eager.
 
     Returns:
         Nats, float32, shape (M,): the M labelled positions in order. Differentiable in ``hidden``
@@ -45,13 +52,16 @@ def token_losses(hidden: Tensor, head: Head | DistinctHead, targets: Tensor) -> 
     labelled = targets != IGNORE
     rows, wanted = hidden[labelled], targets[labelled]
     if isinstance(head, DistinctHead):
-        return _apply(_Frozen, rows, head.weight, head.row_of[wanted], head.log_counts)
+        rows_of = head.row_of[wanted]
+        return _apply(_Frozen, rows, head.weight, rows_of, head.log_counts, _SCORES[kernel])
     if head.weight.requires_grad:
         return _apply(_Trained, rows, head.weight, wanted)
-    return _apply(_Frozen, rows, head.weight, wanted, None)
+    if kernel == "liger":
+        return _apply(_Liger, rows, head.weight, wanted)
+    return _apply(_Frozen, rows, head.weight, wanted, None, _SCORES[kernel])
 
 
-def _apply(function: type[torch.autograd.Function], *arguments: Tensor | None) -> Tensor:
+def _apply(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:
     return function.apply(*arguments)  # type: ignore[no-any-return, no-untyped-call]
 
 
@@ -64,19 +74,20 @@ class _Frozen(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, rows: Tensor, weight: Tensor, wanted: Tensor, log_counts: Tensor | None
+        ctx: Any,
+        rows: Tensor,
+        weight: Tensor,
+        wanted: Tensor,
+        log_counts: Tensor | None,
+        score: Score,
     ) -> Tensor:
         losses = rows.new_empty(len(rows), dtype=_float(rows))
         gradient = torch.empty_like(rows) if ctx.needs_input_grad[0] else None
-        for chunk in _chunks(len(rows), len(weight)):
-            logits = _logits(rows[chunk], weight, log_counts)
-            norm = torch.logsumexp(logits, 1)
-            losses[chunk] = norm - _picked(logits, wanted[chunk])
-            if log_counts is not None:  # the target is one of the rows that its logit stands for
-                losses[chunk] += log_counts[wanted[chunk]]
-            if gradient is not None:
-                errors = _errors(logits, norm, wanted[chunk])
-                gradient[chunk] = errors.to(weight.dtype) @ weight
+        for chunk in chunks(len(rows), len(weight)):
+            products = rows[chunk] @ weight.T
+            losses[chunk], errors = score(products, wanted[chunk], log_counts, gradient is not None)
+            if gradient is not None and errors is not None:
+                gradient[chunk] = errors @ weight
         if gradient is not None:
             ctx.save_for_backward(gradient)
         return losses
@@ -84,7 +95,80 @@ class _Frozen(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = ctx.saved_tensors
-        return (gradient * outer[0][:, None].to(gradient.dtype), None, None, None)
+        return (gradient * outer[0][:, None].to(gradient.dtype), None, None, None, None)
+
+
+def _score(
+    products: Tensor, wanted: Tensor, log_counts: Tensor | None, with_errors: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Losses of a chunk, and their gradients in its logits, in place where that saves memory."""
+    logits = products.to(_float(products))
+    if log_counts is not None:
+        logits = logits.add_(log_counts)
+    norm = torch.logsumexp(logits, 1)
+    losses = norm - _picked(logits, wanted)
+    if log_counts is not None:  # the target is one of the rows that its logit stands for
+        losses += log_counts[wanted]
+    return losses, _errors(logits, norm, wanted).to(products.dtype) if with_errors else None
+
+
+def _score_without_writing(
+    products: Tensor, wanted: Tensor, log_counts: Tensor | None, with_errors: bool
+) -> tuple[Tensor, Tensor | None]:
+    """The same for a compiler, which makes one pass of what is written as many."""
+    logits = products.to(_float(products))
+    if log_counts is not None:
+        logits = logits + log_counts
+    norm = torch.logsumexp(logits, 1)
+    losses = norm - _picked(logits, wanted)
+    if log_counts is not None:
+        losses = losses + log_counts[wanted]
+    if not with_errors:
+        return losses, None
+    here = torch.arange(products.shape[1], device=products.device) == wanted[:, None]
+    return losses, ((logits - norm[:, None]).exp() - here).to(products.dtype)
+
+
+@lru_cache
+def _compiled_score() -> Score:
+    return torch.compile(_score_without_writing, dynamic=True)
+
+
+def _score_compiled(*arguments: Any) -> tuple[Tensor, Tensor | None]:
+    return _compiled_score()(*arguments)
+
+
+Score = Callable[[Tensor, Tensor, Tensor | None, bool], tuple[Tensor, Tensor | None]]
+# Liger knows no rows that stand for several: those are left to the compiler.
+_SCORES: dict[str, Score] = {
+    "eager": _score,
+    "compiled": _score_compiled,
+    "liger": _score_compiled,
+}
+
+
+class _Liger(torch.autograd.Function):
+    """Losses under a frozen head by Liger's kernel, which gives the gradients with them.
+
+    Liger's own autograd function would compute everything twice for losses by token.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, weight: Tensor, wanted: Tensor) -> Tensor:
+        from liger_kernel.ops.fused_linear_cross_entropy import fused_linear_cross_entropy_forward
+
+        needed = ctx.needs_input_grad[0]
+        losses, _, _, _, gradient, _, _ = fused_linear_cross_entropy_forward(
+            rows.detach(), weight, wanted, reduction="none", compute_gradients=needed
+        )
+        if needed:
+            ctx.save_for_backward(gradient)
+        return losses  # type: ignore[no-any-return]
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,) = ctx.saved_tensors
+        return (gradient * outer[0][:, None].to(gradient.dtype), None, None)
 
 
 class _Trained(torch.autograd.Function):
@@ -94,8 +178,8 @@ class _Trained(torch.autograd.Function):
     def forward(ctx: Any, rows: Tensor, weight: Tensor, wanted: Tensor) -> Tensor:
         losses = rows.new_empty(len(rows), dtype=_float(rows))
         norms = torch.empty_like(losses)
-        for chunk in _chunks(len(rows), len(weight)):
-            logits = _logits(rows[chunk], weight, None)
+        for chunk in chunks(len(rows), len(weight)):
+            logits = _logits(rows[chunk], weight)
             norms[chunk] = torch.logsumexp(logits, 1)
             losses[chunk] = norms[chunk] - _picked(logits, wanted[chunk])
         ctx.save_for_backward(rows, weight, wanted, norms)
@@ -106,8 +190,8 @@ class _Trained(torch.autograd.Function):
         rows, weight, wanted, norms = ctx.saved_tensors
         of_rows = torch.empty_like(rows)
         of_weight = torch.zeros_like(weight, dtype=_float(weight))
-        for chunk in _chunks(len(rows), len(weight)):
-            errors = _errors(_logits(rows[chunk], weight, None), norms[chunk], wanted[chunk])
+        for chunk in chunks(len(rows), len(weight)):
+            errors = _errors(_logits(rows[chunk], weight), norms[chunk], wanted[chunk])
             errors = errors.mul_(outer[0][chunk, None]).to(weight.dtype)
             of_rows[chunk] = errors @ weight
             of_weight += errors.T @ rows[chunk]
@@ -118,14 +202,8 @@ def _float(tensor: Tensor) -> torch.dtype:
     return torch.float64 if tensor.dtype == torch.float64 else torch.float32
 
 
-def _chunks(rows: int, vocabulary: int) -> Iterator[slice]:
-    size = max(CHUNK_LOGITS // vocabulary, 1)
-    return (slice(start, start + size) for start in range(0, rows, size))
-
-
-def _logits(rows: Tensor, weight: Tensor, log_counts: Tensor | None) -> Tensor:
-    logits = (rows @ weight.T).to(_float(rows))
-    return logits if log_counts is None else logits.add_(log_counts)
+def _logits(rows: Tensor, weight: Tensor) -> Tensor:
+    return (rows @ weight.T).to(_float(rows))
 
 
 def _picked(logits: Tensor, wanted: Tensor) -> Tensor:

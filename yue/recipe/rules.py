@@ -125,6 +125,12 @@ RULES = (
         lambda qlora, stage: "set launch.zero_stage to 2",
     ),
     Rule(
+        ("lora.modules_to_save", "launch.zero_stage"),
+        lambda modules, stage: "lm_head" not in modules or stage < 3,
+        lambda modules, stage: "launch.zero_stage 3 shares out lm_head, which the loss needs whole",
+        lambda modules, stage: "set launch.zero_stage to 2",
+    ),
+    Rule(
         ("launch.offload", "launch.zero_stage"),
         lambda offload, stage: stage >= _OFFLOAD_STAGE[offload],
         lambda offload, stage: f"launch.zero_stage {stage} cannot do that",

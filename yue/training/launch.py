@@ -8,10 +8,12 @@ Workers on other hosts may have another standard input; a file in the job's fold
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +32,7 @@ MARK = "yue| "
 """What begins a line that a worker wants the user to see; all others go to the log."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+_PR_SET_PDEATHSIG = 1
 _TAIL = 20  # lines of the log that an error shows
 
 
@@ -111,12 +114,22 @@ def _asking_for_an_end(process: subprocess.Popen[str], folder: JobFolder) -> Ite
             process.stdin.close()
 
     with _handlers(handle):
+        _hear_of_dvc_s_death()
         try:
             yield
         except BaseException:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             raise
+
+
+def _hear_of_dvc_s_death() -> None:
+    """Have the kernel send SIGTERM if DVC, which started this process, is killed.
+
+    Training would go on without anybody to take its results.
+    """
+    if "DVC_ROOT" in os.environ and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @contextlib.contextmanager

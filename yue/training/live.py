@@ -35,8 +35,18 @@ class DvcLive:
     def __init__(self, folder: Path, curves: Path) -> None:
         from dvclive import Live
 
-        # Nothing but the files: as it comes, DVCLive edits dvc.yaml and makes experiments.
-        self._live = Live(
+        class Files(Live):  # type: ignore[misc]
+            """Nothing but the files.
+
+            As it comes, DVCLive opens the project, fails in a git repository without a commit, and
+            makes a DVC project of one that was none.
+            """
+
+            def _init_dvc(self) -> None:
+                self._dvc_file = "dvc.yaml"
+
+        # Nor does it edit dvc.yaml and make experiments.
+        self._live = Files(
             str(folder), save_dvc_exp=False, dvcyaml=None, report=None, monitor_system=False
         )
         shutil.rmtree(curves, ignore_errors=True)

@@ -15,7 +15,7 @@ class Objective(nn.Module):
     """Token losses of a model with adapters.
 
     Args:
-        model: The PEFT-wrapped causal language model; its output layer is frozen.
+        model: The PEFT-wrapped causal language model.
         sharded: Whether DeepSpeed will shard the weights (ZeRO 3).
     """
 
@@ -23,7 +23,10 @@ class Objective(nn.Module):
         super().__init__()
         self.model = model
         head = output_head(model)
-        self.loss = _ShardedLoss(head) if sharded else _Loss(distinct_head(head))
+        if sharded:
+            self.loss: nn.Module = _ShardedLoss(head)
+        else:
+            self.loss = _Loss(head if head.weight.requires_grad else distinct_head(head))
 
     def forward(self, tokens: Tensor, boundaries: tuple[int, ...], targets: Tensor) -> Tensor:
         """Losses of the labelled tokens, float32, shape (M,); see :func:`token_losses`."""

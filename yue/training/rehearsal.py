@@ -6,7 +6,7 @@ import json
 import shlex
 from pathlib import Path
 
-from yue.songs.split import Share
+from yue.dataset.sampler import Share
 from yue.training.checkpoint import newest_checkpoint
 from yue.training.command import launcher_command
 from yue.training.engine import check_config, deepspeed_config
