@@ -1,0 +1,128 @@
+"""Experiments as ``dvc exp show`` tells of them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from yue.errors import YueError
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One line of ``dvc exp show``.
+
+    Attributes:
+        name: Of the experiment, else of the branch, else the commit's first digits.
+        params: Recipe keys, ``"lora.r"``, to values.
+        metrics: ``"eval:tuned.vocal.loss"`` (file, colon, path) to numbers.
+        samples: DVC's hash of the folder of samples, or None.
+        state: What keeps it from being shown whole ("queued", an error), or "".
+    """
+
+    name: str
+    params: dict[str, Any]
+    metrics: dict[str, float]
+    samples: str | None
+    state: str
+
+
+def show_experiments(root: Path, *arguments: str) -> Any:
+    """What ``dvc exp show --json`` prints.
+
+    Raises:
+        YueError: It fails; with its own last words.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "exp", "show", "--json", *arguments],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    try:
+        return json.loads(done.stdout)
+    except ValueError as error:
+        said = done.stderr.strip().splitlines() or [str(error)]
+        raise YueError(
+            f"`dvc exp show` failed: {said[-1]}",
+            fix="run it in the project's folder to see all it says",
+        ) from error
+
+
+def cache_folder(root: Path) -> Path:
+    """Where the project's DVC cache is.
+
+    Raises:
+        YueError: There is no DVC project.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        return Path(Repo(str(root)).cache.local.path).parents[1]
+    except DvcException as error:
+        raise YueError(f"{root}: not a DVC project ({error})") from error
+
+
+def read_experiments(shown: Any) -> list[Experiment]:
+    """The experiments of ``dvc exp show --json``, the workspace first.
+
+    The workspace is left out where it is the same as another.
+    """
+    found = [_experiment(row) for row in _rows(shown)]
+    results = [(one.params, one.metrics, one.samples) for one in found]
+    return found[1:] if results[:1] and results[0] in results[1:] else found
+
+
+def _rows(shown: Any) -> Iterator[Mapping[str, Any]]:
+    for commit in shown:
+        yield commit
+        for experiment in commit.get("experiments") or ():
+            executor = experiment.get("executor") or {}
+            for revision in (experiment.get("revs") or ())[:1]:  # the others are its checkpoints
+                yield {**revision, "state": executor.get("state")}
+
+
+def _experiment(row: Mapping[str, Any]) -> Experiment:
+    data = row.get("data") or {}
+    state = row.get("state")
+    error = row.get("error") or {}
+    params = data.get("params", {}).get("params.yaml", {}).get("data") or {}
+    outs = data.get("outs") or {}
+    return Experiment(
+        name=str(row.get("name") or str(row.get("rev", ""))[:7]),
+        params=dict(_flat(params)),
+        metrics={
+            f"{Path(file).stem}:{name}": float(value)
+            for file, content in (data.get("metrics") or {}).items()
+            for name, value in _flat(content.get("data") or {})
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        },
+        samples=(outs.get("work/samples") or {}).get("hash"),
+        state=str(error.get("msg", "")) or (str(state) if state not in (None, "success") else ""),
+    )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def changed(experiments: list[Experiment]) -> list[str]:
+    """The recipe keys in which experiments differ, in the recipe's order."""
+    keys = dict.fromkeys(key for experiment in experiments for key in experiment.params)
+    known = [experiment for experiment in experiments if experiment.params]
+    return [
+        key
+        for key in keys
+        if len({json.dumps(experiment.params.get(key)) for experiment in known}) > 1
+    ]
