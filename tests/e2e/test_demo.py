@@ -37,6 +37,21 @@ def test_the_adapter_beats_the_base_on_both_tracks(project: Project) -> None:
     for track in ("vocal", "instrumental"):
         base, tuned = scores["base"][track]["loss"], scores["tuned"][track]["loss"]
         assert tuned < 0.9 * base, f"{track}: base {base:.3f}, tuned {tuned:.3f}"
+        assert scores["tuned"][track]["high"] < scores["base"][track]["low"]
+        assert scores["change"][track]["high"] < 0
+
+
+def test_samples_are_closer_to_held_out_songs_than_those_of_the_base(project: Project) -> None:
+    found = metrics(project, "samples")
+    assert found["closer"]["tuned"] > 2 * found["closer"]["base"]
+    for track in ("vocal", "instrumental"):
+        for name in ("divergence", "pair_divergence"):
+            floor, base, tuned = (
+                found[model][track][name] for model in ("roundtrip", "base", "tuned")
+            )
+            assert floor < tuned < base
+    page = (project.root / "report.html").read_text()
+    assert f"In {found['closer']['tuned']} of {sum(found['closer'].values())} numbers" in page
 
 
 def test_plain_peft_loads_the_adapter(project: Project) -> None:
