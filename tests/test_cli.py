@@ -57,3 +57,18 @@ def test_a_wrong_verb_is_a_usage_error(tmp_path: Path) -> None:
     done = yue("convrt", cwd=tmp_path)
     assert done.returncode == 2
     assert "convert" in done.stderr
+
+
+def test_the_version_names_what_results_depend_on(tmp_path: Path) -> None:
+    done = yue("--version", cwd=tmp_path)
+    assert done.returncode == 0
+    for name in ("yue 0", "Python 3", "torch 2.11", "peft", "deepspeed"):
+        assert name in done.stdout
+
+
+def test_the_shell_completes_verbs_and_flags(tmp_path: Path) -> None:
+    script = yue("completion", "bash", cwd=tmp_path).stdout
+    for word in ("tokenize", "pipeline", "--codec-type", "--lora-r"):
+        assert word in script
+    check = subprocess.run(["bash", "-n"], input=script, text=True, check=False)
+    assert check.returncode == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import platform
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -40,6 +41,7 @@ TOOLS = {
     "codecs": "list codecs: which can be used here, how to get the others, licences",
     "fit-codec": "fit the embedded codec melrvq to a folder of audio",
     "demo": "make the demo's songs, tokenizer, codec and base model",
+    "completion": "print the script that completes yue's words in your shell",
 }
 
 
@@ -47,12 +49,12 @@ def _command_module(verb: str) -> ModuleType:
     return importlib.import_module(f"yue.commands.{verb.replace('-', '_')}")
 
 
-def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
-    """The command-line parser; only ``verb``'s own arguments are filled in.
+def build_parser(*filled: str) -> argparse.ArgumentParser:
+    """The command-line parser.
 
     Args:
-        verb: The verb about to be parsed, or None when there is none (then every verb is listed
-            with its one-line help, which needs no imports).
+        filled: Verbs whose own arguments are filled in; the others are listed with their one-line
+            help, which needs no imports.
     """
     parser = argparse.ArgumentParser(
         prog="yue",
@@ -60,7 +62,7 @@ def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
         epilog="A project runs as a whole with `dvc repro`; each stage is also a verb of its own. "
         "`yue VERB --help` shows an example.",
     )
-    parser.add_argument("--version", action="version", version=f"yue {__version__}")
+    parser.add_argument("--version", action=_Versions, nargs=0, help="versions that matter")
     parser.add_argument("--debug", action="store_true", help="show a traceback on errors")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for name, summary in {**STAGES, **TOOLS}.items():
@@ -70,15 +72,30 @@ def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
             description=summary[0].upper() + summary[1:] + ".",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        if name == verb:
+        if name in filled:
             module = _command_module(name)
             module.add_arguments(sub)
             sub.epilog = f"example:\n  {module.EXAMPLE}"
     return parser
 
 
-def _selected_verb(argv: Sequence[str]) -> str | None:
-    return next((word for word in argv if word in STAGES or word in TOOLS), None)
+class _Versions(argparse.Action):
+    """Prints the versions on which results depend, and leaves."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib import metadata
+
+        print(f"yue {__version__}, Python {platform.python_version()}")
+        for name in ("torch", "torchaudio", "transformers", "peft", "deepspeed", "dvc", "numpy"):
+            try:
+                print(f"  {name} {metadata.version(name)}")
+            except metadata.PackageNotFoundError:
+                print(f"  {name} is not installed")
+        parser.exit()
+
+
+def _selected_verbs(argv: Sequence[str]) -> list[str]:
+    return [word for word in argv if word in STAGES or word in TOOLS][:1]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -91,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # from the thread that it waits for whenever anything else runs: four times the CPU time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = list(sys.argv[1:] if argv is None else argv)
-    parser = build_parser(_selected_verb(words))
+    parser = build_parser(*_selected_verbs(words))
     args = parser.parse_args(words)
     try:
         _command_module(args.verb).run(args)
