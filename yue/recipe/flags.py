@@ -50,8 +50,8 @@ def recipe_from_flags(
     """
     values = defaults()
     names: dict[str, str] = getattr(args, _NAMES)
-    for section, inner in given_values(args, *sections).items():
-        values[section] |= inner
+    for section, given in given_values(args, *sections).items():
+        values[section] |= given
     for section, inner in extra.items():
         values[section] |= inner
     found = problems({section: values[section] for section in {*sections, *extra}})
