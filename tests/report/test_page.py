@@ -77,7 +77,7 @@ def test_each_kind_of_curve_is_drawn(page: str) -> None:
         "Loss",
         "Loss of the vocal track",
         "Held-out loss by place in the song",
-        "Held-out loss by section, vocal track",
+        "Held-out loss by section, the vocal track",
     ]
     assert page.count("dashed") >= 2  # the base model's lines
 

@@ -85,3 +85,12 @@ def test_a_passage_known_by_heart_is_named_unless_recordings_share_as_long_ones(
     metrics = sample_metrics(match_seconds=7.5)
     metrics.models["roundtrip"] = metrics.models["tuned"]
     assert judge(read_facts(results, metrics), []).warnings == ()
+
+
+def test_codes_of_a_single_track_are_judged_as_one(results: Paths) -> None:
+    facts = read_facts(results, sample_metrics())
+    change = {"audio": facts.evaluation.change["audio"]}
+    evaluation = dataclasses.replace(facts.evaluation, change=change)
+    verdict = judge(dataclasses.replace(facts, evaluation=evaluation), [])
+    assert verdict.kind == "good"
+    assert "the loss on the codes fell by 25%" in verdict.line

@@ -13,12 +13,13 @@ _MOST_GAPS = 24
 
 def charts(facts: Facts) -> list[str]:
     """The charts for which there is data."""
+    tracks = _tracks(facts)
     found = [
         _curves(facts, "Loss", (("loss", "training", "all"), ("valid_loss", "held-out", "held"))),
-        *(_track(facts, track) for track in TRACKS),
+        *(_track(facts, track) for track in tracks),
         _positions(facts),
-        *(_gaps(facts, "section", track) for track in TRACKS),
-        *(_gaps(facts, "song", track) for track in TRACKS),
+        *(_gaps(facts, "section", track) for track in tracks),
+        *(_gaps(facts, "song", track) for track in tracks),
         _curves(facts, "Learning rate", (("learning_rate", "rate", "all"),), y_label=""),
         _curves(facts, "Gradient norm", (("gradient_norm", "norm", "all"),), y_label=""),
         _curves(
@@ -26,6 +27,15 @@ def charts(facts: Facts) -> list[str]:
         ),
     ]
     return [chart for chart in found if chart]
+
+
+def _tracks(facts: Facts) -> list[str]:
+    """The tracks or codebooks that were evaluated."""
+    prefix = "position_"
+    found = {
+        n.removeprefix(prefix) for n, t in facts.tables.items() if n.startswith(prefix) and t.rows
+    }
+    return [*(track for track in TRACKS if track in found), *sorted(found - set(TRACKS))]
 
 
 def _curves(
@@ -54,17 +64,15 @@ def _track(facts: Facts, track: str) -> str:
         if key.startswith("valid") and series.steps[0] == 0:
             ends = ((0.0, series.values[0]), (max(series.steps), series.values[0]))
             lines.append(Line("base model, held-out", ends, "base", dashed=True))
-    title = f"Loss of the {track} track"
+    title = f"Loss of {_named(track)}"
     return line_chart(lines, title=title, x_label="optimizer step", y_label=_NATS)
 
 
 def _positions(facts: Facts) -> str:
     """Loss by place in the song, for both tracks and both models."""
     lines = []
-    for track in TRACKS:
-        table = facts.tables.get(f"position_{track}")
-        if table is None or not table.rows:
-            continue
+    for track in _tracks(facts):
+        table = facts.tables[f"position_{track}"]
         for model in ("tuned", "base"):
             points = tuple(zip(table.numbers(table.header[0]), table.numbers(model), strict=True))
             lines.append(Line(f"{track}, {model}", points, track, dashed=model == "base"))
@@ -86,7 +94,11 @@ def _gaps(facts: Facts, name: str, track: str) -> str:
         for values in zip(labels, table.numbers("base"), table.numbers("tuned"), strict=True)
     ]
     gaps.sort(key=lambda gap: gap.before - gap.after)
-    title = f"Held-out loss by {name}, {track} track"
+    title = f"Held-out loss by {name}, {_named(track)}"
     if len(gaps) > _MOST_GAPS:
         title += f": the {_MOST_GAPS} that gained least"
     return gap_chart(gaps[:_MOST_GAPS], title=title, x_label=_NATS, style=track)
+
+
+def _named(track: str) -> str:
+    return f"the {track} track" if track in TRACKS else track.replace("_", " ")

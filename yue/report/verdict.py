@@ -46,6 +46,7 @@ def judge(facts: Facts, samples: Sequence[Sample]) -> Verdict:
     """Judge a run by its held-out loss per track; the samples and the data give warnings."""
     evaluation = facts.evaluation
     tracks = [track for track in TRACKS if track in evaluation.change]
+    tracks = tracks or [track for track in ("audio",) if track in evaluation.change]
     better = [track for track in tracks if evaluation.change[track].high < 0]
     worse = [track for track in tracks if evaluation.change[track].low > 0]
     told = " and ".join(_told(evaluation, track) for track in tracks)
@@ -77,7 +78,8 @@ def _samples(facts: Facts) -> str:
 def _told(evaluation: Evaluation, track: str) -> str:
     change, base = evaluation.change[track], evaluation.base[track].loss
     verb = "fell" if change.loss < 0 else "rose"
-    return f"the loss on the {track} track {verb} by {abs(change.loss) / base:.0%}"
+    what = "the codes" if track == "audio" else f"the {track} track"
+    return f"the loss on {what} {verb} by {abs(change.loss) / base:.0%}"
 
 
 def _warnings(facts: Facts, samples: Sequence[Sample]) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from yue.codecs.quality import mel_distance
-from yue.evaluation.samples.distribution import divergence, entropy, grams, repeated_share
+from yue.evaluation.samples.distribution import Grams, divergence, entropy, grams, repeated_share
 from yue.evaluation.samples.lanes import CODED, Codes, Corpus, corpus, sample_codes
 from yue.evaluation.samples.memory import longest_match
 from yue.evaluation.samples.record import Measures, SampleMetrics
@@ -25,12 +25,12 @@ class _Reference:
     """What samples are compared with.
 
     Attributes:
-        songs: Held-out songs.
+        grams: By track, the codes of held-out songs and their pairs.
         training: Training songs.
         recordings: By track, the recordings of the prompts.
     """
 
-    songs: Corpus
+    grams: dict[str, tuple[Grams, Grams]]
     training: Corpus
     recordings: dict[str, list[Track]]
 
@@ -61,7 +61,11 @@ def measure_samples(
         for model in MODELS
         if (found := [sample for sample in samples if sample.model == model])
     }
-    reference = _Reference(songs, training, _tracks(by_model.get("original", []), folder))
+    reference = _Reference(
+        {track: (grams(songs.songs(track), 1), grams(songs.songs(track), 2)) for track in CODED},
+        training,
+        _tracks(by_model.get("original", []), folder),
+    )
     models = {}
     for model, found in by_model.items():
         models[model] = _measure_model(found, folder, reference)
@@ -112,10 +116,11 @@ def _of_codes(
 ) -> dict[str, float | None]:
     frame_rate = sum(lane.size for lane in codes) / seconds
     single, pairs = grams(codes, 1), grams(codes, 2)
+    reference_single, reference_pairs = reference.grams[track]
     return {
         "entropy": entropy(single),
-        "divergence": divergence(single, grams(reference.songs.songs(track), 1)),
-        "pair_divergence": divergence(pairs, grams(reference.songs.songs(track), 2)),
+        "divergence": divergence(single, reference_single),
+        "pair_divergence": divergence(pairs, reference_pairs),
         "repeated_share": repeated_share(codes, max(1, round(_REPEATED_SECONDS * frame_rate))),
         "match_seconds": longest_match(codes, reference.training.songs(track)) / frame_rate,
     }
