@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from yue.lm import chunks as chunks_module
 from yue.lm import loss as loss_module
 from yue.lm.forward import hidden_states
 from yue.lm.head import DistinctHead, distinct_head
@@ -19,7 +20,7 @@ N, H, V = 50, 16, 211
 
 @pytest.fixture(params=[1 << 25, V * 7, 1], ids=["one chunk", "chunks of 7", "chunks of 1"])
 def chunk_logits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loss_module, "CHUNK_LOGITS", request.param)
+    monkeypatch.setattr(chunks_module, "CHUNK_LOGITS", request.param)
 
 
 def a_case(*, trained: bool) -> tuple[torch.Tensor, nn.Linear, torch.Tensor]:
@@ -39,12 +40,17 @@ def reference(hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor)
 
 
 @pytest.mark.usefixtures("chunk_logits")
+@pytest.mark.parametrize("kernel", ["eager", "compiled"])
 @pytest.mark.parametrize("kind", ["frozen", "distinct", "trained"])
-def test_losses_and_gradients_equal_a_float64_reference(kind: str) -> None:
+def test_losses_and_gradients_equal_a_float64_reference(
+    kind: str, kernel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What is compiled, not what a compiler makes of it: that takes a C++ compiler half a minute.
+    monkeypatch.setitem(loss_module._SCORES, "compiled", loss_module._score_without_writing)
     hidden, head, targets = a_case(trained=kind == "trained")
     used = distinct_head(head) if kind == "distinct" else head
     assert isinstance(used, DistinctHead) == (kind == "distinct")
-    losses = token_losses(hidden, used, targets)
+    losses = token_losses(hidden, used, targets, kernel=kernel)
     assert losses.dtype == torch.float32
     weights = torch.rand(len(losses))
     (losses * weights).sum().backward()

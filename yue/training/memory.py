@@ -158,7 +158,7 @@ def _kept(setting: Setting) -> int:
 
 
 def _block_working(setting: Setting) -> int:
-    """Bytes of a token in the last block's backward pass, at its peak in the feed-forward layers."""
+    """Bytes of a token in the last block's backward pass, where it peaks: in the gates."""
     mode = setting.checkpointing
     again = kept_by_block(setting, "none") - kept_by_block(setting, mode)
     # By then the adapter of the last layer, where there is one, has let go of its input.
