@@ -18,11 +18,16 @@ EXAMPLE = "yue schema lora.r"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to explain, and in which form."""
     parser.add_argument("key", nargs="?", help="section.key or section (default: every key)")
-    parser.add_argument("--json", action="store_true", help="the JSON Schema itself")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="the JSON Schema itself")
+    form.add_argument("--markdown", action="store_true", help="the reference page of the docs")
 
 
 def run(args: argparse.Namespace) -> None:
     """Explain a key, the keys of a section, or all."""
+    if args.markdown:
+        print(reference(), end="")
+        return
     if args.key is None:
         rule, found = schema(), keys()
     elif args.key in sections():
@@ -37,6 +42,18 @@ def run(args: argparse.Namespace) -> None:
         _explain(found[0])
     else:
         _list(rule, found)
+
+
+def reference() -> str:
+    """Every key as a page of Markdown."""
+    lines = ["# Recipe keys", "", f"{schema()['description']} Written by `yue schema --markdown`."]
+    for section, meaning in sections().items():
+        lines += ["", f"## {section}", "", meaning, "", "| key | takes | default | |"]
+        lines.append("|---|---|---|---|")
+        for key in keys_of(section):
+            cells = (f"`{key.name}`", key.allowed, f"`{json.dumps(key.default)}`", key.description)
+            lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def _explain(key: Key) -> None:
