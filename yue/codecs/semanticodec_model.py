@@ -17,16 +17,13 @@ from yue.codecs.checkpoint import fill, read_checkpoint, renamed, tensors, wrong
 from yue.codecs.hub_files import missing
 from yue.codecs.semanticodec import DECODER, ENCODER, NAME, SIZES, fetch_command, read_centroids
 from yue.codecs.semanticodec_mel import mel_windows
-from yue.codecs.semanticodec_network import SemantiNetwork, is_unused, new_name
+from yue.codecs.semanticodec_network import TOGETHER, SemantiNetwork, is_unused, new_name
 from yue.codecs.torch_codec import TorchCodec
 from yue.errors import CodecError
 
 if TYPE_CHECKING:
     from yue.codecs.semanticodec_decoder import SemantiDecoder
 
-# Windows go through the network by so many, the last ones with empty windows for company: a matrix
-# of another shape is multiplied in another order, and codes that are nearly tied would flip.
-_TOGETHER = 4
 _BYTES_A_WINDOW = 100_000_000
 
 
@@ -70,9 +67,8 @@ class SemantiCodec(TorchCodec):
 
     def _model_encode(self, audio: Tensor) -> Tensor:
         """Log-mel windows (W, 1024, 128) to (W, K, 512)."""
-        filled = torch.nn.functional.pad(audio, (0, 0, 0, 0, 0, -len(audio) % _TOGETHER))
-        parts = [self._network(part) for part in torch.split(filled, _TOGETHER)]
-        return torch.cat(parts)[: len(audio), : self.codebooks]
+        parts = [self._network(part) for part in torch.split(audio, TOGETHER)]
+        return torch.cat(parts)[:, : self.codebooks]
 
     def ready_to_decode(self, codebooks: int) -> None:
         """Load the decoder now.

@@ -11,6 +11,11 @@ from torch.nn import functional as F
 
 from yue.codecs.semanticodec_mel import sounding_positions
 
+TOGETHER = 4
+"""Windows that go through the layers at once, the last ones with empty windows for company: a
+matrix of another shape is multiplied in another order, and codes that are nearly tied would flip.
+"""
+
 _HEAD, _PATCH = 64, 16
 _FIRST_HEARD = 9  # the blocks from here on are averaged
 _UNUSED = re.compile(
@@ -97,14 +102,15 @@ class SemantiNetwork(nn.Module):
         self.codebook: Tensor
 
     def forward(self, windows: Tensor) -> Tensor:
-        """Codes (W, 2, 512) int64 of log-mel windows (W, 1024, 128)."""
-        heard = self.vit(windows)
+        """Codes (W, 2, 512) int64 of log-mel windows (W, 1024, 128), W at most ``TOGETHER``."""
+        heard = self.vit(_filled(windows))[: len(windows)]
         semantic = _nearest(heard, self.centroids)
         x = torch.cat([heard, self.centroids[semantic]], dim=-1)
         numbers = torch.arange(x.shape[1], device=x.device)
         silent = numbers >= sounding_positions(windows)[:, None]
         x = x.masked_fill(silent[..., None], -1.0)
-        acoustic = _nearest(self.project(self.lstm(x)[0]), self.codebook)
+        residual = self.project(self.lstm(_filled(x))[0])[: len(windows)]
+        acoustic = _nearest(residual, self.codebook)
         return torch.stack([semantic, acoustic], dim=1)
 
     def features(self, codes: Tensor) -> Tensor:
@@ -123,6 +129,10 @@ def new_name(name: str) -> str | None:
 def is_unused(name: str) -> bool:
     """Whether a weight of the released encoder served its training alone."""
     return _UNUSED.match(name) is not None
+
+
+def _filled(x: Tensor) -> Tensor:
+    return F.pad(x, (0, 0, 0, 0, 0, TOGETHER - len(x)))
 
 
 def _nearest(x: Tensor, table: Tensor) -> Tensor:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from transformers import XcodecModel
 
@@ -52,6 +55,13 @@ class Xcodec(TorchCodec):
     def _model_decode(self, codes: Tensor) -> Tensor:
         audio: Tensor = self._model.decode(codes[None]).audio_values[0, 0]
         return audio
+
+    @torch.inference_mode()
+    def embed(self, codes: NDArray[np.integer]) -> Tensor:
+        """The sum of the vectors of codes (k, T): (D, T), what another decoder can read."""
+        indices = torch.from_numpy(codes.astype(np.int64)).to(self._device)
+        vectors: Tensor = self._model.quantizer.decode(indices[:, None])[0]
+        return vectors
 
 
 def load_xcodec(card: CodecCard, path: Path, device: str) -> Xcodec:
