@@ -26,6 +26,7 @@ def test_the_interval_decides(results: Paths, tuned: float, kind: str, words: st
     verdict = judge(read_facts(results, sample_metrics()), [])
     assert verdict.kind == kind
     assert words in verdict.line
+    assert ("do not overlap" in verdict.line) == (kind == "good")
 
 
 def test_training_songs_are_no_proof(results: Paths) -> None:

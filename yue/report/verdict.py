@@ -61,6 +61,8 @@ def judge(facts: Facts, samples: Sequence[Sample]) -> Verdict:
     songs = "song" if evaluation.songs == 1 else "songs"
     where = f"{evaluation.songs} {'held-out' if evaluation.held_out else 'training'} {songs}"
     line = f"{opening}: on {where}, {told}." if told else f"{opening}: no track was measured."
+    if kind == "good" and all(_apart(evaluation, track) for track in tracks):
+        line += " The intervals of both models over songs do not overlap."
     return Verdict(kind, line, _samples(facts), tuple(_warnings(facts, samples)))
 
 
@@ -73,6 +75,10 @@ def _samples(facts: Facts) -> str:
         f"In {closer} of {len(compared)} numbers, the tuned model's samples are closer to "
         f"{'held-out songs' if facts.evaluation.held_out else 'the songs'} than the base model's."
     )
+
+
+def _apart(evaluation: Evaluation, track: str) -> bool:
+    return evaluation.tuned[track].high < evaluation.base[track].low
 
 
 def _told(evaluation: Evaluation, track: str) -> str:
