@@ -70,3 +70,15 @@ def test_an_error_ends_the_line_and_passes(
     with pytest.raises(RuntimeError), Progress("convert", 3):
         raise RuntimeError
     assert capsys.readouterr().err.endswith("\n")
+
+
+def test_a_speed_may_have_a_name_of_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with Progress("tokenize", 600, "s of audio", "times real time") as progress:
+        clock.now = 10.0
+        progress.advance(125)
+    assert (
+        "tokenize: 125/600 s of audio, 12.5 times real time, 0:38 left" in capsys.readouterr().err
+    )

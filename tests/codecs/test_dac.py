@@ -110,3 +110,45 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(CodecError, match="not the weights of DacModel"):
         load_codec("dac16k", folder)
+
+
+def test_descripts_own_checkpoint_gives_the_same_codes_and_audio(
+    codec: TorchCodec, tmp_path: Path
+) -> None:
+    folder = tiny.save_descript(tmp_path / "own", codec.name)
+    for path in (folder, folder / "weights.pth"):
+        converted = load_codec(codec.name, path)
+        assert converted.digest != codec.digest
+        assert read_card(codec.name, path) == converted.card
+        codes = codec.encode(noise(9000))
+        np.testing.assert_array_equal(converted.encode(noise(9000)), codes)
+        np.testing.assert_allclose(converted.decode(codes[0]), codec.decode(codes[0]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda state: state.pop("decoder.model.5.alpha"), "decoder.snake1.alpha"),
+        (lambda state: state.update(extra=torch.zeros(1)), "1 unknown weights: extra"),
+        (lambda state: state.pop("encoder.block.0.weight_v"), "no direction"),
+    ],
+)
+def test_a_descript_checkpoint_that_does_not_match_key_by_key_is_refused(
+    tmp_path: Path, change, message: str
+) -> None:
+    with pytest.raises(CodecError, match=message):
+        load_codec("dac16k", tiny.save_descript(tmp_path, "dac16k", change))
+
+
+def test_a_descript_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
+    folder = tiny.save_descript(tmp_path, "dac44k")
+    with pytest.raises(CodecError, match="not the model of dac16k"):
+        load_codec("dac16k", folder)
+    torch.save({"state_dict": {}, "metadata": {}}, folder / "weights.pth")
+    with pytest.raises(CodecError, match="no shape of a model"):
+        load_codec("dac16k", folder)
+    torch.save([1], folder / "other.pth")
+    with pytest.raises(CodecError, match="2 checkpoints"):
+        read_card("dac16k", folder)
+    with pytest.raises(CodecError, match="holds a list"):
+        load_codec("dac16k", folder / "other.pth")

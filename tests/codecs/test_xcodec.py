@@ -7,13 +7,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import XcodecModel
 
 from tests.codecs import tiny
 from yue.codecs import xcodec_convert
 from yue.codecs.registry import load_codec, read_card
 from yue.codecs.torch_codec import TorchCodec
+from yue.codecs.windows import Window
 from yue.codecs.xcodec import YUE_WEIGHTS, XcodecShape
 from yue.codecs.xcodec_convert import new_name
+from yue.codecs.xcodec_pieces import encode_in_pieces
 from yue.errors import CodecError
 
 RATE, HOP = 16_000, 320
@@ -193,8 +196,6 @@ def test_a_missing_checkpoint_says_how_to_get_it(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_checkpoint_of_full_size_loads_and_encodes(tmp_path: Path) -> None:
-    from transformers import XcodecModel
-
     torch.manual_seed(0)
     shape = XcodecShape(RATE, (8, 5, 4, 2), tiny.BANDWIDTHS, 1024)
     model = XcodecModel(xcodec_convert.model_config(shape))
@@ -202,3 +203,16 @@ def test_a_checkpoint_of_full_size_loads_and_encodes(tmp_path: Path) -> None:
     folder = tiny.save_yue_checkpoint(tmp_path / "yue", tiny.original_state(model))
     codec = load_codec("xcodec", folder, codebooks=1)
     assert codec.encode(noise(HOP * 10 + 1)).shape == (1, 1, 11)
+
+
+def test_a_long_track_in_pieces_has_the_codes_of_the_whole(folder: Path) -> None:
+    model = XcodecModel.from_pretrained(folder).eval()
+    audio = torch.from_numpy(noise(HOP * 200, 2)) * torch.linspace(0.1, 2, HOP * 200)
+    with torch.inference_mode():
+        features = model.semantic_model.feature_extractor(audio)
+        whole = model.encode(audio[:, None]).audio_codes
+        encode_in_pieces(model, Window(60, 32))
+        pieces = model.semantic_model.feature_extractor(audio)
+        codes = model.encode(audio[:, None]).audio_codes
+    torch.testing.assert_close(pieces, features, atol=1e-5, rtol=1e-4)
+    assert (codes == whole).float().mean() > 0.995

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from yue.codecs.xcodec import YUE_CONFIG, YUE_WEIGHTS
 
+# Tiny tensors: threads cost more than they do, all the more where test processes share the cores.
+torch.set_num_threads(1)
+
 BANDWIDTHS = (0.5, 1, 1.5, 2, 4, 6)
 
 
@@ -58,14 +61,47 @@ def save_xcodec(folder: Path, bandwidths=BANDWIDTHS) -> Path:
     return folder
 
 
-def save_dac(folder: Path, name: str, **changes: object) -> Path:
+def dac_model(name: str, **changes: object):
     from transformers import DacConfig, DacModel
 
     torch.manual_seed(0)
     ratios, books = {"dac16k": ([2, 4, 5, 8], 12), "dac44k": ([2, 4, 8, 8], 9)}[name]
     values = {"downsampling_ratios": ratios, "n_codebooks": books, **changes}
-    config = DacConfig(encoder_hidden_size=8, decoder_hidden_size=32, **values)
-    DacModel(config).save_pretrained(folder)
+    return DacModel(DacConfig(encoder_hidden_size=8, decoder_hidden_size=32, **values)).eval()
+
+
+def save_dac(folder: Path, name: str, **changes: object) -> Path:
+    dac_model(name, **changes).save_pretrained(folder)
+    return folder
+
+
+def save_descript(folder: Path, name: str, change=lambda state: None) -> Path:
+    """As descript's own code saves: names of nested lists, weights normalised, the shape beside."""
+    model = dac_model(name)
+    config = model.config
+    state = {}
+    for key, value in model.state_dict().items():
+        old = original_name(key)
+        if key.endswith(".weight") and ".codebook." not in key:
+            norm = torch.norm_except_dim(value, 2, 0)
+            state[f"{old}_g"], state[f"{old}_v"] = norm, 3 * value
+        else:
+            state[old] = value.clone()
+    change(state)
+    shape = {
+        "encoder_dim": config.encoder_hidden_size,
+        "encoder_rates": list(config.downsampling_ratios),
+        "latent_dim": config.hidden_size,
+        "decoder_dim": config.decoder_hidden_size,
+        "decoder_rates": list(config.upsampling_ratios),
+        "n_codebooks": config.n_codebooks,
+        "codebook_size": config.codebook_size,
+        "codebook_dim": config.codebook_dim,
+        "quantizer_dropout": False,
+        "sample_rate": {"dac16k": 16_000, "dac44k": 44_100}[name],
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save({"state_dict": state, "metadata": {"kwargs": shape}}, folder / "weights.pth")
     return folder
 
 
@@ -82,12 +118,20 @@ def original_state(model) -> dict[str, Tensor]:
     return state
 
 
+_ROOTS = {
+    "acoustic_encoder": "encoder.block",
+    "acoustic_decoder": "decoder_2.model",
+    "encoder": "encoder.block",
+    "decoder": "decoder.model",
+}
+
+
 def original_name(name: str) -> str:
     """The inverse of the conversion, written down from the original's module tree."""
     first, *rest = name.split(".")
-    if first in ("acoustic_encoder", "acoustic_decoder"):
-        encoder = first == "acoustic_encoder"
-        root = "encoder.block" if encoder else "decoder_2.model"
+    if first in _ROOTS:
+        encoder = first.endswith("encoder")
+        root = _ROOTS[first]
         units = ["snake1", "conv1", "snake2", "conv2"]
         match rest:
             case ["block", number, unit, part, leaf]:
@@ -108,6 +152,8 @@ def original_name(name: str) -> str:
         wrapped = [] if "res_units" in path and conv == "conv2" else ["conv"]
         return ".".join([first, *path, conv, *wrapped, leaf])
     if first == "quantizer":
+        if rest[-1] in ("weight", "bias"):  # DAC's
+            return name
         return name.replace("quantizers", "vq.layers").replace(".codebook.", "._codebook.")
     new = {"fc": "fc_prior", "fc1": "fc_post1", "fc2": "fc_post2"}.get(first, first)
     return ".".join([new, *rest])

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.codecs.conftest import RATE
+from yue.codecs.encode import Encoded, encode_songs
+from yue.codecs.melrvq import MelRvq
+from yue.codecs.registry import load_codec
+from yue.codecs.sources import SongFiles, TrackFile
+from yue.store import Store
+
+
+def never() -> list[MelRvq]:
+    raise AssertionError("the codec was loaded")
+
+
+def test_one_song_more_of_a_thousand_is_one_songs_work_and_a_codec_comes_back_for_nothing(
+    tmp_path: Path, melrvq: MelRvq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.fsync", lambda handle: None)  # a power cut is no part of this
+    rng = np.random.default_rng(0)
+    songs = []
+    for number in range(1001):
+        path = tmp_path / f"{number}.npy"
+        np.save(path, rng.normal(0, 0.1, 640).astype(np.float32))
+        track = TrackFile("vocal", path, f"digest {number}")
+        songs.append(SongFiles(str(number), RATE, 640, (track,)))
+    melrvq.save(tmp_path / "codec")
+    two = load_codec("melrvq", tmp_path / "codec", codebooks=2)
+    store = Store(tmp_path / "store")
+
+    def encode(
+        name: str, count: int, codec: MelRvq = melrvq, load: Callable[[], list[MelRvq]] = never
+    ) -> Encoded:
+        (tmp_path / name).mkdir()
+        return encode_songs(
+            songs[:count], codec.card, load, tmp_path / name, prefix="codes", store=store, workers=2
+        )
+
+    assert encode("first", 1000, load=lambda: [melrvq]).reused == 0
+    added = encode("added", 1001, load=lambda: [melrvq])
+    assert (added.songs, added.reused) == (1001, 1000)
+    assert encode("other", 50, two, load=lambda: [two]).reused == 0
+    assert encode("back", 1001).reused == 1001
+    names = [path.name for path in (tmp_path / "back").iterdir()]
+    assert len(names) == 1001 + 3
+    for name in names[::100]:
+        one, other = (tmp_path / folder / name for folder in ("added", "back"))
+        assert one.read_bytes() == other.read_bytes()
