@@ -81,6 +81,10 @@ def test_experiments_are_read_and_the_workspace_is_not_told_twice(
     assert found[1].metrics == {"eval:tuned.vocal.loss": 3.2}
     assert found[3].state == "queued"
     assert changed(found) == ["lora.r"]
+    shown[1]["experiments"][0]["executor"] = {"state": "running"}
+    running = read_experiments(shown)[1]
+    assert (running.state, running.metrics, running.samples) == ("running", {}, None)
+    assert running.params["lora.r"] == 4
     shown[0] = {**shown[0], "data": {**shown[0]["data"], "metrics": {}}}
     assert read_experiments(shown)[0].name == "workspa"
 

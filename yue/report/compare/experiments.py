@@ -86,14 +86,16 @@ def _rows(shown: Any) -> Iterator[Mapping[str, Any]]:
         for experiment in commit.get("experiments") or ():
             executor = experiment.get("executor") or {}
             for revision in (experiment.get("revs") or ())[:1]:  # the others are its checkpoints
-                yield {**revision, "state": executor.get("state")}
+                state = executor.get("state")
+                yield {**revision, "state": None if state == "success" else state}
 
 
 def _experiment(row: Mapping[str, Any]) -> Experiment:
     data = row.get("data") or {}
-    state = row.get("state")
-    error = row.get("error") or {}
+    state = str((row.get("error") or {}).get("msg") or row.get("state") or "")
     params = data.get("params", {}).get("params.yaml", {}).get("data") or {}
+    if state:  # what DVC tells of an experiment that runs is left from the one before
+        data = {}
     outs = data.get("outs") or {}
     return Experiment(
         name=str(row.get("name") or str(row.get("rev", ""))[:7]),
@@ -105,7 +107,7 @@ def _experiment(row: Mapping[str, Any]) -> Experiment:
             if isinstance(value, int | float) and not isinstance(value, bool)
         },
         samples=(outs.get("work/samples") or {}).get("hash"),
-        state=str(error.get("msg", "")) or (str(state) if state not in (None, "success") else ""),
+        state=state,
     )
 
 
