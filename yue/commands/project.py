@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from yue.errors import UsageError
+from yue.errors import UsageError, YueError
 from yue.paths import Paths
 from yue.recipe.read import read_recipe
 from yue.stages import StageSummary
@@ -33,7 +33,17 @@ def run_stage(stage: str) -> None:
     paths = project_paths()
     recipe = read_recipe(paths.params)
     module = importlib.import_module(f"yue.stages.{stage}")
-    print_summary(stage, module.main(recipe, paths))
+    try:
+        summary = module.main(recipe, paths)
+    except YueError as error:
+        if error.fix or not error.what.endswith("no such file"):
+            raise
+        raise YueError(
+            error.what,
+            why=f"`yue {stage}` runs this stage alone, and an earlier one makes that file",
+            fix=f"dvc repro {stage}   # runs what comes before it too",
+        ) from error
+    print_summary(stage, summary)
 
 
 def print_summary(stage: str, summary: StageSummary) -> None:

@@ -69,6 +69,12 @@ def packed_rows(files: TokenFiles, train: Train) -> PackedRows:
 def _prefix(mix: Mix, name: str, songs: Path) -> Path:
     """Where a dataset's token files lie: in a folder of its own, or all in one folder."""
     if name == SONGS:
+        if not idx_path(songs).is_file():
+            raise TrainingError(
+                f"no token files {songs}.bin and .idx",
+                why="they are what is trained on",
+                fix="`yue mmap` or `yue preprocess` writes them; in a project, `dvc repro mmap`",
+            )
         return songs
     folder = Path(mix.folder)
     for prefix in (folder / name / "train", folder / name):
