@@ -180,7 +180,9 @@ def targets(row: PackedRow, loss_on: Collection[Role]) -> npt.NDArray[np.int64]:
         Next tokens, :data:`IGNORED` where the next token's role is not learnt and at the end of
         each piece; int64, shape (N,).
     """
-    learnt = np.isin(row.roles, [role for role in loss_on if role != Role.CONTEXT])
+    is_learnt = np.zeros(len(Role), dtype=bool)
+    is_learnt[[role for role in loss_on if role != Role.CONTEXT]] = True
+    learnt = is_learnt[row.roles]
     learnt[row.boundaries[:-1]] = False  # nothing before it in its piece says what it will be
     labels = np.full(len(row.tokens), IGNORED, dtype=np.int64)
     labels[:-1] = np.where(learnt[1:], row.tokens[1:], IGNORED)

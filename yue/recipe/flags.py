@@ -138,7 +138,10 @@ def _line(problem: Problem, names: Mapping[str, str], values: Mapping[str, Any])
     section, name = str(problem.path[0]), str(problem.path[1])
     dotted = f"{section}.{name}"
     flag = f"--{names[dotted].replace('_', '-')}" if dotted in names else dotted
-    line = f"{flag}: {_words(values[section].get(name))}: {problem.rule}"
+    value = values[section].get(name)
+    if len(problem.path) > 2:
+        value = value[problem.path[2]]
+    line = f"{flag}: {_words(value)}: {problem.rule}"
     return f"{line}\n  fix: {problem.fix}" if problem.fix else line
 
 
