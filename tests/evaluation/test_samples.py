@@ -133,3 +133,16 @@ def test_a_damaged_file_of_codes_is_named(tmp_path: Path, token_folder: Path) ->
     (tmp_path / "tuned.npz").write_bytes(b"no codes")
     with pytest.raises(YueError, match=r"tuned\.npz: cannot be read"):
         measure_samples([sample], tmp_path, token_folder)
+
+
+def test_without_recordings_and_base_there_is_nothing_to_compare_with(
+    tmp_path: Path, token_folder: Path
+) -> None:
+    measured = measure_samples(
+        [write_sample(tmp_path, "tuned", np.arange(60), 0.1)], tmp_path, token_folder
+    )
+    assert measured.comparisons() == []
+    tuned = measured.models["tuned"]["vocal"]
+    assert tuned.divergence is not None
+    assert tuned.spectrum_distance is None
+    assert tuned.match_seconds == 0  # there is no training split

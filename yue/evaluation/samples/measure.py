@@ -93,12 +93,12 @@ def _measure_model(
     for track, sounds in _tracks(samples, folder).items():
         found = [sample_codes(sample, folder, track) for sample in samples]
         codes = [lane for lane in found if lane is not None]
-        coded_seconds = sum(s.seconds for sample in samples for s in sample.sections)
+        coded_seconds = sum(s.seconds for sample in samples for s in sample.sections if codes)
         recordings = reference.recordings.get(track, [])
         is_roundtrip = samples[0].model == "roundtrip"
         measures[track] = Measures(
             seconds=sum(len(sound.audio) / sound.rate for sound in sounds),
-            **(_of_codes(codes, track, reference, coded_seconds) if codes else {}),
+            **(_of_codes(codes, track, reference, coded_seconds) if coded_seconds else {}),
             silence_share=float(
                 np.mean([sample.statistics[track].silence_share for sample in samples])
             ),
