@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 STEPS = 60
 # Each way once; ten kills: YUE_KILLS=10 python -m pytest tests/training/test_kills.py
 KILLS = int(os.environ.get("YUE_KILLS", "2"))
-STOPS = (signal.SIGTERM, signal.SIGUSR1)
+STOPS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
 @pytest.fixture

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,86 +77,6 @@ def train(setup: RunSetup, keep: Path) -> Results:
         results = run.train()
         shutil.copytree(results.adapter, keep)
         return results
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("zero_stage", [0, 1, 2, 3])
-def test_two_processes_learn_what_one_learns(
-    setup: RunSetup, tmp_path: Path, zero_stage: int
-) -> None:
-    lora = dataclasses.replace(setup.lora, dropout=0.0)
-    train_section = dataclasses.replace(setup.train, micro_batch_size=1)
-    setup = dataclasses.replace(setup, lora=lora, train=train_section)
-    outcomes = []
-    for processes in (1, 2):
-        launch = dataclasses.replace(setup.launch, processes=processes, zero_stage=zero_stage)
-        results = train(dataclasses.replace(setup, launch=launch), tmp_path / f"{processes}")
-        outcomes.append(results.outcome)
-    one, two = outcomes
-    assert two.loss == pytest.approx(one.loss, rel=1e-4)
-    assert two.valid_loss == pytest.approx(one.valid_loss, rel=1e-4)
-    assert (two.tokens_seen, two.learnt_tokens) == (one.tokens_seen, one.learnt_tokens)
-    expected = weights(tmp_path / "1")
-    for name, weight in weights(tmp_path / "2").items():
-        np.testing.assert_allclose(weight, expected[name], rtol=1e-2, atol=1e-3)
-
-
-def start(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "yue", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def wait_for(process: subprocess.Popen[str], text: str) -> None:
-    assert process.stdout is not None
-    for line in process.stdout:
-        if text in line:
-            return
-    pytest.fail(f"the run ended without '{text}'")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_run_goes_on_to_the_same_bits(
-    base_path: Path, tokens_path: Path, tmp_path: Path, how: signal.Signals
-) -> None:
-    more = "--max-steps 60 --save-steps 5 --logging-steps 5 --eval-steps 100 --lora-dropout 0.1"
-    arguments = flags(base_path, tokens_path, tmp_path / "adapter", more)
-    whole = start(flags(base_path, tokens_path, tmp_path / "whole" / "adapter", more), tmp_path)
-    process = start(arguments, tmp_path)
-    wait_for(process, "step 10/60")
-    process.send_signal(how)
-    text = process.communicate(timeout=120)[0]
-    assert process.returncode != 0
-    if how != signal.SIGKILL:
-        assert "it is saved" in text
-        assert "Traceback" not in text
-    assert not (tmp_path / "adapter").exists()
-    again = run_when_free(arguments, tmp_path)
-    assert "going on from step" in again
-    assert whole.wait(timeout=300) == 0
-    found, expected = (
-        (folder / "adapter_model.safetensors").read_bytes()
-        for folder in (tmp_path / "adapter", tmp_path / "whole" / "adapter")
-    )
-    assert found == expected
-
-
-def run_when_free(arguments: list[str], folder: Path) -> str:
-    """Run; a killed run's workers may need a moment to save and leave."""
-    for _ in range(30):
-        process = start(arguments, folder)
-        text = process.communicate(timeout=300)[0]
-        if process.returncode == 0:
-            return text
-        assert "running already" in text, text
-        time.sleep(1)
-    pytest.fail("the killed run's workers never left")
 
 
 @pytest.mark.slow

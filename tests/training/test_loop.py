@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import resource
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor
 
+from tests.training.reference import exact_gradients, loop_gradients
 from yue.errors import TrainingError
 from yue.training.checkpoint import Checkpoints
-from yue.training.engine import full_weights
+from yue.training.engine import full_weights, set_learning_rate
 from yue.training.job import Job
 from yue.training.loop import Loop
 from yue.training.session import Session, start_session
@@ -71,49 +74,23 @@ def without_dropout(job: Job) -> Job:
     return dataclasses.replace(job, lora=dataclasses.replace(job.lora, dropout=0.0))
 
 
-def test_gradients_equal_a_float64_reference_of_plain_transformers(job: Job, world: World) -> None:
-    job = changed(
-        without_dropout(job),
-        zero_stage=0,
-        batch_size=2,
-        micro_batch_size=1,
-        max_grad_norm=1e9,
-        max_steps=1,
-    )
-    session = start_session(job, world)
-    learning = {n: w for n, w in session.objective.model.named_parameters() if w.requires_grad}
-    with torch.no_grad():
-        for seed, (name, weight) in enumerate(learning.items()):
-            if "lora_B" in name:  # zero at first, which would hide errors in half the gradients
-                torch.nn.init.normal_(weight, 0, 0.1, generator=torch.Generator().manual_seed(seed))
-    before = {name: weight.detach().clone() for name, weight in learning.items()}
-    found: dict[str, Tensor] = {}
-    step = session.engine.step
-
-    def note_gradients() -> None:
-        found.update({name: weight.grad.clone() for name, weight in learning.items()})
-        step()
-
-    session.engine.step = note_gradients
-    loop = Loop(session, Checkpoints(Path(job.checkpoints), world), None, StopAt(), RunState())
-    loop.run()
-
-    reference = start_session(job, world).objective.model.double()
-    reference.get_base_model().set_attn_implementation("eager")
-    exact = {n: w for n, w in reference.named_parameters() if w.requires_grad}
-    with torch.no_grad():
+@pytest.mark.parametrize("kind", ["distinct", "frozen", "trained"])
+def test_gradients_equal_a_float64_reference_of_plain_transformers(
+    job: Job, world: World, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """For every way to compute the loss, and four forward passes or one."""
+    if kind != "distinct":  # this base model's output layer has equal rows
+        monkeypatch.setattr("yue.training.objective.distinct_head", lambda head: head)
+    saved = ("lm_head",) if kind == "trained" else ()
+    lora = dataclasses.replace(job.lora, dropout=0.0, modules_to_save=saved)
+    one_step = {"max_grad_norm": 1e9, "max_steps": 1, "context_length": 128, "eval_steps": 9}
+    job = changed(dataclasses.replace(job, lora=lora), zero_stage=0, **one_step)
+    exact = exact_gradients(job, world)
+    for micro in (1, 4):
+        found = loop_gradients(changed(job, zero_stage=0, micro_batch_size=micro), world)
+        assert any("lm_head" in name for name in found) == (kind == "trained")
         for name, weight in exact.items():
-            weight.copy_(before[name])
-    total, count = torch.zeros((), dtype=torch.float64), 0
-    for batch in session.batches.step(session.share, 0):
-        for start, end in zip(batch.boundaries, batch.boundaries[1:], strict=False):
-            logits = reference(batch.tokens[start:end][None]).logits[0]
-            labels = batch.targets[start:end]
-            total = total + F.cross_entropy(logits, labels, ignore_index=-100, reduction="sum")
-            count += int((labels != -100).sum())
-    (total / count).backward()
-    for name, weight in exact.items():
-        torch.testing.assert_close(found[name].double(), weight.grad, rtol=2e-3, atol=1e-6)
+            torch.testing.assert_close(found[name].double(), weight, rtol=2e-3, atol=1e-6)
 
 
 def test_four_forward_passes_of_one_row_equal_one_of_four(
@@ -182,17 +159,137 @@ def test_a_resumed_run_has_all_points_and_counts(job: Job, world: World, tmp_pat
     assert [p.step for p in recorder.points] == [6, 6]
 
 
-def test_a_loss_that_is_no_number_stops_before_the_update(job: Job, world: World) -> None:
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+@pytest.mark.parametrize("zero_stage", [0, 2])
+def test_what_is_no_number_stops_the_run_with_its_batch_in_a_file(
+    job: Job, world: World, what: str, zero_stage: int
+) -> None:
+    job = changed(job, zero_stage=zero_stage, save_steps=1)
     session = start_session(job, world)
-    before = weights(session)
-    with torch.no_grad():
-        session.objective.model.get_base_model().model.norm.weight[0] = float("nan")
-    stop = StopAt()
-    loop = Loop(session, Checkpoints(Path(job.checkpoints), world), None, stop, RunState())
-    with pytest.raises(TrainingError, match=r"step 1: the loss is not a finite number \(songs tr"):
+    checkpoints = Checkpoints(Path(job.checkpoints), world)
+    recorder = Recorder()
+
+    class Fault(StopRequest):
+        """Breaks a weight, or the gradients, before the third step."""
+
+        @property
+        def asked(self) -> bool:
+            if loop.state.step == 2 and what == "loss":
+                with torch.no_grad():
+                    session.objective.model.get_base_model().model.norm.weight[0] = float("nan")
+            if loop.state.step == 2 and what == "gradient":
+                backward = session.engine.backward
+                session.engine.backward = lambda loss: backward(loss * float("inf"))
+            return False
+
+    loop = Loop(session, checkpoints, recorder, Fault(), RunState())
+    with pytest.raises(TrainingError, match=rf"step 3: the {what} is not a finite number \(songs"):
         loop.run()
-    after = weights(session)
-    assert all(torch.equal(after[name], weight) for name, weight in before.items())
+    file = next(checkpoints.folder.glob("fault-step-00000003-process-0.safetensors"))
+    (batch,) = session.batches.step(session.share, 2)
+    assert torch.equal(load_file(file)["0.tokens"], batch.tokens)
+    newest = checkpoints.newest()
+    assert newest is not None
+    assert newest.state.step == 2
+    checkpoints.load(session.engine, newest)
+    assert all(weight.isfinite().all() for weight in weights(session).values())
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_good(
+    job: Job, world: World, tmp_path: Path
+) -> None:
+    whole = dataclasses.replace(job, checkpoints=str(tmp_path / "whole"))
+    expected = weights(go(whole, world)[0])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    class Filling(StopRequest):
+        """No file may grow beyond 2000 bytes once step 3 is done."""
+
+        @property
+        def asked(self) -> bool:
+            if loop.state.step == 3:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
+            return False
+
+    session = start_session(job, world)
+    checkpoints = Checkpoints(Path(job.checkpoints), world)
+    loop = Loop(session, checkpoints, None, Filling(), RunState())
+    try:
+        with pytest.raises(TrainingError, match="cannot write a checkpoint"):
+            loop.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert [path.name for path in checkpoints.folder.iterdir()] == ["step-00000002"]
+    session, loop, _ = go(job, world)
+    assert loop.outcome(finished=True, peak_memory_bytes=1).resumed_from == 2
+    assert all(torch.equal(weights(session)[name], weight) for name, weight in expected.items())
+
+
+def test_training_ends_early_and_keeps_the_best_weights(
+    job: Job, world: World, tmp_path: Path
+) -> None:
+    """With a rate that soon ruins the weights; the same after a stop, which the best outlive."""
+    job = changed(job, max_steps=40, lr=2.0, eval_steps=1, patience=2, keep="best")
+    whole = dataclasses.replace(job, checkpoints=str(tmp_path / "whole"))
+    session, loop, recorder = go(whole, world)
+    losses = {p.step: p.values["valid_loss"] for p in recorder.points if "valid_loss" in p.values}
+    best = min(losses, key=losses.__getitem__)
+    outcome = loop.outcome(finished=True, peak_memory_bytes=1)
+    assert (outcome.best_step, outcome.kept_step, outcome.step) == (best, best, best + 2)
+    assert outcome.step < 40
+    assert outcome.best_valid_loss == losses[best]
+    kept = loop.weights()
+    assert not all(torch.equal(kept[name], weight) for name, weight in weights(session).items())
+    go(job, world, stop=best + 1)
+    again = go(job, world)[1]
+    assert again.state.step == best + 2
+    assert all(torch.equal(again.weights()[name], weight) for name, weight in kept.items())
+    exact = dataclasses.replace(
+        changed(job, max_steps=40, keep="last"), checkpoints=str(tmp_path / "b")
+    )
+    at_best = weights(go(exact, world, stop=best)[0])
+    assert all(torch.equal(at_best[name], weight) for name, weight in kept.items())
+
+
+def test_a_stop_during_validation_is_heard_and_the_validation_made_up_for(
+    job: Job, world: World
+) -> None:
+    _, loop, recorder = go(job, world, stop=3)
+    assert [p.step for p in recorder.points if "valid_loss" in p.values] == [0]
+    assert loop.state.validated == 0
+    _, _, recorder = go(job, world)
+    assert [p.step for p in recorder.points if "valid_loss" in p.values] == [3, 6]
+
+
+def test_samples_are_due_at_the_start_and_every_so_many_steps_and_change_nothing(
+    job: Job, world: World, tmp_path: Path
+) -> None:
+    silent = dataclasses.replace(job, checkpoints=str(tmp_path / "silent"))
+    expected = weights(go(silent, world)[0])
+    logging = dataclasses.replace(job.logging, sample_steps=4)
+    session = start_session(dataclasses.replace(job, logging=logging), world)
+    sung: list[int] = []
+
+    def sing(step: int, asked: Callable[[], bool]) -> None:
+        assert not session.objective.training
+        torch.randn(100)
+        sung.append(step)
+
+    checkpoints = Checkpoints(Path(job.checkpoints), world)
+    assert Loop(session, checkpoints, None, StopAt(), RunState(), {}, sing).run()
+    assert sung == [0, 4, 6]
+    assert all(torch.equal(weights(session)[name], weight) for name, weight in expected.items())
+
+
+@pytest.mark.parametrize("zero_stage", [0, 1, 2, 3])
+def test_the_b_matrices_have_a_rate_of_their_own(job: Job, world: World, zero_stage: int) -> None:
+    lora = dataclasses.replace(job.lora, lr_ratio=16.0)
+    session = start_session(changed(dataclasses.replace(job, lora=lora), zero_stage), world)
+    set_learning_rate(session.engine, 0.001)
+    rates = {group["lr"] for group in session.engine.optimizer.param_groups}
+    assert rates == {0.001, 0.016}
 
 
 def test_without_held_out_songs_there_is_no_held_out_loss(

@@ -6,10 +6,12 @@ import dataclasses
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from tests.training.test_loop import changed, go, weights
+from yue.dataset.reader import TokenFiles
 from yue.training.job import Job
 from yue.training.world import World
 
@@ -59,3 +61,16 @@ def test_every_dataset_s_songs_are_read_as_often_as_asked(mixed: Job, world: Wor
             *(f"valid{n}" for n in range(2)),
         ]
     )
+
+
+def test_rows_are_cut_as_upstream_does_where_the_recipe_says_so(
+    job: Job, world: World, tokens_path: Path
+) -> None:
+    session, _, _ = go(changed(job, packing="chop", batch_size=1, max_steps=1), world)
+    files = TokenFiles.open(tokens_path / "train")
+    tokens = np.concatenate([files.document(n) for n in range(files.documents)])
+    rows = {tuple(tokens[at : at + 256].tolist()) for at in range(0, len(tokens), 256)}
+    share = dataclasses.replace(session.share, micro_batch_size=1)
+    read = [session.batches.step(share, step)[0] for step in range(len(rows))]
+    assert {tuple(batch.tokens.tolist()) for batch in read} == rows
+    assert all(batch.boundaries == (0, len(batch.tokens)) for batch in read)

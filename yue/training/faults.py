@@ -9,18 +9,22 @@ from typing import Any, NoReturn
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from yue.errors import TrainingError
 from yue.training.batches import MicroBatch
 from yue.training.world import World
 
 
-def step_was_sound(engine: Any) -> bool:
+def step_was_sound(engine: Any, module: nn.Module) -> bool:
     """Whether the last update was made, and by a gradient of finite numbers."""
     if not engine.was_step_applied():
         return False
     norm = engine.get_global_grad_norm()
-    return norm is None or bool(torch.isfinite(torch.as_tensor(norm)))
+    if norm is not None:
+        return bool(torch.isfinite(torch.as_tensor(norm)))
+    # Without ZeRO, DeepSpeed keeps no norm: such a gradient shows in the weights.
+    return all(bool(w.isfinite().all()) for w in module.parameters() if w.requires_grad)
 
 
 def stop_at_fault(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from yue.errors import TrainingError
 from yue.tokens.roles import Role
 from yue.training.batches import MicroBatch
 from yue.training.checkpoint import Checkpoints
@@ -134,7 +135,7 @@ class Loop:
             if number == len(batches) - 1 and self._world.sum([not finite])[0]:
                 self._stop_at_fault("loss", batches, ours=not finite)
             self._engine.step()
-        if not step_was_sound(self._engine):
+        if not step_was_sound(self._engine, self._session.objective):
             self._stop_at_fault("gradient", batches, ours=True)
         self.state.step += 1
         self.state.tokens_seen += int(tokens)
@@ -182,6 +183,12 @@ class Loop:
         finally:
             self._engine.train()
         losses = tally.take(self._world)
+        if losses.tokens and not math.isfinite(losses.mean):
+            raise TrainingError(
+                f"step {self.state.step}: the held-out loss is not a finite number",
+                why="the weights have left the range of numbers; the last checkpoint is good",
+                fix="lower train.lr, or use model.dtype: float32",
+            )
         self.state.validated = self.state.step
         self._point(_named("valid_loss", losses))
         self._compare(losses)

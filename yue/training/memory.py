@@ -13,6 +13,9 @@ from yue.lm.shape import ModelShape
 from yue.recipe.model import Lora
 from yue.training.targets import target_names
 
+FILLED = 0.92
+"""Share of a device's memory that a plan may fill."""
+
 _CONTEXT = int(1.0e9)  # CUDA's context and libraries' workspaces, about
 _NF4 = 0.516  # bytes of a weight in 4 bits, with its share of the scales
 _ROUNDING = 0.03  # of what lives shortly: an allocator's blocks are never all full

@@ -11,17 +11,23 @@ from torch import Tensor
 from yue.dataset.datasets import mix_rows, only, open_datasets, packed_rows
 from yue.dataset.reader import TokenFiles
 from yue.dataset.sampler import Share
+from yue.lm.attention import backend_of
+from yue.lm.backends import Choice
+from yue.lm.compiled import compile_blocks
 from yue.lm.load import load_base
+from yue.lm.modes import MODES
 from yue.lm.recompute import set_checkpointing
-from yue.lm.shape import read_shape
+from yue.lm.shape import ModelShape, read_shape
 from yue.recipe.model import Train
 from yue.tokens.roles import Role
 from yue.training.batches import Batches
 from yue.training.engine import deepspeed_config, start_engine
 from yue.training.flops import StepCost, step_cost
+from yue.training.frugal import device_memory, fitting_mode, should_compile
 from yue.training.job import Job
 from yue.training.learnt import learnt_roles
 from yue.training.lora import add_adapter
+from yue.training.memory import Setting
 from yue.training.objective import Objective
 from yue.training.pissa import first_weights
 from yue.training.probe import measure_machine
@@ -47,6 +53,7 @@ class Session:
         sample_steps: Steps between samples, or None.
         cost: Arithmetic of a forward and a backward pass.
         machine: What this process's device can do.
+        how: Attention, checkpointing, compiler and loss, in words.
     """
 
     engine: Any
@@ -61,6 +68,7 @@ class Session:
     sample_steps: int | None
     cost: StepCost
     machine: Machine
+    how: str
 
     @property
     def learning(self) -> int:
@@ -89,9 +97,14 @@ def start_session(job: Job, world: World) -> Session:
         four_bits=job.lora.qlora,
     )
     model = add_adapter(base, job.lora, base_path=job.model.path, seed=train.seed)
-    mode = train.gradient_checkpointing
-    set_checkpointing(model, "full" if mode == "auto" else mode)
-    objective = Objective(model, sharded=job.zero_stage == 3)
+    shape = read_shape(Path(job.base))
+    mode = _checkpointing(job, shape, world)
+    set_checkpointing(model, mode)
+    compiled = should_compile(train.compile, device=job.device, zero_stage=job.zero_stage)
+    if compiled:
+        compile_blocks(model)
+    kernel = "liger" if train.loss_kernel == "liger" else "compiled" if compiled else "eager"
+    objective = Objective(model, sharded=job.zero_stage == 3, kernel=kernel)
     share = Share(world.rank, world.size, train.batch_size, train.micro_batch_size)
     config = deepspeed_config(
         train,
@@ -114,8 +127,38 @@ def start_session(job: Job, world: World) -> Session:
         valid=_held_out(tokens, train, learnt, world),
         first=first,
         sample_steps=job.logging.sample_steps,
-        cost=step_cost(read_shape(Path(job.base)), job.lora),
+        cost=step_cost(shape, job.lora),
+        how=_how(backend_of(model.get_base_model()), mode, kernel, compiled=compiled),
         machine=measure_machine(world.device, job.model.dtype),
+    )
+
+
+def _checkpointing(job: Job, shape: ModelShape, world: World) -> str:
+    """The recipe's, or what fits; every process takes what fits all."""
+    wanted = job.train.gradient_checkpointing
+    if wanted != "auto":
+        return wanted
+    setting = Setting(
+        shape=shape,
+        lora=job.lora,
+        dtype=job.model.dtype,
+        tokens=job.train.context_length * job.train.micro_batch_size,
+        checkpointing=wanted,
+        zero_stage=job.zero_stage,
+        processes=world.size,
+        offload=job.offload,
+    )
+    cuda = world.device.type == "cuda"
+    free = device_memory(world.device) // (1 if cuda else world.size)
+    place = MODES.index(fitting_mode(setting, free, cuda=cuda))
+    return MODES[int(world.largest(place))]
+
+
+def _how(attention: Choice, mode: str, kernel: str, *, compiled: bool) -> str:
+    refused = "".join(f", not {name} ({why})" for name, why in attention.refused)
+    return (
+        f"attention by {attention.name}{refused}; gradient checkpointing {mode}; "
+        f"{'compiled blocks' if compiled else 'not compiled'}; {kernel} loss"
     )
 
 

@@ -117,13 +117,16 @@ def _check_same_job(job: Job, world: World) -> None:
 
 
 def _describe(session: Session, step: int, seconds: float) -> str:
+    from yue.training.launch import MARK
+
     train, size = session.train, session.world.size
     start = f"going on from step {step}" if step else f"{session.learning:,} weights learn"
     return (
         f"  {start}: {session.schedule.steps} steps of {train.batch_size} x "
         f"{train.context_length} tokens, {size} process{'es' if size > 1 else ''} on "
         f"{session.world.device.type}, ZeRO {session.engine.zero_optimization_stage()}, "
-        f"{'' if session.valid else 'no held-out songs, '}ready in {seconds:.1f} s"
+        f"{'' if session.valid else 'no held-out songs, '}ready in {seconds:.1f} s\n"
+        f"{MARK}  {session.how}"
     )
 
 
