@@ -35,6 +35,8 @@ TOOLS = {
     "schema": "explain a recipe key",
     "count": "count documents, sequences and tokens of token files",
     "mix": "plan a mixture of datasets: tokens, iterations, epochs",
+    "estimate": "say what training takes on a GPU: memory by part, tokens a second, hours",
+    "merge": "add an adapter into its base model's weights, as a model of its own",
     "compare": "write a page over experiments: metrics and players side by side",
     "inspect": "show what the model sees in a token document",
     "fetch": "fetch a model repository from the hub into a folder",

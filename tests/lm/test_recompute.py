@@ -8,7 +8,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from yue.lm.forward import hidden_states
-from yue.lm.recompute import MODES, set_checkpointing
+from yue.lm.modes import MODES
+from yue.lm.recompute import set_checkpointing
 from yue.training.live_memory import LiveMemory
 
 TOKENS = torch.arange(60)

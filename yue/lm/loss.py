@@ -126,7 +126,8 @@ def _score_without_writing(
     if not with_errors:
         return losses, None
     here = torch.arange(products.shape[1], device=products.device) == wanted[:, None]
-    return losses, ((logits - norm[:, None]).exp() - here).to(products.dtype)
+    errors = (logits - norm[:, None]).exp() - here.to(logits.dtype)
+    return losses, errors.to(products.dtype)
 
 
 @lru_cache

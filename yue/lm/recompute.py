@@ -9,9 +9,6 @@ from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint
 
 from yue.lm.forward import causal_model
 
-MODES = ("none", "selective", "full")
-"""From the most memory and the least time to the reverse."""
-
 _ATTENTION = (
     "_scaled_dot_product_flash_attention_for_cpu",
     "_scaled_dot_product_flash_attention",

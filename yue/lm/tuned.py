@@ -39,6 +39,17 @@ class TunedModel:
         """Where its weights are."""
         return torch.device(self._base.device)
 
+    @property
+    def adapted(self) -> Any:
+        """The PEFT model.
+
+        Raises:
+            ValueError: There is no adapter.
+        """
+        if self._adapted is None:
+            raise ValueError("no adapter")
+        return self._adapted
+
     @contextlib.contextmanager
     def use(self, model: str) -> Iterator[LlamaForCausalLM]:
         """The causal model with the adapter on ("tuned") or off ("base") inside the block."""
