@@ -7,7 +7,8 @@ from pathlib import Path
 
 from yue.recipe.document import Document
 from yue.recipe.drift import Difference, drift_of
-from yue.recipe.model import Codec, Recipe
+from yue.recipe.mixing import SONGS, numbers_of
+from yue.recipe.model import Codec, Mix, Recipe
 from yue.recipe.outs import is_made
 
 _SHOWN = 6
@@ -35,10 +36,23 @@ def input_notes(recipe: Recipe, root: Path) -> list[Note]:
         "tokens.tokenizer": (recipe.tokens.tokenizer, "copy the SentencePiece model there"),
         "model.path": (recipe.model.path, _weights_fix(recipe.model.path)),
     }
-    return [
+    missing = [
         Note(f"{key}: {path} does not exist, and no dvc.yaml makes it", fix)
         for key, (path, fix) in inputs.items()
         if not _exists(root / path) and not is_made(path, root)
+    ]
+    return missing + _mix_notes(recipe.mix, root)
+
+
+def _mix_notes(mix: Mix, root: Path) -> list[Note]:
+    """Datasets that are named and not there."""
+    folder = root / mix.folder
+    return [
+        Note(f"mix.datasets: no dataset '{name}' in {mix.folder}", "see datasets/README.md")
+        for name in numbers_of(mix.datasets)
+        if name != SONGS
+        and not _exists(folder / name / "train.idx")
+        and not _exists(folder / f"{name}.idx")
     ]
 
 
