@@ -87,6 +87,38 @@ def test_weights_and_biases_gets_every_point(
     assert seen[1:] == [(1, {"loss": 2.0}), "finished"]
 
 
+def test_a_run_goes_to_real_weights_and_biases_offline(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    curves = open_curves(logging(job, wandb=True), JobFolder(tmp_path), RunState())
+    curves.log(Point(2, {"loss": 1.5, "loss_vocal": 1.25}))
+    curves.log(Point(4, {"loss": 1.0}))
+    curves.end()
+    (file,) = Path(job.watch).glob("wandb/offline-run-*/run-*.wandb")
+    assert b"loss_vocal" in file.read_bytes()
+
+
+def test_a_run_goes_to_real_tensorboard_and_hides_what_a_resume_repeats(
+    job: Job, tmp_path: Path
+) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    job = logging(job, tensorboard=True)
+    for state, steps in ((RunState(), (2, 4, 6)), (RunState(step=4), (6, 8))):
+        curves = open_curves(job, JobFolder(tmp_path), state)
+        for step in steps:
+            curves.log(Point(step, {"loss": 1.0 / step}))
+        curves.end()
+        (tmp_path / "live" / "plots" / "metrics").unlink()
+    events = EventAccumulator(str(Path(job.watch) / "tensorboard")).Reload()
+    assert [(e.step, e.value) for e in events.Scalars("loss")] == [
+        (step, pytest.approx(1 / step)) for step in (2, 4, 6, 8)
+    ]
+
+
 def test_training_rooms_are_imported_without_torch_for_the_stage() -> None:
     code = "import sys, yue.stages.train; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
