@@ -48,6 +48,7 @@ HOW = Generate(
     prompt_start=0.0,
     prompt_end=30.0,
     stage2=None,
+    upsample=False,
     compare_base=True,
     seed=3,
 )

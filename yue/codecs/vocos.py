@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from yue.codecs.vocos_model import Vocos
 
-SAMPLE_RATE = 44_100
 VOCAL, INSTRUMENTAL = "decoders/decoder_131000.pth", "decoders/decoder_151000.pth"
 
 
@@ -45,6 +44,8 @@ class Upsampler:
         vocal: Of voices.
         instrumental: Of instruments.
     """
+
+    sample_rate = 44_100
 
     def __init__(
         self,
@@ -72,7 +73,7 @@ class Upsampler:
         ]
         pairs = [*zip(low, high, strict=True), (low[0] + low[1], high[0] + high[1])]
         rate = self._codec.sample_rate
-        return UpsampledTracks(*(exchange_low_band(a, rate, b, SAMPLE_RATE) for a, b in pairs))
+        return UpsampledTracks(*(exchange_low_band(a, rate, b, self.sample_rate) for a, b in pairs))
 
 
 def load_upsampler(codec: Codec, path: Path) -> Upsampler:

@@ -28,7 +28,8 @@ class _Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm(self.dwconv(x).transpose(1, 2))
         y = self.gamma * self.pwconv2(F.gelu(self.pwconv1(y)))
-        return x + y.transpose(1, 2)
+        result: Tensor = x + y.transpose(1, 2)
+        return result
 
 
 class Vocos(nn.Module):

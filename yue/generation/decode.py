@@ -13,6 +13,7 @@ from yue.files import atomic_file
 
 if TYPE_CHECKING:
     from yue.codecs.base import Codec
+    from yue.codecs.vocos import Upsampler
 
 Audio = NDArray[np.float32]
 Codes = NDArray[np.int16]
@@ -47,14 +48,20 @@ def mix_tracks(vocal: Audio, instrumental: Audio, mix: Audio | None = None) -> T
     return Tracks(*tracks)
 
 
-def decode_lanes(codec: Codec, vocal: Codes, instrumental: Codes) -> Tracks:
+def decode_lanes(
+    codec: Codec, vocal: Codes, instrumental: Codes, upsampler: Upsampler | None = None
+) -> Tracks:
     """Decode both tracks from their first K codebooks.
 
     Args:
         codec: The codec whose codes they are.
+        upsampler: Decodes in its place, at its own rate.
         vocal: (K, frames) codes.
         instrumental: (K, frames) codes.
     """
+    if upsampler is not None:
+        tracks = upsampler.decode(vocal, instrumental)
+        return mix_tracks(tracks.vocal, tracks.instrumental, tracks.mix)
     return mix_tracks(codec.decode(vocal), codec.decode(instrumental))
 
 

@@ -51,7 +51,7 @@ def make_samples(
     plan = make_plan(sources, setup)
     sung = _sing(plan, setup, model)
     codes = _fill(plan, setup, sung)
-    writer = SampleWriter(folder, plan.codec)
+    writer = SampleWriter(folder, plan.codec, plan.upsampler)
     samples = []
     for number, source in enumerate(sources):
         prompt = plan.prompts[number]

@@ -11,6 +11,8 @@ from pathlib import Path
 from yue.codecs.base import Codec
 from yue.codecs.card import same_codec
 from yue.codecs.registry import load_codec
+from yue.codecs.vocos import Upsampler, load_upsampler
+from yue.codecs.weights import locate
 from yue.errors import GenerationError
 from yue.generation.alphabet import Alphabet
 from yue.generation.prompt import SongPrompt, song_prompt
@@ -42,6 +44,7 @@ class Plan:
         alphabet: What stage 1 can draw.
         stage2: The ids of the codebooks that stage 2 fills, or None where there is none.
         codec: Decodes the codes.
+        upsampler: Decodes them at 44.1 kHz, if that is asked for.
         device: "cpu" or "cuda".
     """
 
@@ -50,6 +53,7 @@ class Plan:
     alphabet: Alphabet
     stage2: CodecRange | None
     codec: Codec
+    upsampler: Upsampler | None
     device: str
 
     @property
@@ -91,11 +95,13 @@ def make_plan(sources: Sequence[SongSource], setup: Setup) -> Plan:
             fix="use the codec that made the codes of the training songs",
         )
     stage2 = _stage2_ids(setup.stage2, ids, vocabulary, codec.codebooks)
+    codec.ready_to_decode((stage2 or ids).codebooks)
+    upsampler = load_upsampler(codec, locate(setup.codec_path)) if setup.how.upsample else None
     alphabet = Alphabet(ids, codec.codebook_sizes[: ids.codebooks])
     prompts = _prompts(sources, setup, ids, codec)
     limits = section_limits(setup.how.seconds, codec.frame_rate, ids.align)
     check_context(prompts, limits, alphabet.width, base.context)
-    return Plan(prompts, limits, alphabet, stage2, codec, device)
+    return Plan(prompts, limits, alphabet, stage2, codec, upsampler, device)
 
 
 def _stage2_ids(

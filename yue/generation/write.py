@@ -17,6 +17,7 @@ from yue.generation.statistics import track_statistics
 
 if TYPE_CHECKING:
     from yue.codecs.base import Codec
+    from yue.codecs.vocos import Upsampler
 
 
 class SampleWriter:
@@ -25,10 +26,11 @@ class SampleWriter:
     Args:
         folder: Where the files go; it exists.
         codec: Decodes the codes.
+        upsampler: Decodes them in its place, at its own rate.
     """
 
-    def __init__(self, folder: Path, codec: Codec) -> None:
-        self._folder, self._codec = folder, codec
+    def __init__(self, folder: Path, codec: Codec, upsampler: Upsampler | None = None) -> None:
+        self._folder, self._codec, self._upsampler = folder, codec, upsampler
 
     def generated(
         self, source: SongSource, model: str, song: SungSong, codes: dict[str, Codes], seed: int
@@ -67,9 +69,9 @@ class SampleWriter:
         recording = source.recording
         if recording is None:
             return []
-        spans = [
-            (first, min(end, first + limits.max_frames)) for first, end in source.frames[:sections]
-        ]
+        step = self._codec.align
+        starts = [(first // step * step, end // step * step) for first, end in source.frames]
+        spans = [(first, min(end, first + limits.max_frames)) for first, end in starts[:sections]]
         rate = self._codec.frame_rate
         records = tuple(
             SampleSection(text, round(float((end - first) / rate), 6), None)
@@ -94,8 +96,9 @@ class SampleWriter:
         records: tuple[SampleSection, ...],
         seed: int | None,
     ) -> Sample:
-        tracks = decode_lanes(self._codec, codes["vocal"], codes["instrumental"])
-        return self._write(source, model, tracks, self._codec.sample_rate, records, codes, seed)
+        tracks = decode_lanes(self._codec, codes["vocal"], codes["instrumental"], self._upsampler)
+        rate = (self._upsampler or self._codec).sample_rate
+        return self._write(source, model, tracks, rate, records, codes, seed)
 
     def _write(
         self,

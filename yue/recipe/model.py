@@ -167,6 +167,7 @@ class Generate:
     prompt_start: float  # seconds
     prompt_end: float
     stage2: str | None  # path of a stage-2 model
+    upsample: bool  # to 44.1 kHz, by YuE's vocoders
     compare_base: bool
     seed: int
 

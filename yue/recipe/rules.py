@@ -171,6 +171,12 @@ RULES = (
         lambda mono, name: "set it to true",
     ),
     Rule(
+        ("generate.upsample", "codec.name"),
+        lambda upsample, name: not upsample or name == "xcodec",
+        lambda upsample, name: f"YuE's vocoders read the codes of xcodec, not of {name}",
+        lambda upsample, name: "set it to false",
+    ),
+    Rule(
         ("convert.min_segment_length", "convert.segment_length"),
         lambda shortest, length: length is None or shortest <= length,
         lambda shortest, length: f"no piece of convert.segment_length {length} could be kept",
