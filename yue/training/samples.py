@@ -48,7 +48,9 @@ def singer(job: Job, folder: JobFolder, model: Any) -> Sing | None:
     make = importlib.import_module("yue.generation.make")
     sources = source.choose_songs(root / "work", recipe.generate.prompts)
     how = replace(recipe.generate, compare_base=False)
-    setup = replace(generate.setup_of(recipe, root), adapter=None, device=job.device, how=how)
+    setup = replace(
+        generate.setup_of(recipe, root), adapter=None, stage2=None, device=job.device, how=how
+    )
 
     def sing(step: int, asked: Callable[[], bool]) -> None:
         target = Path(job.watch) / "samples" / f"step-{step:08d}"
