@@ -115,10 +115,12 @@ def _heard(
 
 def _encoded(codec: Codec, songs: dict[int, list[Audio]]) -> dict[int, Outcome]:
     """Encode songs together; if that fails, each alone, so that only the bad ones are left out."""
+    if not songs:
+        return {}
     try:
         codes = iter(codec.encode_tracks([track for tracks in songs.values() for track in tracks]))
     except CodecError as error:
-        if len(songs) <= 1:
+        if len(songs) == 1:
             return dict.fromkeys(songs, error)
         alone = [_encoded(codec, {place: tracks}) for place, tracks in songs.items()]
         return {place: outcome for one in alone for place, outcome in one.items()}

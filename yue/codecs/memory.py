@@ -7,7 +7,7 @@ import os
 import torch
 
 _SHARE = 0.6  # of what is free, since what a piece needs is an estimate
-_MOST_ON_CPU = 256 << 20  # bytes; larger batches are slower there
+_MOST_ON_CPU = 64 << 20  # bytes; larger batches are slower there
 
 
 def free_bytes(device: torch.device) -> int:

@@ -37,6 +37,7 @@ class SemantiCodec(TorchCodec):
     """
 
     align = 8
+    together = TOGETHER
 
     def __init__(self, card: CodecCard, network: SemantiNetwork, path: Path) -> None:
         super().__init__(card, network)

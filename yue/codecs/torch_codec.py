@@ -32,11 +32,13 @@ class TorchCodec(Codec):
 
     Attributes:
         bytes_a_second: Memory that a second of audio takes at most while it is encoded.
+        together: Rows that the model takes at once at least; fewer cost as much.
         decode_window: How codes are cut for decoding, with enough context to change nothing.
     """
 
     bytes_a_second = 50_000_000
     decode_window: Window | None = None
+    together: int = 1
 
     def __init__(self, card: CodecCard, model: nn.Module) -> None:
         super().__init__(card)
@@ -68,7 +70,8 @@ class TorchCodec(Codec):
         """How many rows go through the model at once."""
         seconds = audio.shape[1] / self.sample_rate
         fit = free_bytes(self._device) / self.batch_bytes(seconds)
-        return max(1, int(min(fit, self._most_seconds / seconds, len(audio))))
+        rows = int(min(fit, self._most_seconds / seconds, len(audio)))
+        return max(self.together, rows - rows % self.together)
 
     def _try_encode(self, audio: Audio) -> Tensor | None:
         """Codes on the CPU; None if memory ran out (the error, and what it holds, is gone then)."""

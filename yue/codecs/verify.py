@@ -17,8 +17,8 @@ from yue.errors import CodecError
 from yue.files import read_jsonl
 from yue.progress import Progress
 
-# On a CPU a track's codes are the same in any company. On a GPU a batch of another size may be
-# added up in another order, which moves codes that are nearly tied.
+# On a CPU a track's codes are the same in any company, on the same number of torch's threads. On a
+# GPU a batch of another size may be added up in another order, which moves codes nearly tied.
 _LEAST_EQUAL = {"cpu": 1.0, "cuda": 0.99}
 
 
@@ -89,7 +89,7 @@ def _equal(file: Path | None, fresh: Codes, what: str, least: float) -> int:
     same = int((stored == fresh).sum())
     if same < least * fresh.size:
         why = f"{fresh.size - same} of its {fresh.size} codes are others than those made now"
-        raise _differs(what, f"{why}; a few may be, where a GPU made them and a CPU compares")
+        raise _differs(what, f"{why}; a few may be, where a GPU or other threads made them")
     return same
 
 
