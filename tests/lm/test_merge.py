@@ -1,0 +1,53 @@
+"""Merging an adapter: the same logits, whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
+
+from yue.errors import YueError
+from yue.lm.load import load_base
+from yue.lm.merge import merge
+
+
+def write_adapter(base_path: Path, folder: Path, spread: float) -> Path:
+    torch.manual_seed(1)
+    model = get_peft_model(
+        load_base(base_path, dtype="float32", device="cpu"),
+        LoraConfig(r=4, target_modules="all-linear", use_rslora=True),
+    )
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=spread)
+    model.save_pretrained(folder)
+    return folder
+
+
+def test_plain_transformers_loads_the_merged_model_with_the_same_logits(
+    base_path: Path, tmp_path: Path
+) -> None:
+    from peft import PeftModel
+
+    adapter = write_adapter(base_path, tmp_path / "adapter", 0.1)
+    parity = merge(base_path, adapter, tmp_path / "out", dtype="float32")
+    assert parity.largest < 1e-4
+    assert parity.effect > 0.01
+    tokens = torch.arange(20)[None]
+    plain = AutoModelForCausalLM.from_pretrained(base_path)
+    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    with torch.no_grad():
+        expected = PeftModel.from_pretrained(plain, adapter)(tokens).logits
+        torch.testing.assert_close(merged(tokens).logits, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_what_rounding_would_lose_is_refused_and_nothing_is_left(
+    base_path: Path, tmp_path: Path
+) -> None:
+    adapter = write_adapter(base_path, tmp_path / "adapter", 1e-4)
+    with pytest.raises(YueError, match="diverges by"):
+        merge(base_path, adapter, tmp_path / "out", dtype="bfloat16")
+    assert [path.name for path in tmp_path.iterdir()] == ["adapter"]
