@@ -40,6 +40,12 @@ CASES = [
         "set codec.codebooks and tokens.codebooks to 2 or more",
     ),
     (
+        {"generate.upsample": "true"},
+        "generate.upsample",
+        "YuE's vocoders read the codes of xcodec, not of melrvq",
+        "set it to false",
+    ),
+    (
         {"tokens.layout": "mix"},
         "train.loss_on",
         "layout mix has no vocal and no instrumental",
