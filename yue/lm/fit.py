@@ -72,7 +72,9 @@ def _wanted(adapter: Path, base: Path) -> dict[str, tuple[int, ...]]:
             tuned = get_peft_model(model, LoraConfig.from_pretrained(str(adapter)))
     except (ValueError, TypeError, KeyError) as error:
         raise mismatch(adapter, base, " ".join(str(error).split())[:300]) from error
-    return {name: tuple(w.shape) for name, w in get_peft_model_state_dict(tuned).items()}
+    # Or PEFT looks for the base model's vocabulary where it was in training, even on the network.
+    state = get_peft_model_state_dict(tuned, save_embedding_layers=False)
+    return {name: tuple(weight.shape) for name, weight in state.items()}
 
 
 def _words(shape: tuple[int, ...] | None) -> str:
