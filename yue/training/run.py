@@ -242,6 +242,11 @@ def _check_packages(setup: RunSetup) -> None:
     for package, wanted in (("wandb", logging.wandb), ("tensorboard", logging.tensorboard)):
         if wanted and importlib.util.find_spec(package) is None:
             raise missing_package(package)
+    if setup.train.loss_kernel == "liger" and importlib.util.find_spec("liger_kernel") is None:
+        raise TrainingError(
+            "train.loss_kernel is liger, but the package liger-kernel is not installed",
+            fix="pip install 'yue[liger]', or set train.loss_kernel: chunked",
+        )
     if setup.lora.qlora:
         check_quantizer()
     if logging.sample_steps is not None and setup.recipe is None:
