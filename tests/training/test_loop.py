@@ -283,6 +283,21 @@ def test_samples_are_due_at_the_start_and_every_so_many_steps_and_change_nothing
     assert all(torch.equal(weights(session)[name], weight) for name, weight in expected.items())
 
 
+@pytest.mark.parametrize(
+    ("zero_stage", "offload"),
+    [(2, "optimizer"), pytest.param(3, "all", marks=pytest.mark.slow)],
+)
+def test_what_lies_in_main_memory_learns_the_same(
+    job: Job, world: World, tmp_path: Path, zero_stage: int, offload: str
+) -> None:
+    job = changed(job, zero_stage=zero_stage, max_steps=3)
+    plain = dataclasses.replace(job, checkpoints=str(tmp_path / "plain"))
+    expected = weights(go(plain, world)[0])
+    found = weights(go(dataclasses.replace(job, offload=offload), world)[0])
+    for name, weight in expected.items():
+        torch.testing.assert_close(found[name], weight, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("zero_stage", [0, 1, 2, 3])
 def test_the_b_matrices_have_a_rate_of_their_own(job: Job, world: World, zero_stage: int) -> None:
     lora = dataclasses.replace(job.lora, lr_ratio=16.0)
