@@ -74,6 +74,18 @@ def test_the_sample_index_is_its_twin(
     assert found.tolist() == reference.sample_index(stream, step=step, rows=rows).tolist()
 
 
+@pytest.mark.parametrize("longest", [3, 500, 4096, 20_000, 70_000])
+def test_long_sample_indices_are_their_twins(longest: int) -> None:
+    rng = np.random.default_rng(longest)
+    sizes = rng.integers(0, longest + 1, 5003, dtype=np.int32)
+    order = rng.integers(0, len(sizes), 8000, dtype=np.int32)
+    for step in (longest - 1, longest, longest + 1, 8192):
+        for chosen, stream in ((None, np.tile(sizes, 2)), (order, sizes[order])):
+            rows = (int(stream.sum(dtype=np.int64)) - 1) // step + 1
+            found = sample_index(sizes, step=step, rows=rows, order=chosen, repeats=2)
+            assert np.array_equal(found, reference.sample_index(stream, step=step, rows=rows))
+
+
 def test_the_sample_index_passes_two_to_the_thirty_one() -> None:
     sizes = np.array([2**31 - 1, 5, 0, 2**31 - 1, 2**31 - 1], dtype=np.int32)
     for step in (1_000_003, 2**31 - 1):

@@ -18,6 +18,16 @@ static inline int64_t code_at(const void *codes, int64_t width, int64_t t) {
     return width == 2 ? ((const int16_t *)codes)[t] : ((const int64_t *)codes)[t];
 }
 
+/* The low half of a code, and 0 unless it is all of it. Two so that int16 never becomes 64 bits. */
+static inline uint32_t low_at(const void *codes, int64_t width, int64_t t) {
+    return width == 2 ? (uint32_t)(int32_t)((const int16_t *)codes)[t]
+                      : (uint32_t)((const int64_t *)codes)[t];
+}
+
+static inline uint32_t high_at(const void *codes, int64_t width, int64_t t) {
+    return width == 2 ? 0 : (uint32_t)((uint64_t)((const int64_t *)codes)[t] >> 32);
+}
+
 YUE_INLINE static inline int interleave(const void *first, const void *second, int64_t width,
                                            int64_t frames, int32_t offset, int32_t size,
                                            int32_t *out, int64_t *bad) {
@@ -25,10 +35,9 @@ YUE_INLINE static inline int interleave(const void *first, const void *second, i
         const int64_t stop = frames - start < BLOCK ? frames : start + BLOCK;
         uint32_t wrong = 0;
         for (int64_t t = start; t < stop; t++) {
-            const int64_t a = code_at(first, width, t), b = code_at(second, width, t);
-            const uint32_t low_a = (uint32_t)a, low_b = (uint32_t)b;
+            const uint32_t low_a = low_at(first, width, t), low_b = low_at(second, width, t);
             wrong |= (uint32_t)(low_a >= (uint32_t)size) | (uint32_t)(low_b >= (uint32_t)size);
-            wrong |= width == 2 ? 0 : (uint32_t)((uint64_t)(a | b) >> 32);
+            wrong |= high_at(first, width, t) | high_at(second, width, t);
             out[2 * t] = (int32_t)((uint32_t)offset + low_a);
             out[2 * t + 1] = (int32_t)((uint32_t)offset + low_b);
         }
@@ -50,21 +59,28 @@ static int can_interleave(const void *first, const void *second, int64_t frames,
            (frames == 0 || (first != NULL && second != NULL && out != NULL));
 }
 
+#if YUE_HAS_AVX2
+/* The same loop, compiled for wider registers. */
+YUE_AVX2 static int interleave_avx2(const void *first, const void *second, int64_t width,
+                                    int64_t frames, int32_t offset, int32_t size, int32_t *out,
+                                    int64_t *bad) {
+    return width == 2 ? interleave(first, second, 2, frames, offset, size, out, bad)
+                      : interleave(first, second, 8, frames, offset, size, out, bad);
+}
+#endif
+
 int yue_interleave(const int16_t *first, const int16_t *second, int64_t frames, int32_t offset,
                    int32_t size, int32_t *out, int64_t capacity, int64_t *bad) {
     if (!can_interleave(first, second, frames, offset, size, out, capacity, bad)) {
         return YUE_ARGUMENT;
     }
+#if YUE_HAS_AVX2
+    if (__builtin_cpu_supports("avx2")) {
+        return interleave_avx2(first, second, 2, frames, offset, size, out, bad);
+    }
+#endif
     return interleave(first, second, 2, frames, offset, size, out, bad);
 }
-
-#if YUE_HAS_AVX2
-/* The same loop, compiled for wider registers. */
-YUE_AVX2 static int interleave64_avx2(const int64_t *first, const int64_t *second, int64_t frames,
-                                      int32_t offset, int32_t size, int32_t *out, int64_t *bad) {
-    return interleave(first, second, 8, frames, offset, size, out, bad);
-}
-#endif
 
 int yue_interleave64(const int64_t *first, const int64_t *second, int64_t frames, int32_t offset,
                      int32_t size, int32_t *out, int64_t capacity, int64_t *bad) {
@@ -73,7 +89,7 @@ int yue_interleave64(const int64_t *first, const int64_t *second, int64_t frames
     }
 #if YUE_HAS_AVX2
     if (__builtin_cpu_supports("avx2")) {
-        return interleave64_avx2(first, second, frames, offset, size, out, bad);
+        return interleave_avx2(first, second, 8, frames, offset, size, out, bad);
     }
 #endif
     return interleave(first, second, 8, frames, offset, size, out, bad);

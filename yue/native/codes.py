@@ -146,6 +146,8 @@ def _codes(codes: npt.NDArray[Any], dimensions: int, size: int) -> npt.NDArray[n
         )
     if not 0 <= size <= _INT16_MAX + 1:
         raise NativeError(f"a codebook of {size} codes: codes are held in 16 bits")
+    if codes.dtype == np.int16:
+        return np.ascontiguousarray(codes)
     fits = np.can_cast(codes.dtype, np.int16)
     if not fits and codes.size and not (codes.min() >= 0 and codes.max() <= _INT16_MAX):
         worst = int(codes.min() if codes.min() < 0 else codes.max())

@@ -1,6 +1,7 @@
 /* Tokens out of a .bin, by pread() into the caller's array. */
 #include "little_endian.h"
 #include "read.h"
+#include "wider.h"
 #include "yue_native.h"
 
 #include <stddef.h>
@@ -9,7 +10,7 @@
 #define CHUNK_BYTES (16 << 10)
 
 /* Copies ids into out and tells whether one is out of range. All loops vectorise. */
-static uint32_t widen(const unsigned char *from, int64_t item_size, int64_t count, uint32_t limit,
+YUE_INLINE static inline uint32_t widen_body(const unsigned char *from, int64_t item_size, int64_t count, uint32_t limit,
                       void *out, int64_t width) {
     uint32_t wrong = 0;
     if (item_size == 2 && width == 4) {
@@ -44,12 +45,43 @@ static uint32_t widen(const unsigned char *from, int64_t item_size, int64_t coun
     return wrong;
 }
 
-static uint32_t any_outside(const uint32_t *ids, int64_t count, uint32_t limit) {
+YUE_INLINE static inline uint32_t outside_body(const uint32_t *ids, int64_t count,
+                                               uint32_t limit) {
     uint32_t wrong = 0;
     for (int64_t i = 0; i < count; i++) {
         wrong |= (uint32_t)(ids[i] >= limit);
     }
     return wrong;
+}
+
+#if YUE_HAS_AVX2
+YUE_AVX2 static uint32_t widen_avx2(const unsigned char *from, int64_t item_size, int64_t count,
+                                    uint32_t limit, void *out, int64_t width) {
+    return widen_body(from, item_size, count, limit, out, width);
+}
+
+YUE_AVX2 static uint32_t outside_avx2(const uint32_t *ids, int64_t count, uint32_t limit) {
+    return outside_body(ids, count, limit);
+}
+#endif
+
+static uint32_t widen(const unsigned char *from, int64_t item_size, int64_t count, uint32_t limit,
+                      void *out, int64_t width) {
+#if YUE_HAS_AVX2
+    if (__builtin_cpu_supports("avx2")) {
+        return widen_avx2(from, item_size, count, limit, out, width);
+    }
+#endif
+    return widen_body(from, item_size, count, limit, out, width);
+}
+
+static uint32_t any_outside(const uint32_t *ids, int64_t count, uint32_t limit) {
+#if YUE_HAS_AVX2
+    if (__builtin_cpu_supports("avx2")) {
+        return outside_avx2(ids, count, limit);
+    }
+#endif
+    return outside_body(ids, count, limit);
 }
 
 /* Which of the values read is out of range. */

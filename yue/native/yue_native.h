@@ -175,7 +175,7 @@ int yue_shuffle(uint32_t *state, void *items, int64_t count, int64_t width);
 /* The sample index of documents that are read in an order: positions numbers of documents, or null
  * for all documents one after another, a whole number of times. out holds rows pairs of int32
  * (width 4) or int64 (width 8): row k is the position that has the stream's token k * step, and the
- * token's place in its document. Rows past the end of the stream are left as they are.
+ * token's place in its document. Rows past the end of the stream mean nothing.
  * YUE_RANGE: a negative size or a wrong number of a document, at *bad.
  * YUE_OVERFLOW: positions do not fit the width. */
 int yue_sample_index(const int32_t *sizes, int64_t documents, const int32_t *order,
