@@ -86,6 +86,7 @@ def test_at_yues_widths_a_block_keeps_at_most_175_kib_a_token(memory: ModuleType
     assert ours <= 175
 
 
+@pytest.mark.slow
 def test_the_gpu_benchmark_runs_on_a_small_model(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = script("train_h200")
     for name in ("yue, full checkpointing", "HF Trainer + PEFT"):
