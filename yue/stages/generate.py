@@ -12,7 +12,7 @@ from yue.generation.make import make_samples
 from yue.generation.prompt import SUNG_LAYOUTS
 from yue.generation.reference import own_references
 from yue.generation.setup import Setup, audio_prompt_of
-from yue.generation.source import choose_songs
+from yue.generation.source import SongSource, choose_songs
 from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.stages import StageSummary
@@ -27,10 +27,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         GenerationError: The model was not taught to sing, or a prompt or model cannot be used.
     """
     setup = setup_of(recipe, paths.root)
-    sources = choose_songs(paths.work, recipe.generate.prompts)
-    if setup.options.layout == "icl" and setup.audio_prompt is None:
-        ids = codec_range(setup.codec_name)
-        sources = own_references(sources, paths.work, ids, setup.options)
+    sources = sources_of(setup, paths.work)
     with atomic_folder(paths.samples) as folder:
         samples = make_samples(sources, setup, folder)
     made = [sample for sample in samples if sample.model in ("base", "tuned")]
@@ -43,6 +40,18 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         else "nothing; but there are too few held-out songs, so training songs give prompts too",
         next="listen to the WAV files there, or to all of them side by side: dvc repro report",
     )
+
+
+def sources_of(setup: Setup, work: Path) -> list[SongSource]:
+    """The songs that give prompts, in layout icl with the reference audio they were trained with.
+
+    Raises:
+        YueError: There are no songs, or one cannot be used.
+    """
+    sources = choose_songs(work, setup.how.prompts)
+    if setup.options.layout == "icl" and setup.audio_prompt is None:
+        return own_references(sources, work, codec_range(setup.codec_name), setup.options)
+    return sources
 
 
 def setup_of(recipe: Recipe, root: Path) -> Setup:

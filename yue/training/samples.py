@@ -44,13 +44,12 @@ def singer(job: Job, folder: JobFolder, model: Any) -> Sing | None:
     recipe, root = build_recipe(note["recipe"]), Path(note["root"])
     # Imported by name: how samples are made changes no adapter, so it is no dependency of training.
     generate = importlib.import_module("yue.stages.generate")
-    source = importlib.import_module("yue.generation.source")
     make = importlib.import_module("yue.generation.make")
-    sources = source.choose_songs(root / "work", recipe.generate.prompts)
     how = replace(recipe.generate, compare_base=False)
     setup = replace(
         generate.setup_of(recipe, root), adapter=None, stage2=None, device=job.device, how=how
     )
+    sources = generate.sources_of(setup, root / "work")
 
     def sing(step: int, asked: Callable[[], bool]) -> None:
         target = Path(job.watch) / "samples" / f"step-{step:08d}"
