@@ -100,7 +100,7 @@ class SemantiDecoder(nn.Module):
             )[0]
         mel = self.vae(self.post_quant_conv(latent / self.scale_factor))[0, 0]
         sound: Tensor = self.vocoder(mel)
-        return sound
+        return sound[: _POSITIONS * _HOP]  # it says 32 samples more; the original lags by them
 
     def _noise(self, draw: torch.Generator) -> Tensor:
         """Drawn on the CPU, so that it is the same on every device."""
