@@ -27,7 +27,7 @@ from yue.codecs.sources import SongFiles, TrackFile
 from yue.codecs.torch_codec import TorchCodec
 from yue.codecs.windows import Window
 
-NAMES = ("xcodec", "dac16k", "dac44k", "melrvq")
+NAMES = ("xcodec", "semanticodec", "dac16k", "dac44k", "melrvq")
 
 
 def make_codec(name: str, device: str) -> Codec:
@@ -49,6 +49,8 @@ def make_codec(name: str, device: str) -> Codec:
         for quantizer in model.quantizer.quantizers:
             quantizer.codebook.embed.normal_()
         return Xcodec(CodecCard(name, "", 16_000, Fraction(50), (1024,) * 8), model)
+    if name == "semanticodec":
+        return make_semanticodec(device)
     from transformers import DacConfig, DacModel
 
     from yue.codecs.dac import FACTS
@@ -62,6 +64,27 @@ def make_codec(name: str, device: str) -> Codec:
         name, "", facts.sample_rate, rate, (1024,) * facts.codebooks, Window(int(20 * rate), 16)
     )
     return DacCodec(card, DacModel(config).eval().to(device))
+
+
+def make_semanticodec(device: str) -> Codec:
+    from yue.codecs.semanticodec import SIZES
+    from yue.codecs.semanticodec_model import SemantiCodec
+    from yue.codecs.semanticodec_network import SemantiNetwork
+
+    width = 768
+    sizes = {
+        "vit.cls_token": torch.empty(1, 1, width),
+        "vit.pos_embed": torch.empty(1, 513, width),
+        "centroids": torch.empty(SIZES[0], width),
+        "codebook": torch.empty(SIZES[1], width),
+        **{f"vit.blocks.{n}.attn.qkv.weight": torch.empty(0) for n in range(12)},
+        **{f"lstm.weight_ih_l{n}": torch.empty(0) for n in range(4)},
+    }
+    network = SemantiNetwork(sizes).eval()
+    for tensor in (network.vit.cls_token, network.vit.pos_embed, *network.buffers()):
+        tensor.data.normal_()
+    card = CodecCard("semanticodec", "", 16_000, Fraction(50), SIZES)
+    return SemantiCodec(card, network.to(device), Path())
 
 
 def noise(samples: int, tracks: int) -> Audio:
