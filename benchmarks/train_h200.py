@@ -130,8 +130,6 @@ def ours(case: Case, *, mode: str, compiled: bool) -> float:
 
 def trainer(case: Case, *, mode: str) -> float:
     """Seconds of the steps by the HF Trainer, with what it and PEFT do when told nothing else."""
-    # A project's folder datasets/ looks like the package of that name to Transformers.
-    sys.modules["datasets"] = None  # type: ignore[assignment]
     from peft import LoraConfig, get_peft_model
     from transformers import Trainer, TrainerCallback, TrainingArguments
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import platform
@@ -44,6 +45,17 @@ TOOLS = {
     "fit-codec": "fit the embedded codec melrvq to a folder of audio",
     "demo": "make the demo's songs, tokenizer, codec and base model",
     "completion": "print the script that completes yue's words in your shell",
+}
+
+_FIXES = {
+    errno.ENOSPC: "free some disk space, then run the same command again",
+    errno.EDQUOT: "free some of your disk quota, then run the same command again",
+    errno.EACCES: "give yourself the rights (chmod, chown), or name another place",
+    errno.EPERM: "give yourself the rights (chmod, chown), or name another place",
+    errno.EROFS: "name a place that is not mounted read-only",
+    errno.ENOTDIR: "a file is where a folder belongs: remove it, or name another place",
+    errno.EISDIR: "a folder is where a file belongs: remove it, or name another place",
+    errno.ENAMETOOLONG: "shorten the name, or move the project to a shorter path",
 }
 
 
@@ -127,7 +139,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader (`| head`) has gone: leave quietly, and keep Python from flushing into it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a full disk, a folder without rights: the machine's, not a bug
+        if args.debug:
+            raise
+        sys.stdout.flush()
+        print(f"yue {args.verb}: {_of_system(error)}", file=sys.stderr)
+        return 1
     return 0
+
+
+def _of_system(error: OSError) -> YueError:
+    """What the operating system refused, as the user's errors are told."""
+    place = error.filename2 or error.filename
+    return YueError(
+        f"{os.fsdecode(place)}: {error.strerror}" if isinstance(place, str | bytes) else f"{error}",
+        why="the operating system refused it; finished work is kept",
+        fix=_FIXES.get(error.errno or 0, "run `yue --debug ...` for where it happened"),
+    )
 
 
 if __name__ == "__main__":

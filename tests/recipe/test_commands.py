@@ -168,7 +168,7 @@ def test_validate_notes_drift_and_missing_inputs(project: Path, yue: Run) -> Non
     assert "note: model.path: demo/work/base does not exist, and no dvc.yaml makes it" in err
     assert "mix.datasets" not in err
     edit(project / "params.yaml", "  - songs=1", "  - pop=1")
-    assert "note: mix.datasets: no dataset 'pop' in datasets" in yue("validate")[2]
+    assert "note: mix.datasets: no dataset 'pop' in corpora" in yue("validate")[2]
     assert "note: data.songs_dir: demo/work/songs does not exist" in err
     for name in ("base", "songs", "codec", "tokenizer.model"):
         (project / "demo" / "work" / name).mkdir(parents=True)

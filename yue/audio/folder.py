@@ -68,6 +68,8 @@ def _refuse_to_destroy(songs_dir: Path, output: Path) -> None:
             why="the output folder is replaced as a whole",
             fix="give another folder",
         )
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"--output-dir {output} is a file", fix="give a new or empty folder")
     if output.exists() and not (output / _ROWS).is_file() and any(output.iterdir()):
         raise UsageError(
             f"--output-dir {output} holds other files",

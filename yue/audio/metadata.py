@@ -62,8 +62,11 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
         return
     if path.suffix == ".csv":
         reader = csv.DictReader(io.StringIO(text, newline=""))
-        for row in reader:
-            yield reader.line_num, dict(row)
+        try:
+            for row in reader:
+                yield reader.line_num, dict(row)
+        except csv.Error as error:  # of what follows nothing can be told
+            yield reader.line_num, f"not valid CSV, nor is what follows read ({error})"
         return
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -73,7 +76,24 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
         except (ValueError, RecursionError) as error:
             yield number, f"not valid JSON ({error})"
         else:
-            yield number, value if isinstance(value, dict) else "not a JSON object"
+            yield number, _checked(value)
+
+
+def _checked(value: Any) -> dict[str, Any] | str:
+    """A line's value if it is a row, else what is wrong with it."""
+    if not isinstance(value, dict):
+        return "not a JSON object"
+    if not _is_unicode(str(value.get("id"))):
+        return f"id is {value['id']!r}: half a surrogate pair is no character"
+    return value
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _entry(

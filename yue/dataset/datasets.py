@@ -85,7 +85,7 @@ def _prefix(mix: Mix, name: str, songs: Path) -> Path:
     raise TrainingError(
         f"mix.datasets: no dataset '{name}' in {mix.folder}",
         why=f"neither {name}/train.idx nor {name}.idx is there",
-        fix=f"name one that is: {', '.join(there)}" if there else "see datasets/README.md",
+        fix=f"name one that is: {', '.join(there)}" if there else "see corpora/README.md",
     )
 
 

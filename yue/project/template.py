@@ -10,7 +10,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent.parent
 PIPELINES = ("dvc.yaml", "demo/dvc.yaml", "models/dvc.yaml")
 SCHEMA = "schemas/recipe.schema.json"
-NOTES = ("models/separator/README.md", "datasets/README.md")
+NOTES = ("models/separator/README.md", "corpora/README.md")
 
 
 def template_root() -> Path:

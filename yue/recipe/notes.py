@@ -48,7 +48,7 @@ def _mix_notes(mix: Mix, root: Path) -> list[Note]:
     """Datasets that are named and not there."""
     folder = root / mix.folder
     return [
-        Note(f"mix.datasets: no dataset '{name}' in {mix.folder}", "see datasets/README.md")
+        Note(f"mix.datasets: no dataset '{name}' in {mix.folder}", "see corpora/README.md")
         for name in numbers_of(mix.datasets)
         if name != SONGS
         and not _exists(folder / name / "train.idx")

@@ -88,6 +88,7 @@ def _object(line: bytes) -> dict[str, Any]:
     value = json.loads(line)
     if not isinstance(value, dict):
         raise TypeError("not a JSON object")
+    json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is a ValueError
     return value
 
 
