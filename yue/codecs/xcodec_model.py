@@ -17,7 +17,7 @@ from yue.codecs.xcodec import is_yue_folder, read_shape
 from yue.codecs.xcodec_convert import load_yue_checkpoint
 from yue.codecs.xcodec_pieces import PIECE_SECONDS, WINDOW, encode_in_pieces
 
-_BYTES_A_SECOND, _LONG_BYTES_A_SECOND = 30_000_000, 6_000_000  # measured, full size
+_BYTES_A_SECOND, _LONG_BYTES_A_SECOND = 30_000_000, 6_000_000  # estimates at full size
 
 
 class Xcodec(TorchCodec):
