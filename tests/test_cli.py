@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from yue.cli import STAGES, TOOLS, build_parser
+from yue.cli import STAGES, TOOLS, build_parser, main
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -57,6 +59,25 @@ def test_a_wrong_verb_is_a_usage_error(tmp_path: Path) -> None:
     done = yue("convrt", cwd=tmp_path)
     assert done.returncode == 2
     assert "convert" in done.stderr
+
+
+def test_what_the_system_refuses_is_told_without_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    assert main(["init", str(tmp_path / "file")]) == 1
+    assert "remove it, or name another place" in capsys.readouterr().err
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "part"))
+
+    monkeypatch.setattr("yue.commands.count.run", full)
+    assert main(["count", "x"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"yue count: {tmp_path / 'part'}: No space left on device")
+    assert "free some disk space" in error
+    with pytest.raises(OSError, match="No space left"):
+        main(["--debug", "count", "x"])
 
 
 def test_the_version_names_what_results_depend_on(tmp_path: Path) -> None:

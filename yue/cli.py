@@ -150,9 +150,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _of_system(error: OSError) -> YueError:
     """What the operating system refused, as the user's errors are told."""
-    place = error.filename2 or error.filename
+    place, reason = error.filename2 or error.filename, error.strerror or str(error)
     return YueError(
-        f"{os.fsdecode(place)}: {error.strerror}" if isinstance(place, str | bytes) else f"{error}",
+        f"{os.fsdecode(place)}: {reason}" if isinstance(place, str | bytes) else reason,
         why="the operating system refused it; finished work is kept",
         fix=_FIXES.get(error.errno or 0, "run `yue --debug ...` for where it happened"),
     )

@@ -78,6 +78,7 @@ def test_every_flag_of_the_old_tool_is_understood(tmp_path: Path) -> None:
         (["--input-dir", "A", "--output-dir", "A"], "holds the songs"),
         (["--input-dir", "A", "--output-dir", "."], "holds the songs"),
         (["--input-dir", "A", "--output-dir", "other"], "holds other files"),
+        (["--input-dir", "A", "--output-dir", "A/a.wav"], "is a file"),
         (["--input-dir", "A", "--output-dir", "B", "--sr", "abc"], "abc"),
         (["--input-dir", "A", "--output-dir", "B", "--normalize", "very"], "very"),
     ],

@@ -228,6 +228,7 @@ def test_a_row_that_names_a_stem_as_its_file_has_no_mixture(tmp_path: Path) -> N
         ({"file_name": "/etc/passwd"}, "no such audio file"),
         ({"file_name": 7}, "file_name is 7"),
         ({"id": "x"}, "names no file"),
+        ({"file_name": "a.mp3", "id": "\ud800"}, "half a surrogate pair"),
         ([1], "not a JSON object"),
         ({"file_name": "a.mp3", "id": "b"}, "id 'b'"),
         ({"file_name": "b.mp3", "id": "again"}, "belongs to another row already"),
@@ -244,6 +245,15 @@ def test_a_row_that_cannot_be_used_is_named_by_its_line(
     assert words in entry.reason
     assert entry.fix
     assert songs(found)["b"] == {"mixture": "b.mp3"}
+
+
+def test_a_cell_too_large_for_csv_is_named(tmp_path: Path) -> None:
+    tree(tmp_path, "a.mp3", "b.mp3")
+    rows = f"file_name,id,lyrics\na.mp3,first,la\nb.mp3,second,{'la ' * 50_000}\n"
+    (tmp_path / "metadata.csv").write_text(rows)
+    found = discover_songs(tmp_path)
+    assert set(songs(found)) == {"first", "b"}
+    assert "field larger than field limit" in found.rejected[0].reason
 
 
 def test_broken_json_spoils_its_own_line_only(tmp_path: Path) -> None:
