@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -81,6 +82,7 @@ def test_a_damaged_entry_is_absent_and_is_replaced(tmp_path: Path) -> None:
     damages = [
         lambda path: path.unlink(),
         lambda path: (path.unlink(), path.write_bytes(b"12")),
+        lambda path: (path.unlink(), path.write_bytes(b"124")),
         lambda path: path.with_name(".manifest.json").unlink(),
         lambda path: (
             path.with_name(".manifest.json").chmod(0o644)
@@ -94,6 +96,15 @@ def test_a_damaged_entry_is_absent_and_is_replaced(tmp_path: Path) -> None:
         assert store.restore(KEY, tmp_path / f"back-{number}")
         assert contents(tmp_path / f"back-{number}") == {"x": b"123", "y": b"4"}
     assert not list(store.root.glob(".tmp-*"))
+
+
+def test_a_store_that_was_copied_is_as_good(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    store.add(KEY, fill(tmp_path / "made", x=b"123"))
+    shutil.copytree(store.root, tmp_path / "copy", copy_function=shutil.copyfile)
+    copy = Store(tmp_path / "copy")
+    os.utime(data_file(copy, "x"), (1, 1))
+    assert copy.restore(KEY, tmp_path / "back")
 
 
 def test_replacing_a_restored_file_does_not_reach_the_store(tmp_path: Path) -> None:

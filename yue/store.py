@@ -1,9 +1,10 @@
 """The side store: finished per-song results, found again by what they were made from.
 
 An entry is a flat folder of files under a key (a digest of the inputs, the parameters and the
-algorithm's version) beside a manifest of their sizes. Entries appear whole, by one rename, so any
-number of processes may add at once and a killed one leaves nothing half made. An entry whose files
-do not have the manifest's sizes counts as absent. The store may be deleted at any time.
+algorithm's version) beside a manifest of what they are. Entries appear whole, by one rename, so any
+number of processes may add at once and a killed one leaves nothing half made. An entry counts as
+absent when a file has another size than the manifest says, or was written since (its time tells,
+without reading it) and has other bytes. The store may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from yue.files import file_digest
 
 _MANIFEST = ".manifest.json"
 _FICLONE = 0x40049409  # Linux: share the blocks of another file, copied on write
@@ -94,7 +97,7 @@ class Store:
                 (new / path.name).chmod(_READ_ONLY)
                 _flush(new / path.name)
             manifest = new / _MANIFEST
-            manifest.write_text(json.dumps({path.name: path.stat().st_size for path in files}))
+            manifest.write_text(json.dumps({p.name: _state(new / p.name) for p in files}))
             _flush(manifest)
             attempts = itertools.count()
             while not _adopt(new, entry):
@@ -126,13 +129,26 @@ class Store:
         return self.root / key[:2] / key
 
 
+def _state(path: Path) -> list[int | str]:
+    state = path.stat()
+    return [state.st_size, state.st_mtime_ns, file_digest(path)]
+
+
 def _is_intact(entry: Path) -> bool:
-    """Whether an entry is there and every file has the size that was recorded."""
+    """Whether an entry is there and every file is what was recorded."""
     try:
-        sizes = json.loads((entry / _MANIFEST).read_bytes())
-        return all((entry / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError, AttributeError):
+        recorded = json.loads((entry / _MANIFEST).read_bytes())
+        return all(_is_as(entry / name, *state) for name, state in recorded.items())
+    except (OSError, ValueError, AttributeError, TypeError):
         return False
+
+
+def _is_as(path: Path, size: int, written: int, digest: str) -> bool:
+    """Whether a file is as recorded; one that was copied elsewhere has other times, and is read."""
+    state = path.stat()
+    if state.st_size != size:
+        return False
+    return state.st_mtime_ns == written or file_digest(path) == digest
 
 
 def _adopt(new: Path, entry: Path) -> bool:
