@@ -69,6 +69,8 @@ def test_tags_are_no_lyrics_and_the_offset_moves_all_lines() -> None:
     assert flat(text) == [TimedLine("a", 9.5)]
     assert flat("[offset:-500]\n[00:10.00]a\n") == [TimedLine("a", 10.5)]
     assert flat("[offset:99000]\n[00:10.00]a\n") == [TimedLine("a", 0.0)]
+    nonsense = f"[offset:{'9' * 5000}]\n[00:10.00]a\n"  # more digits than Python converts
+    assert flat(nonsense) == [TimedLine("a", 10.0)]
 
 
 def test_word_times_are_left_out() -> None:

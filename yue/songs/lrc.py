@@ -25,7 +25,7 @@ _STAMP = re.compile(r"\s*\[(\d{1,3}):(\d{1,2}(?:[.:]\d{1,3})?)\]")
 _TAG = re.compile(
     r"\s*\[(?:ar|al|ti|au|by|re|ve|lr|la|id|tool|length|encoding|offset|#)\s*:.*\]\s*", re.I
 )
-_OFFSET = re.compile(r"\s*\[offset\s*:\s*([+-]?\d+)\s*\]\s*", re.I)
+_OFFSET = re.compile(r"\s*\[offset\s*:\s*([+-]?\d{1,9})\s*\]\s*", re.I)
 _WORD_TIME = re.compile(r"<\d{1,3}:\d{1,2}(?:[.:]\d{1,3})?>")
 
 
