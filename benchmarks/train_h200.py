@@ -181,7 +181,7 @@ def measure(name: str, *, tiny: bool) -> dict[str, Any]:
         "tokens_per_second": speed,
         "model_tflops": tflops,
         "mfu": tflops / machine.spec if machine.spec else None,
-        "mfu_of_measured": tflops / machine.probe,
+        "mfu_of_measured": tflops / machine.probe if machine.probe else None,
         "measured_tflops": machine.probe,
         "allocated": torch.cuda.max_memory_allocated() if cuda else None,
         "reserved": torch.cuda.max_memory_reserved() if cuda else None,
@@ -202,11 +202,13 @@ def in_a_process(name: str, *, tiny: bool) -> dict[str, Any]:
 def line(row: dict[str, Any]) -> str:
     if "failed" in row:
         return f"| {row['name']} | {row['failed']} | | | | | |"
-    share = "" if row["mfu"] is None else f"{row['mfu']:.1%}"
+    of_sheet, of_products = (
+        "" if row[key] is None else f"{row[key]:.1%}" for key in ("mfu", "mfu_of_measured")
+    )
     memory = [f"{row[part] / 1e9:.1f}" if row[part] else "" for part in ("allocated", "reserved")]
     return (
-        f"| {row['name']} | {row['tokens_per_second']:,.0f} | {row['model_tflops']:.3g} | {share} "
-        f"| {row['mfu_of_measured']:.1%} | {' | '.join(memory)} |"
+        f"| {row['name']} | {row['tokens_per_second']:,.0f} | {row['model_tflops']:.3g} "
+        f"| {of_sheet} | {of_products} | {' | '.join(memory)} |"
     )
 
 

@@ -32,11 +32,12 @@ def step_line(
         seconds_left: Until the last step.
     """
     # Of the data sheet where there is one, else of the products measured at the start.
-    share = (
-        f"MFU {speed.mfu_probe:.0%} of measured" if speed.mfu is None else f"MFU {speed.mfu:.1%}"
-    )
+    if speed.mfu is not None:
+        share = f"  MFU {speed.mfu:.1%}"
+    else:
+        share = "" if speed.mfu_probe is None else f"  MFU {speed.mfu_probe:.0%} of measured"
     return (
-        f"  step {step}/{steps}  {losses_text(losses)}  lr {rate:.2e}  {speed.tokens:,.0f} tok/s  "
+        f"  step {step}/{steps}  {losses_text(losses)}  lr {rate:.2e}  {speed.tokens:,.0f} tok/s"
         f"{share}  {duration(seconds_left)} left"
     )
 

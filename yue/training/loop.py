@@ -159,7 +159,9 @@ class Loop:
         values = {**_named("loss", losses), "learning_rate": rate}
         speed = self._meter.throughput
         values |= {"tokens_per_second": speed.tokens, "model_tflops": speed.tflops}
-        values |= {"mfu": speed.mfu_probe if speed.mfu is None else speed.mfu}
+        mfu = speed.mfu_probe if speed.mfu is None else speed.mfu
+        if mfu is not None:
+            values["mfu"] = mfu
         norm = self._engine.get_global_grad_norm()
         if norm is not None and math.isfinite(float(norm)):
             values["gradient_norm"] = float(norm)

@@ -9,21 +9,23 @@ import torch
 from yue.training.gpus import spec_tflops
 from yue.training.speed import Machine
 
-_SIZES = {"cuda": 8192, "cpu": 512}
-_SECONDS = {"cuda": 3.0, "cpu": 0.1}
+_SIZE = 8192
+_SECONDS = 3.0
 
 
-def matmul_tflops(device: torch.device, dtype: torch.dtype) -> float:
+def matmul_tflops(
+    device: torch.device, dtype: torch.dtype, size: int = _SIZE, limit: float = _SECONDS
+) -> float:
     """Speed of large square products of random numbers, in 10^12 operations a second.
 
-    Sustained on a GPU (3 s: clocks fall under load, and zeros would be faster than any numbers);
-    the best of 0.1 s on a CPU.
+    Sustained for 3 s: clocks fall under load, and zeros would be faster than any numbers.
 
     Args:
-        device: Where.
+        device: A GPU.
         dtype: Of the numbers.
+        size: Of the matrices.
+        limit: Seconds.
     """
-    size, limit = _SIZES[device.type], _SECONDS[device.type]
     generator = torch.Generator(device).manual_seed(0)
     left, right = (
         torch.randn(size, size, device=device, generator=generator).to(dtype) for _ in range(2)
@@ -35,8 +37,7 @@ def matmul_tflops(device: torch.device, dtype: torch.dtype) -> float:
     while time.monotonic() - begun < limit:
         times.append(_timed(left, right, out))
     half = times[len(times) // 2 :]
-    seconds = sum(half) / len(half) if device.type == "cuda" else min(times)
-    return 2 * size**3 / seconds / 1e12
+    return 2 * size**3 * len(half) / sum(half) / 1e12
 
 
 def _timed(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor) -> float:
@@ -48,11 +49,13 @@ def _timed(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor) -> float:
 
 
 def measure_machine(device: torch.device, dtype: str) -> Machine:
-    """What this process's device can do.
+    """What this process's device can do; nothing is said of a CPU.
 
     Args:
         device: The device.
         dtype: "float32" or "bfloat16".
     """
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    if device.type != "cuda":
+        return Machine(spec=None, probe=None)
+    name = torch.cuda.get_device_name(device)
     return Machine(spec_tflops(name), matmul_tflops(device, getattr(torch, dtype)))

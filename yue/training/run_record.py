@@ -73,7 +73,7 @@ def metrics(outcome: Outcome) -> dict[str, Any]:
         "mfu": speed.mfu,
         "mfu_of_measured": speed.mfu_probe,
         "spec_tflops": outcome.machine.spec,
-        "measured_tflops": round(outcome.machine.probe, 4),
+        "measured_tflops": outcome.machine.probe,
         "peak_memory_bytes": outcome.peak_memory_bytes,
         "wall_seconds": round(outcome.wall_seconds, 3),
     }

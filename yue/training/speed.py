@@ -13,11 +13,12 @@ class Machine:
 
     Attributes:
         spec: By its data sheet, bfloat16; None where it is not known.
-        probe: Of large products, measured, in the run's own type.
+        probe: Of large products, measured, in the run's own type; None on a CPU, whose cores other
+            work shares and whose small products fit its caches, so that a share of it says nothing.
     """
 
     spec: float | None
-    probe: float
+    probe: float | None
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,14 @@ class Throughput:
         tflops: 10^12 operations of the model a second, of one process; see
             :mod:`yue.training.flops`.
         mfu: ``tflops`` as a share of the data sheet's, or None.
-        mfu_probe: ``tflops`` as a share of the measured products'.
+        mfu_probe: ``tflops`` as a share of the measured products', or None.
     """
 
     tokens: float
     useful_tokens: float
     tflops: float
     mfu: float | None
-    mfu_probe: float
+    mfu_probe: float | None
 
 
 class Meter:
@@ -77,5 +78,5 @@ class Meter:
             useful_tokens=useful / seconds,
             tflops=tflops,
             mfu=tflops / self.machine.spec if self.machine.spec else None,
-            mfu_probe=tflops / self.machine.probe,
+            mfu_probe=tflops / self.machine.probe if self.machine.probe else None,
         )
