@@ -61,6 +61,26 @@ def test_dvc_reads_it_and_git_has_it(project: Path) -> None:
     assert "analytics = false" in (project / ".dvc" / "config").read_text()
 
 
+def test_dvc_sees_the_stages_that_fetch_weights(project: Path) -> None:
+    words = ["stage", "list", "--recursive", "--name-only", "."]
+    listed = subprocess.run(
+        [sys.executable, "-m", "dvc", *words], cwd=project, capture_output=True, text=True, check=True
+    ).stdout  # fmt: skip
+    assert "models/dvc.yaml:fetch@xcodec_mini_infer" in listed
+    ignored = ["git", "check-ignore", "--quiet", "models/dvc.lock"]
+    assert subprocess.run(ignored, cwd=project, check=False).returncode == 1
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_params_name_their_recipe_in_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, absolute: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", str(tmp_path / "mine") if absolute else "mine"]) == 0
+    text = (tmp_path / "mine" / "params.yaml").read_text(encoding="utf-8")
+    assert "# Active recipe: recipes/own-songs.yaml sha256:" in text
+
+
 def test_nothing_is_overwritten(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "params.yaml").write_text("mine\n")
     try:

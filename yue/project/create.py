@@ -95,7 +95,9 @@ def _recipe_texts(active: str, folder: Path) -> dict[str, str]:
     document = read_document(files[active])
     recipe_of(document)
     texts = {f"recipes/{n}.yaml": file.read_text(encoding="utf-8") for n, file in files.items()}
-    return {**texts, "params.yaml": active_text(document, Path(f"recipes/{active}.yaml"), folder)}
+    root = folder.absolute()
+    file = root / "recipes" / f"{active}.yaml"
+    return {**texts, "params.yaml": active_text(document, file, root)}
 
 
 def _start_versioning(folder: Path) -> None:
