@@ -63,9 +63,8 @@ def test_dvc_reads_it_and_git_has_it(project: Path) -> None:
 
 def test_dvc_sees_the_stages_that_fetch_weights(project: Path) -> None:
     words = ["stage", "list", "--recursive", "--name-only", "."]
-    listed = subprocess.run(
-        [sys.executable, "-m", "dvc", *words], cwd=project, capture_output=True, text=True, check=True
-    ).stdout  # fmt: skip
+    line = [sys.executable, "-m", "dvc", *words]
+    listed = subprocess.run(line, cwd=project, capture_output=True, text=True, check=True).stdout
     assert "models/dvc.yaml:fetch@xcodec_mini_infer" in listed
     ignored = ["git", "check-ignore", "--quiet", "models/dvc.lock"]
     assert subprocess.run(ignored, cwd=project, check=False).returncode == 1
