@@ -98,6 +98,15 @@ def test_an_adapter_of_another_base_is_refused(
         load(other, adapter_path)
 
 
+def test_an_adapter_that_was_cut_off_is_named(adapter_path: Path, tmp_path: Path) -> None:
+    base, cut = save_base(tmp_path / "base", rows=ROWS), tmp_path / "cut"
+    shutil.copytree(adapter_path, cut)
+    weights = cut / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(GenerationError, match=r"adapter_model.safetensors: damaged"):
+        load(base, cut)
+
+
 def test_an_adapter_of_other_widths_is_refused(adapter_path: Path, tmp_path: Path) -> None:
     other = save_base(tmp_path / "other", rows=ROWS, hidden=64)
     with pytest.raises(GenerationError, match=r"does not fit the base model(?s:.*)size mismatch"):

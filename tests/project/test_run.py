@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 import soundfile
 
+from yue.audio.rows import Stems, read_tracks
 from yue.cli import main
+from yue.files import write_json, write_jsonl
+from yue.paths import Paths
 from yue.project.arrays import adopt_arrays
 from yue.project.run import fork_steps
 from yue.recipe.read import read_recipe
+from yue.songs.inputs import read_inputs
 
 RATE = 16_000
 
@@ -112,6 +116,39 @@ def test_arrays_are_taken_in_with_their_rows(songs: Path, tmp_path: Path) -> Non
     assert [row["song_id"] for row in rows] == ["220", "330"]
     for row in rows:
         assert np.load(folder / row["path"]).shape == (2 * RATE,)
+
+
+@pytest.mark.parametrize("cut", [[], ["--segment-length", "1"]])
+def test_arrays_alone_say_which_songs_they_are_of(
+    songs: Path, tmp_path: Path, cut: list[str]
+) -> None:
+    (songs / "album").mkdir()
+    (songs / "220.wav").rename(songs / "album" / "two words (demo).wav")
+    arrays, project = tmp_path / "arrays", Paths(tmp_path / "project")
+    assert main(["convert", "--input-dir", str(songs), "--output-dir", str(arrays), *cut]) == 0
+    adopt_arrays(arrays, project.audio)
+    rows = read_tracks(project.audio / "audio.jsonl")
+    stems = {name: None for name in Stems.__dataclass_fields__} | {"singing": []}
+    write_jsonl(project.stems / "stems.jsonl", [{**stems, "song_id": row.song_id} for row in rows])
+    write_jsonl(project.codes / "codes.jsonl", [])
+    write_json(project.codes / "codec.json", {"frame_rate": "50/1"})
+    read = read_inputs(arrays, project)
+    assert {song: len(pieces) for song, pieces in read.songs.items()} == {
+        "330": 2 if cut else 1,
+        "album/two words (demo)": 2 if cut else 1,
+    }
+    assert read.tracks["album/two words (demo)"] == ("album/two words (demo).wav",)
+
+
+def test_a_project_in_its_own_songs_folder_is_refused(
+    songs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arrays = tmp_path / "arrays"
+    assert main(["convert", "--input-dir", str(songs), "--output-dir", str(arrays)]) == 0
+    words = ["preprocess", "--data-dir", str(arrays), "--codec-type", "melrvq"]
+    assert main([*words, "--output-dir", str(arrays / "out")]) == 2
+    assert "lies in" in capsys.readouterr().err
+    assert not (arrays / "out").exists()
 
 
 def test_a_folder_without_arrays_is_refused(

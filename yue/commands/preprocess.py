@@ -23,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output-dir",
         type=Path,
-        help="the project to make, token files in its work/tokens (default: DATA_DIR/processed)",
+        help="the project to make, token files in its work/tokens "
+        "(default: DATA_DIR-processed, beside it)",
     )
     parser.add_argument(
         "--songs-dir", type=Path, help="folder of the songs, for their lyrics and genres"
@@ -34,18 +35,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Make the project of these flags around the arrays, and run it."""
     from yue.commands.pipeline import BASES
+    from yue.errors import UsageError
     from yue.project.arrays import adopt_arrays, check_arrays
     from yue.project.run import Order, prepare
     from yue.project.run import run as run_order
     from yue.recipe.flags import given_values
 
     check_arrays(args.data_dir)
-    folder = args.output_dir or args.data_dir / "processed"
+    data = args.data_dir.absolute()
+    songs = (args.songs_dir or data).absolute()
+    folder = args.output_dir or data.with_name(f"{data.name}-processed")
+    if folder.absolute().is_relative_to(songs):
+        raise UsageError(
+            f"--output-dir {folder} lies in {songs}",
+            why="what is made there would change what it is made from",
+            fix=f"--output-dir {songs}-processed",
+        )
     values = given_values(args, *_SECTIONS)
     for section, name in _RELATIVE:
         if name in values[section]:
             values[section][name] = str(Path(values[section][name]).absolute())
-    values["data"] = {"songs_dir": str((args.songs_dir or args.data_dir).absolute())}
+    values["data"] = {"songs_dir": str(songs)}
     base = BASES.get(args.codec_type or "", "yue-s1-lora")
     order = Order("preprocess", folder, base, values, _SKIPPED)
     prepare(order)

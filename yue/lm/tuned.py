@@ -118,7 +118,13 @@ def load_tuned(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # weights that are missing are an error, below
             adapted = PeftModel.from_pretrained(model, str(adapter), is_trainable=False)
-    except (RuntimeError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except SafetensorError as error:
+        raise GenerationError(
+            f"{adapter / ADAPTER_WEIGHTS}: damaged",
+            why=str(error),
+            fix="train it again with `dvc repro -f train`, or copy it again",
+        ) from error
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
         raise mismatch(adapter, base, " ".join(str(error).split())[:300]) from error
     _check_all_weights_used(adapted, adapter, base)
     return TunedModel(adapted.get_base_model(), adapted.eval().requires_grad_(False))

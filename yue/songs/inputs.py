@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,6 +19,8 @@ from yue.paths import Paths
 from yue.songs.build import Piece
 from yue.songs.duplicates import Codes
 from yue.songs.rows import Row
+
+_PIECE = re.compile(r"#\d{3,}$")  # the ending of a piece's id
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def read_inputs(songs_dir: Path, paths: Paths) -> StageInputs:
     Raises:
         YueError: A file is missing or damaged, or they are not of the same songs.
     """
-    tracks = {song.song_id: tuple(song.tracks.values()) for song in discover_songs(songs_dir).songs}
+    tracks = _audio_files(songs_dir)
     owner = {path: song for song in sorted(tracks) for path in tracks[song]}
     converted = {track.song_id: track for track in read_tracks(paths.audio / "audio.jsonl")}
     codes = _codes(paths.codes / "codes.jsonl")
@@ -79,6 +82,18 @@ def read_inputs(songs_dir: Path, paths: Paths) -> StageInputs:
             "tokenize": _rejected(paths.codes / "rejected.json"),
         },
     )
+
+
+def _audio_files(songs_dir: Path) -> dict[str, tuple[str, ...]]:
+    """Song id to its audio files; in a folder that ``yue convert`` made, those it was made from."""
+    rows = songs_dir / "audio.jsonl"
+    songs = discover_songs(songs_dir).songs
+    if songs or not rows.is_file():
+        return {song.song_id: tuple(song.tracks.values()) for song in songs}
+    made: dict[str, dict[str, None]] = {}
+    for track in read_tracks(rows):
+        made.setdefault(_PIECE.sub("", track.song_id), {})[track.source] = None
+    return {song: tuple(sources) for song, sources in made.items()}
 
 
 def read_codes(rows: Sequence[Row], work: Path) -> dict[str, tuple[Codes, Codes]]:
