@@ -128,7 +128,7 @@ def test_arrays_alone_say_which_songs_they_are_of(
     assert main(["convert", "--input-dir", str(songs), "--output-dir", str(arrays), *cut]) == 0
     adopt_arrays(arrays, project.audio)
     rows = read_tracks(project.audio / "audio.jsonl")
-    stems = {name: None for name in Stems.__dataclass_fields__} | {"singing": []}
+    stems = dict.fromkeys(Stems.__dataclass_fields__) | {"singing": []}
     write_jsonl(project.stems / "stems.jsonl", [{**stems, "song_id": row.song_id} for row in rows])
     write_jsonl(project.codes / "codes.jsonl", [])
     write_json(project.codes / "codec.json", {"frame_rate": "50/1"})
