@@ -29,6 +29,17 @@ def test_the_interval_decides(results: Paths, tuned: float, kind: str, words: st
     assert ("do not overlap" in verdict.line) == (kind == "good")
 
 
+def test_tracks_that_go_apart_are_mixed(results: Paths) -> None:
+    facts = read_facts(results, sample_metrics())
+    change = dict(facts.evaluation.change)
+    change["vocal"] = dataclasses.replace(change["vocal"], loss=0.001, low=0.001, high=0.001)
+    evaluation = dataclasses.replace(facts.evaluation, change=change)
+    verdict = judge(dataclasses.replace(facts, evaluation=evaluation), [])
+    assert verdict.kind == "mixed"
+    assert verdict.line.startswith("One track gained and another lost: on 6 held-out songs, ")
+    assert "the loss on the vocal track stayed" in verdict.line
+
+
 def test_training_songs_are_no_proof(results: Paths) -> None:
     write_evaluation(results.metrics / "eval.json", held_out=False, split="train")
     verdict = judge(read_facts(results, sample_metrics()), [])

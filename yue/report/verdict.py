@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from yue.evaluation.metrics import Evaluation
 from yue.generation.records import Sample
@@ -52,6 +53,8 @@ def judge(facts: Facts, samples: Sequence[Sample]) -> Verdict:
     told = " and ".join(_told(evaluation, track) for track in tracks)
     if not evaluation.held_out:
         kind, opening = "mixed", "No song was held out, so this shows memory and not learning"
+    elif better and worse:
+        kind, opening = "mixed", "One track gained and another lost"
     elif worse or not tracks:
         kind, opening = "bad", "The adapter made held-out songs less likely"
     elif len(better) == len(tracks):
@@ -83,9 +86,11 @@ def _apart(evaluation: Evaluation, track: str) -> bool:
 
 def _told(evaluation: Evaluation, track: str) -> str:
     change, base = evaluation.change[track], evaluation.base[track].loss
-    verb = "fell" if change.loss < 0 else "rose"
     what = "the codes" if track == "audio" else f"the {track} track"
-    return f"the loss on {what} {verb} by {abs(change.loss) / base:.0%}"
+    share = f"{abs(change.loss) / base:.0%}"
+    if share == "0%":
+        return f"the loss on {what} stayed"
+    return f"the loss on {what} {'fell' if change.loss < 0 else 'rose'} by {share}"
 
 
 def _warnings(facts: Facts, samples: Sequence[Sample]) -> list[str]:
@@ -150,12 +155,12 @@ def _degenerate(sample: Sample, recorded: Sample | None) -> list[str]:
         hold = max(MAX_RUN_SECONDS, (usual.longest_run_seconds or 0.0) if usual else 0.0)
         if numbers.silence_share > silence:
             found.append(
-                f"{sample.name}: the {track} track is silent for {numbers.silence_share:.0%} "
-                "of its time."
+                f"{unquote(sample.name)}: the {track} track is silent for "
+                f"{numbers.silence_share:.0%} of its time."
             )
         if (numbers.longest_run_seconds or 0.0) > hold:
             found.append(
-                f"{sample.name}: the {track} track holds one sound for "
+                f"{unquote(sample.name)}: the {track} track holds one sound for "
                 f"{numbers.longest_run_seconds:.1f} s."
             )
     return found
