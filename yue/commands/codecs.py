@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from yue.codecs.listing import Listed
 
-EXAMPLE = "yue codecs --json"
+EXAMPLE = "yue codecs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -41,4 +41,5 @@ def run(args: argparse.Namespace) -> None:
         )
     if not args.json:
         warnings = sum(finding.state == "warning" for finding in findings)
-        print(f"doctor: nothing stops work; {warnings} warnings", flush=True)
+        noun = "warning" if warnings == 1 else "warnings"
+        print(f"doctor: nothing stops work; {warnings} {noun}", flush=True)

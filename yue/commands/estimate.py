@@ -87,6 +87,8 @@ def _lines(recipe: Recipe, found: Estimate, known: str) -> list[str]:
         "hours: unknown (no work/tokens here: give --tokens, the tokens of an epoch)"
         if found.hours is None
         else f"hours: {found.hours:,.1f} on one GPU for {found.tokens:,} tokens"
+        if found.hours >= 1
+        else f"minutes: {found.hours * 60:,.1f} on one GPU for {found.tokens:,} tokens"
     )
     return [
         f"estimate: {recipe.name} on one {found.gpu} ({found.gpu_memory / gib:.0f} GiB): {verdict}",

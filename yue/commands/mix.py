@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = (
     "yue mix plan\n"
-    "  yue mix plan --data-dir tokens --mix-folder datasets --mix-datasets songs=1 pop=0.5 --json"
+    "  yue mix plan --data-dir tokens --mix-folder corpora --mix-datasets songs=1 pop=0.5 --json"
 )
 _SECTIONS = ("mix", "train")
 
