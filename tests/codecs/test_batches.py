@@ -66,7 +66,7 @@ def encode(
     )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     lengths=st.lists(st.sampled_from([1, 319, 3200, 6401, 12_800, 12_801]), min_size=1, max_size=5),
     data=st.data(),
