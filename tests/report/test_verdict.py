@@ -36,7 +36,7 @@ def test_tracks_that_go_apart_are_mixed(results: Paths) -> None:
     evaluation = dataclasses.replace(facts.evaluation, change=change)
     verdict = judge(dataclasses.replace(facts, evaluation=evaluation), [])
     assert verdict.kind == "mixed"
-    assert verdict.line.startswith("One track gained and another lost: on 6 held-out songs, ")
+    assert verdict.line.startswith("One track gained and another did not: on 6 held-out songs, ")
     assert "the loss on the vocal track stayed" in verdict.line
 
 

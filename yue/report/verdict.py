@@ -54,7 +54,7 @@ def judge(facts: Facts, samples: Sequence[Sample]) -> Verdict:
     if not evaluation.held_out:
         kind, opening = "mixed", "No song was held out, so this shows memory and not learning"
     elif better and worse:
-        kind, opening = "mixed", "One track gained and another lost"
+        kind, opening = "mixed", "One track gained and another did not"
     elif worse or not tracks:
         kind, opening = "bad", "The adapter made held-out songs less likely"
     elif len(better) == len(tracks):
