@@ -57,8 +57,8 @@ def merge(base: Path, adapter: Path, output: Path, *, dtype: str) -> Parity:
     Raises:
         YueError: A model cannot be read, they do not fit, or rounding would lose the adapter.
     """
-    tokens = _sample(base)
     tuned = load_tuned(base, adapter, dtype=dtype, device="cpu")
+    tokens = _sample(tuned)
     before = {name: _logits(tuned, name, tokens) for name in tuned.models}
     model = _merged(tuned)
     with atomic_folder(output) as folder:
@@ -107,11 +107,13 @@ def _merged(tuned: TunedModel) -> LlamaForCausalLM:
     return model
 
 
-def _sample(base: Path) -> Tensor:
-    from yue.lm.base import read_base
-
+def _sample(tuned: TunedModel) -> Tensor:
+    """Tokens of rows that are not zero: of a row that was never learned, nothing shows."""
+    with tuned.use("base") as model:
+        rows: Tensor = model.get_input_embeddings().weight
+    known = rows.any(1).nonzero()[:, 0]
     generator = torch.Generator().manual_seed(0)
-    return torch.randint(0, read_base(base).rows, (_TOKENS,), generator=generator)
+    return known[torch.randint(0, len(known), (_TOKENS,), generator=generator)]
 
 
 def _logits(tuned: TunedModel, name: str, tokens: Tensor) -> Tensor:
