@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from dvc.utils.hydra import apply_overrides
+from ruamel.yaml import YAML
 
 from tests.recipe.conftest import ROOT
 from yue.cli import main
@@ -64,6 +65,17 @@ def test_other_edits_stay(params: Path, capsys: pytest.CaptureFixture[str]) -> N
     apply_overrides(params, ["lora.r=abc"])
     assert main(["validate"]) == 2
     assert "params.yaml has its committed value again for lora.r" in capsys.readouterr().err
+    assert params.read_bytes() == before
+
+
+def test_the_last_run_s_value_comes_back_and_not_the_committed_one(params: Path) -> None:
+    apply_overrides(params, ["lora.r=16"])
+    before = params.read_bytes()
+    values = YAML(typ="safe").load(before)
+    lock = {"stages": {"validate": {"params": {"params.yaml": {"lora": values["lora"]}}}}}
+    YAML().dump(lock, params.parent / "dvc.lock")
+    apply_overrides(params, ["lora.r=abc"])
+    assert main(["validate"]) == 2
     assert params.read_bytes() == before
 
 

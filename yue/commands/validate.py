@@ -56,7 +56,7 @@ def _undo_override(paths: Paths, error: RecipeFaultsError) -> None:
 
     main(recipe, paths)  # DVC has removed the marker, and the recipe is valid again
     keys = ", ".join(dict.fromkeys(fault.key for fault in error.faults))
-    print(f"note: params.yaml has its committed value again for {keys}", file=sys.stderr)
+    print(f"note: params.yaml has its earlier value again for {keys}", file=sys.stderr)
 
 
 def _validate_files(files: Iterable[Path]) -> None:

@@ -2,7 +2,8 @@
 
 ``dvc exp run -S`` writes its overrides into params.yaml before any stage runs, and leaves them
 there when a stage fails. For an override that never was a recipe that is no help: the keys that
-have faults get the values back that git has, and only these, so that other edits stay.
+have faults get the values back that the last run had (dvc.lock), else those that git has, and only
+these, so that other edits stay.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from yue.errors import RecipeError
 from yue.files import write_text
@@ -24,7 +28,7 @@ from yue.recipe.write import with_values
 
 
 def undo_faults(params: Path, error: RecipeFaultsError) -> Recipe | None:
-    """Give faulty keys of ``params`` their committed values, when that makes it a recipe.
+    """Give faulty keys of ``params`` their earlier values, when that makes it a recipe.
 
     Returns:
         The recipe that params.yaml is now, or None when the file was left alone.
@@ -37,8 +41,9 @@ def undo_faults(params: Path, error: RecipeFaultsError) -> Recipe | None:
         if now.faults:  # duplicate keys: no override makes them, a person did
             return None
         values = copy.deepcopy(dict(now.values))
+        earlier = {**before.values, **_last_run(params)}
         for name in {name for fault in error.faults for name in _names(fault)}:
-            _give_back(values, before.values, name.split("."))
+            _give_back(values, earlier, name.split("."))
         if problems(values):
             return None
         same = values_digest(values) == values_digest(before.values)
@@ -62,6 +67,16 @@ def _give_back(values: dict[str, Any], before: Mapping[str, Any], path: list[str
         _give_back(values[name], before[name], rest)
     else:
         values[name] = copy.deepcopy(before[name])
+
+
+def _last_run(params: Path) -> dict[str, Any]:
+    """The sections with which the check of the recipe last passed, as DVC noted them."""
+    try:
+        lock = YAML(typ="safe").load((params.parent / "dvc.lock").read_text(encoding="utf-8"))
+        sections = lock["stages"]["validate"]["params"][params.name]
+    except (OSError, ValueError, YAMLError, KeyError, TypeError):
+        return {}
+    return dict(sections) if isinstance(sections, Mapping) else {}
 
 
 def _committed(path: Path) -> str | None:
