@@ -64,7 +64,7 @@ def test_other_edits_stay(params: Path, capsys: pytest.CaptureFixture[str]) -> N
     before = params.read_bytes()
     apply_overrides(params, ["lora.r=abc"])
     assert main(["validate"]) == 2
-    assert "params.yaml has its committed value again for lora.r" in capsys.readouterr().err
+    assert "params.yaml has its earlier value again for lora.r" in capsys.readouterr().err
     assert params.read_bytes() == before
 
 
