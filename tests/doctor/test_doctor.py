@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from importlib import metadata
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from yue.cli import main
 from yue.doctor import machine, software
 from yue.doctor.check import Finding
-from yue.doctor.project import check_project
+from yue.doctor.project import _disk, check_project
+from yue.recipe.read import read_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -75,6 +77,19 @@ def test_a_project_is_looked_through(tmp_path: Path) -> None:
     found = by_name(check_project(project), "recipe")
     assert found.state == "failure"
     assert "params.yaml" in found.found
+
+
+def test_checkpoints_must_fit_on_the_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Usage:
+        free = 3 * 10**9
+
+    recipe = read_recipe(ROOT / "recipes" / "yue-s1-24gb.yaml")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage)
+    (found,) = _disk(recipe, tmp_path)
+    assert (found.name, found.state) == ("disk for training", "failure")
+    assert "3 GB are free" in found.found
+    Usage.free = 10**11
+    assert _disk(recipe, tmp_path)[0].state == "ok"
 
 
 def test_a_failure_ends_with_exit_code_1(

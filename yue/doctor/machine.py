@@ -37,10 +37,25 @@ def _gpu() -> list[Finding]:
         properties = torch.cuda.get_device_properties(index)
         name = f"{properties.name}, {properties.total_memory / _GIB:.0f} GiB"
         findings.append(ok(f"GPU {index}", f"{name}, CUDA {torch.version.cuda}"))
+    findings.append(_attention())
     if not torch.cuda.is_bf16_supported():
         fix = "set model.dtype: float32, or use a GPU of compute capability 8.0 or more"
         findings.append(Finding("bfloat16", "warning", "not on this GPU", fix))
     return findings
+
+
+def _attention() -> Finding:
+    """The back-ends that the first GPU should have; a run takes the first that proves right."""
+    import torch
+
+    from yue.lm.backends import candidates
+
+    capability = torch.cuda.get_device_capability(0)
+    names = candidates("cuda", torch.bfloat16, 128, capability)  # YuE's heads have 128 numbers
+    if names == ("sdpa",):
+        fix = "nothing: songs are attended to one by one; a newer GPU does them in one kernel"
+        return Finding("attention", "warning", "sdpa alone", fix)
+    return ok("attention", f"{', '.join(names)}: the first that gives right results is taken")
 
 
 def _cores() -> Finding:

@@ -26,7 +26,7 @@ def check_project(root: Path) -> list[Finding]:
     findings.append(ok("recipe", f"{recipe.name}: no faults"))
     notes = input_notes(recipe, root)
     findings += [Finding("input", "failure", note.what, note.fix) for note in notes]
-    return [*findings, *_codec(recipe, root), *_code(root)]
+    return [*findings, *_codec(recipe, root), *_disk(recipe, root), *_code(root)]
 
 
 def _dvc(root: Path) -> Finding:
@@ -58,6 +58,29 @@ def _codec(recipe: Recipe, root: Path) -> list[Finding]:
     if listed.digest is None:
         return [Finding(name, "failure", listed.problem, listed.fix)]
     return [ok(name, f"{listed.weights} ({listed.digest[:12]})")]
+
+
+def _disk(recipe: Recipe, root: Path) -> list[Finding]:
+    """Free space against checkpoints and adapter; nothing where the model's shape is not known."""
+    from yue.lm.released import released_shape
+    from yue.lm.shape import read_shape
+    from yue.training.estimate import estimate
+    from yue.training.gpus import GPUS
+
+    folder = root / recipe.model.path
+    there = (folder / "config.json").is_file()
+    shape = read_shape(folder) if there else released_shape(folder.name)
+    if shape is None:
+        return []
+    found = estimate(recipe, shape, GPUS[0], None)  # disk is the same for every GPU
+    # A checkpoint is written before the one before it goes; weights that are not there are fetched.
+    low = 2 if recipe.model.dtype == "bfloat16" else 4
+    needed = 2 * found.checkpoint + found.adapter + (0 if there else low * shape.weights)
+    free = shutil.disk_usage(root).free
+    told = f"training needs about {needed / 1e9:.1f} GB, {free / 1e9:.0f} GB are free"
+    if free < needed:
+        return [Finding("disk for training", "failure", told, "dvc gc --workspace")]
+    return [ok("disk for training", told)]
 
 
 def _code(root: Path) -> list[Finding]:
