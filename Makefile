@@ -4,7 +4,7 @@ BIN := .venv/bin
 # The environment's own bin first: DVC starts stages as `python -m yue`.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: repro test lint bench clean
+.PHONY: repro test lint constraints clean
 
 repro: .venv.stamp
 	$(RUN) dvc repro
@@ -18,10 +18,18 @@ lint: .venv.stamp
 	$(RUN) mypy
 
 # Reinstalls when the metadata, the build or the C sources change; otherwise costs nothing.
-.venv.stamp: pyproject.toml $(wildcard setup.py) yue/native/build.py $(wildcard yue/native/*.c yue/native/*.h)
+.venv.stamp: pyproject.toml constraints.txt setup.py yue/native/build.py $(wildcard yue/native/*.c yue/native/*.h)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[dev]'
 	@touch .venv.stamp
 
+# The newest versions that pyproject.toml admits: run the tests before they are committed.
+constraints:
+	rm -rf .venv.new && $(PYTHON) -m venv .venv.new
+	.venv.new/bin/python -m pip install --quiet --editable '.[dev]'
+	(sed '/^[^#]/,$$d' constraints.txt; .venv.new/bin/python -m pip freeze --exclude-editable) > constraints.new
+	mv constraints.new constraints.txt && rm -rf .venv.new
+
 clean:
-	rm -rf .venv .venv.stamp build work demo/work .yue
+	rm -rf .venv .venv.new .venv.stamp build work demo/work .yue

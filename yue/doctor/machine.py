@@ -28,7 +28,7 @@ def _gpu() -> list[Finding]:
         built = torch.version.cuda
         found = "none that torch sees: the demo and data stages run, a 7B model will not train"
         if shutil.which("nvidia-smi") and not built:
-            fix = "pip install --force-reinstall 'torch==2.11.*' 'torchaudio==2.11.*'   # with CUDA"
+            fix = "pip install --force-reinstall 'torch==2.11.0' 'torchaudio==2.11.0'   # with CUDA"
         else:
             fix = "nvidia-smi   # must list a GPU; else install its driver, or train elsewhere"
         return [Finding("GPU", "warning", found, fix)]

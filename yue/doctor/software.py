@@ -14,7 +14,7 @@ from yue.errors import YueError
 
 _PYTHON = ((3, 11), (3, 14))
 _PACKAGES = ("transformers", "peft", "deepspeed", "accelerate", "dvc", "dvclive", "numpy")
-_REINSTALL = "pip install --force-reinstall 'torch==2.11.*' 'torchaudio==2.11.*'"
+_REINSTALL = "pip install --force-reinstall 'torch==2.11.0' 'torchaudio==2.11.0'"
 
 
 def check_software() -> list[Finding]:
