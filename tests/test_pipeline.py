@@ -21,6 +21,8 @@ SHARED = {
     "yue/paths.py",
     "yue/progress.py",
     "yue/store.py",
+    "yue/temporary.py",
+    "yue/workers.py",
     "yue/stages/__init__.py",
     "yue/recipe",
 }

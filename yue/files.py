@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
 from yue.errors import YueError
+from yue.temporary import exchange, temporary_file, temporary_folder
 
 _SAFE_NAME_BYTES = 180
+_WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 @contextlib.contextmanager
@@ -26,17 +27,15 @@ def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     the complete new one. On an exception the temporary file is removed and ``path`` is untouched.
     A new inode is always made: writing in place would corrupt files hard-linked into a cache.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:60]}.", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
+    handle, temporary = temporary_file(path)
     encoding = None if "b" in mode else "utf-8"
     try:
-        with os.fdopen(handle, mode, encoding=encoding) as stream:
+        with _naming(path), os.fdopen(handle, mode, encoding=encoding) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.chmod(0o644)  # mkstemp makes 0600, which breaks shared caches
-        temporary.replace(path)
+            temporary.chmod(0o644)  # mkstemp makes 0600, which breaks shared caches
+            temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -46,22 +45,44 @@ def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside ``path``; swap it in for ``path`` on success.
 
-    An existing ``path`` is replaced as a whole; on an exception it is left as it was.
+    An existing ``path`` is replaced as a whole, without a moment when there is none (where the
+    system can swap names); on an exception it is left as it was. Temporary folders that killed
+    processes left are removed first.
+
+    Raises:
+        NotADirectoryError: ``path`` is there and is no folder.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
-    temporary.chmod(0o755)
-    try:
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+    with _naming(path), temporary_folder(path) as temporary:
         yield temporary
-        if path.exists():
-            old = path.with_name(f".{path.name}.old.{os.getpid()}")
-            path.rename(old)
+        if not path.exists():
             temporary.rename(path)
-            shutil.rmtree(old)
-        else:
-            temporary.rename(path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
+        elif not exchange(temporary, path):
+            _replace_folder(path, temporary)
+
+
+def _replace_folder(path: Path, new: Path) -> None:
+    """Two renames, between which there is no ``path``."""
+    with temporary_folder(path) as folder:
+        old = folder / "old"
+        path.rename(old)
+        try:
+            new.rename(path)
+        except OSError:
+            old.rename(path)
+            raise
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Give the path to errors of writing, which name no file as they come from the system."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _WRITE_ERRORS and error.filename is None:
+            error.filename = str(path)
         raise
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
-from threading import Thread
 from typing import TypeVar
 
 from yue.errors import AudioError
 from yue.progress import Progress
+from yue.workers import cores, worker_pool
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -39,11 +37,11 @@ def map_songs(
     """
     if not items:
         return []
-    count = min(workers or _cores(), len(items))
+    count = min(workers or cores(), len(items))
     with (
         Progress(label, len(items), "songs") as progress,
         _environment(_ONE_THREAD),
-        _pool(count) as pool,
+        worker_pool(count) as pool,
     ):
         futures = [pool.submit(function, item) for item in items]
         try:
@@ -60,33 +58,6 @@ def map_songs(
 
 
 @contextlib.contextmanager
-def _pool(count: int) -> Iterator[ProcessPoolExecutor]:
-    # Fresh processes: a fork would copy the locks of whatever threads the caller has.
-    pool = ProcessPoolExecutor(
-        count,
-        mp_context=get_context("spawn"),
-        initializer=_begin,
-    )
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _begin() -> None:
-    """Leave interrupts to the parent, and go when it is gone: it may be killed without a word."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_leave_after_parent, daemon=True).start()
-
-
-def _leave_after_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-@contextlib.contextmanager
 def _environment(values: Mapping[str, str]) -> Iterator[None]:
     """Variables for the processes that are started meanwhile."""
     before = {name: os.environ.get(name) for name in values}
@@ -99,7 +70,3 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

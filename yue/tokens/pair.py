@@ -14,6 +14,7 @@ from yue.files import atomic_file
 from yue.native.checksum import BLOCK_BYTES, crc32c
 from yue.native.index import index_pointers
 from yue.native.writer import BinWriter
+from yue.temporary import sweep
 from yue.tokens.info import Checksums
 from yue.tokens.layouts.document import Document
 from yue.tokens.megatron import INT32, Header, bin_path, idx_path, info_path
@@ -36,6 +37,7 @@ def write_pair(prefix: Path, documents: Iterable[Document], *, limit: int) -> Wr
 
     The ``.bin`` appears first and the ``.idx`` last, and an older pair's ``.idx`` goes before
     either: whenever the write is cut off, there is the old pair, or no index, or the new pair.
+    What killed writers of the same files left is removed first.
 
     Args:
         prefix: Path of both files without the suffix.
@@ -47,6 +49,7 @@ def write_pair(prefix: Path, documents: Iterable[Document], *, limit: int) -> Wr
         OSError: The file system refused a write.
     """
     lengths, marks = array("i"), array("q", [0])
+    sweep(bin_path(prefix))
     with atomic_file(bin_path(prefix)) as stream:
         with BinWriter(stream.fileno(), limit=limit) as writer:
             for document in documents:

@@ -6,25 +6,23 @@ they would be copied seven times, which takes as long as making them.
 
 from __future__ import annotations
 
-import os
-import signal
-import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from yue.errors import TokenFileError
+from yue.temporary import temporary_folder
 from yue.tokens.assemble import Assembled
 from yue.tokens.layouts.document import Document
 from yue.tokens.shards import Job, Line, Outcome, Shard, Worker, shards_of
 from yue.tokens.text import TextTokenizer
+from yue.workers import cores, worker_pool
 
 IN_PROCESS = 32
 """Shards that are done before other processes would be worth their start."""
@@ -63,33 +61,28 @@ def outcomes(
         for shard in chain(few, shards):
             yield from worker.do(shard)
         return
-    with tempfile.TemporaryDirectory(prefix=".shards.", suffix=".tmp", dir=scratch) as folder:
-        yield from _in_processes(job, chain(few, shards), workers or _cores(), Path(folder))
+    with temporary_folder(scratch / "shards") as folder:
+        yield from _in_processes(job, chain(few, shards), workers or cores(), folder)
 
 
 def _in_processes(
     job: Job, shards: Iterable[Shard], workers: int, folder: Path
 ) -> Iterator[Outcome]:
-    # Fresh processes: a fork would copy the locks of whatever threads the caller has.
-    pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_start, initargs=(job, folder)
-    )
     waiting: deque[Future[_Parcel]] = deque()
     try:
-        for number, shard in enumerate(shards):
-            waiting.append(pool.submit(_do, number, shard))
-            if len(waiting) >= workers * _AHEAD:
+        with worker_pool(workers, _start, job, folder) as pool:
+            for number, shard in enumerate(shards):
+                waiting.append(pool.submit(_do, number, shard))
+                if len(waiting) >= workers * _AHEAD:
+                    yield from _open(waiting.popleft().result())
+            while waiting:
                 yield from _open(waiting.popleft().result())
-        while waiting:
-            yield from _open(waiting.popleft().result())
     except BrokenProcessPool as error:
         raise TokenFileError(
             f"{job.name}: a worker process died",
             why="the machine ran out of memory, or a library crashed",
             fix="run again with fewer runtime.workers (--workers)",
         ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _open(parcel: _Parcel) -> Iterator[Outcome]:
@@ -117,7 +110,6 @@ _here: tuple[Worker, Path] | None = None
 
 def _start(job: Job, folder: Path) -> None:
     global _here
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
     _here = Worker(job, job.load_text()), folder
 
 
@@ -135,7 +127,3 @@ def _do(number: int, shard: Shard) -> _Parcel:
             else:
                 bare.append(outcome)
     return _Parcel(bare, file)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
