@@ -147,6 +147,18 @@ def test_another_file_system_gets_copies(tmp_path: Path, monkeypatch: pytest.Mon
     assert (tmp_path / "back" / "x").stat().st_nlink == 1
 
 
+def test_a_small_file_that_changed_within_its_time_is_damaged(tmp_path: Path) -> None:
+    """As after a loss of power: the name, the size and the time are there, the bytes are not."""
+    store = Store(tmp_path / "store")
+    store.add(KEY, fill(tmp_path / "made", x=b"123"))
+    file = data_file(store, "x")
+    times = file.stat().st_atime_ns, file.stat().st_mtime_ns
+    file.unlink()
+    file.write_bytes(bytes(3))
+    os.utime(file, ns=times)
+    assert store.find(KEY) is None
+
+
 def test_a_failed_add_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(source: int) -> None:
         raise OSError(28, "No space left on device")
@@ -154,7 +166,7 @@ def test_a_failed_add_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     store = Store(tmp_path / "store")
     monkeypatch.setattr(os, "fsync", stop)
     with pytest.raises(OSError, match="No space"):
-        store.add(KEY, fill(tmp_path / "made", x=b"123"))
+        store.add(KEY, fill(tmp_path / "made", x=bytes(100_000)))
     assert not store.restore(KEY, tmp_path / "back")
     assert [path for path in store.root.rglob("*") if path.is_file()] == []
 

@@ -3,8 +3,9 @@
 An entry is a flat folder of files under a key (a digest of the inputs, the parameters and the
 algorithm's version) beside a manifest of what they are. Entries appear whole, by one rename, so any
 number of processes may add at once and a killed one leaves nothing half made. An entry counts as
-absent when a file has another size than the manifest says, or was written since (its time tells,
-without reading it) and has other bytes. The store may be deleted at any time.
+absent when a file has another size than the manifest says, or has other bytes: small files are read
+each time, so that none of them waits for the disk when it is written; large ones are read when they
+were written since, which their time tells. The store may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from yue.files import file_digest
 _MANIFEST = ".manifest.json"
 _FICLONE = 0x40049409  # Linux: share the blocks of another file, copied on write
 _READ_ONLY = 0o444
+_SMALL = 64 * 1024  # bytes; reading them takes less than waiting until they are on the disk
 _SCRATCH = ".tmp-"
 _ABANDONED = 24 * 3600  # seconds
 
@@ -95,10 +97,10 @@ class Store:
             for path in files:
                 self.place(path, new / path.name)
                 (new / path.name).chmod(_READ_ONLY)
-                _flush(new / path.name)
-            manifest = new / _MANIFEST
-            manifest.write_text(json.dumps({p.name: _state(new / p.name) for p in files}))
-            _flush(manifest)
+                if path.stat().st_size > _SMALL:
+                    _flush(new / path.name)
+            states = {path.name: _state(new / path.name) for path in files}
+            (new / _MANIFEST).write_text(json.dumps(states))
             attempts = itertools.count()
             while not _adopt(new, entry):
                 if _is_intact(entry):
@@ -148,7 +150,9 @@ def _is_as(path: Path, size: int, written: int, digest: str) -> bool:
     state = path.stat()
     if state.st_size != size:
         return False
-    return state.st_mtime_ns == written or file_digest(path) == digest
+    if size > _SMALL and state.st_mtime_ns == written:
+        return True
+    return file_digest(path) == digest
 
 
 def _adopt(new: Path, entry: Path) -> bool:

@@ -95,32 +95,3 @@ def test_equal_seeds_make_equal_bytes_and_others_other_bytes(
         make_base(tokenizer_path, codec_folder, tmp_path / name, seed, plan=SHORT, songs=TWO_SONGS)
     assert folder_digest(tmp_path / "again") == folder_digest(base)
     assert folder_digest(tmp_path / "other") != folder_digest(base)
-
-
-@pytest.mark.slow
-def test_pretraining_learns_what_holds_for_songs_it_has_not_heard(
-    tokenizer_path: Path, codec: MelRvq, codec_folder: Path, songs: list[Song], tmp_path: Path
-) -> None:
-    """Sixty steps more than halve the loss on songs of another seed."""
-    plan = replace(PLAN, steps=60)
-    make_base(
-        tokenizer_path,
-        codec_folder,
-        tmp_path / "base",
-        1,
-        plan=plan,
-        songs=replace(PRETRAINING, count=16),
-    )
-    used = used_ids(tokenizer_path)
-    write_documents(songs[3:], tokenizer_path, codec, tmp_path / "held-out")
-    rows = PackedRows(TokenFiles.open(tmp_path / "held-out"), 1024, seed=0)
-    fresh = small_model(plan, used, torch.from_numpy(codec.tables[0]), seed=1)
-    trained = load_base(tmp_path / "base", dtype="float32", device="cpu")
-    untrained = whole_model(fresh, used)
-    with torch.no_grad():
-        losses = [
-            np.mean([row_loss(model, rows.row(0, n), torch.arange(ROWS - 1)).item()
-                     for n in range(rows.epoch_rows(0))])
-            for model in (untrained, trained)
-        ]  # fmt: skip
-    assert losses[1] < 0.5 * losses[0]

@@ -15,10 +15,18 @@ import pytest
 import soundfile
 
 from tests.e2e.conftest import Project, ran_stages
+from yue.tokens.vocabulary import ROWS
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e"), pytest.mark.timeout(900)]
 
 AFTER_TRAIN = ["train", "evaluate", "generate", "report"]
+# Enough to see which stages run.
+SHORT = {
+    "train__max_steps": 2,
+    "evaluate__max_songs": 1,
+    "generate__prompts": 1,
+    "generate__max_sections": 1,
+}
 
 
 @pytest.fixture
@@ -39,6 +47,12 @@ def test_the_adapter_beats_the_base_on_both_tracks(project: Project) -> None:
         assert tuned < 0.9 * base, f"{track}: base {base:.3f}, tuned {tuned:.3f}"
         assert scores["tuned"][track]["high"] < scores["base"][track]["low"]
         assert scores["change"][track]["high"] < 0
+
+
+def test_the_base_knows_what_all_songs_have_in_common(project: Project) -> None:
+    base = metrics(project, "eval")["base"]
+    for track in ("vocal", "instrumental"):
+        assert base[track]["loss"] < 0.5 * np.log(ROWS), "an untrained model's is log(ROWS)"
 
 
 def test_samples_are_closer_to_held_out_songs_than_those_of_the_base(project: Project) -> None:
@@ -119,6 +133,9 @@ def test_one_touched_song_is_one_songs_work(project: Project) -> None:
 
 
 def test_an_experiment_reruns_training_and_what_follows(project: Project) -> None:
+    asked = (project.root / "params.yaml").read_text()
+    project.edit_params(**SHORT)
+    project.run("git", "commit", "-qam", "short")
     done = project.run("dvc", "exp", "run", "-S", "lora.r=16", "-n", "rank-16")
     assert set(ran_stages(done.stdout)) - {"validate"} == set(AFTER_TRAIN)
     config = json.loads((project.root / "work/adapter/adapter_config.json").read_text())
@@ -128,7 +145,8 @@ def test_an_experiment_reruns_training_and_what_follows(project: Project) -> Non
     shown = json.loads(project.run("dvc", "exp", "show", "--json").stdout)
     assert "rank-16" in json.dumps(shown)
     assert "tuned" in json.dumps(shown)
-    project.run("git", "checkout", "-q", "params.yaml")
+    (project.root / "params.yaml").write_text(asked)
+    project.run("git", "commit", "-qam", "whole")
     # The first run's results come back from DVC's run cache; only the check is made anew.
     assert set(project.repro()) <= {"validate"}
 
@@ -163,7 +181,9 @@ def test_a_number_without_a_dot_is_a_number(project: Project) -> None:
 
 
 def test_a_grid_runs_from_the_queue_with_the_code_it_was_queued_with(project: Project) -> None:
-    project.run("dvc", "exp", "run", "-S", "lora.r=4,6", "-S", "train.max_steps=2", "--queue")
+    changes = ["lora.r=4,6", *(f"{key.replace('__', '.')}={value}" for key, value in SHORT.items())]
+    asked = [word for change in changes for word in ("-S", change)]
+    project.run("dvc", "exp", "run", *asked, "--queue")
     # The workspace changes meanwhile: a queued experiment must not see this.
     stage = project.root / "yue" / "stages" / "train.py"
     code = stage.read_text()
