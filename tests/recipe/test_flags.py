@@ -92,6 +92,20 @@ def test_datasets_are_words_with_numbers() -> None:
         parse("--mix-datasets pop", "mix")
 
 
+def test_a_number_or_two() -> None:
+    assert parse("", "generate").generate.guidance_scale == (1.5, 1.2)
+    assert parse("--guidance-scale 2", "generate").generate.guidance_scale == 2.0
+    assert parse("--guidance-scale 2 1", "generate").generate.guidance_scale == (2.0, 1.0)
+    with pytest.raises(
+        RecipeError, match=r"--guidance-scale: 0\.5: must be a number from 1 to 20$"
+    ):
+        parse("--guidance-scale 2 0.5", "generate")
+    with pytest.raises(
+        RecipeError, match=r"--guidance-scale: 0\.5: must be .* 20, or a list of two"
+    ):
+        parse("--guidance-scale 0.5", "generate")
+
+
 def test_a_wrong_choice_finds_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse("--codec-type xcodek", "codec")

@@ -24,14 +24,20 @@ class Sampling:
         top_k: Only the k likeliest tokens stay; 0 is off.
         top_p: Only the likeliest tokens that together reach this probability stay; 1 is off.
         repetition_penalty: Divides positive and multiplies negative logits of ids in the context.
-        guidance_scale: Weight of the prompt against no prompt; 1 is off.
+        guidance_scale: Weight of the prompt against no prompt, 1 is off; of all sections, or of
+            the first and of the others.
     """
 
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
     repetition_penalty: float = 1.0
-    guidance_scale: float = 1.0
+    guidance_scale: float | tuple[float, float] = 1.0
+
+    def guidance(self, section: int) -> float:
+        """The weight of the prompt in a section, counted from 0."""
+        scale = self.guidance_scale
+        return scale[min(section, 1)] if isinstance(scale, tuple) else scale
 
 
 def guide(conditional: Tensor, unconditional: Tensor, scale: float) -> Tensor:

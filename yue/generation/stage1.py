@@ -64,14 +64,20 @@ class Stage1:
             if stream is None or from_head:
                 stream = Stream(self._model, self._head, len(songs) * (2 if self._guided else 1))
             chunks = [song.start(section, from_head=from_head) for song in songs]
-            self._sing(songs, stream, chunks, progress)
+            self._sing(songs, stream, chunks, self._sampling.guidance(section), progress)
 
     @property
     def _guided(self) -> bool:
-        return self._sampling.guidance_scale != 1.0
+        """Whether any section is."""
+        return any(self._sampling.guidance(section) != 1.0 for section in (0, 1))
 
     def _sing(
-        self, songs: list[Song], stream: Stream, chunks: list[Ids], progress: Progress
+        self,
+        songs: list[Song],
+        stream: Stream,
+        chunks: list[Ids],
+        guidance: float,
+        progress: Progress,
     ) -> None:
         """Draw one section of every song that is singing; they are at the same place of it."""
         if self._guided:
@@ -79,13 +85,13 @@ class Stage1:
         place = 0
         while any(song.singing for song in songs):
             span = self._alphabet.span(place)
-            drawn = self._draw(songs, self._logits(stream, chunks, span), span)
+            drawn = self._draw(songs, self._logits(stream, chunks, span, guidance), span)
             place += 1
             if place % self._alphabet.width == 0:
                 progress(sum(song.singing for song in songs))
             chunks = [song.take(int(choice)) for song, choice in zip(songs, drawn, strict=True)]
 
-    def _logits(self, stream: Stream, chunks: list[Ids], span: slice) -> Tensor:
+    def _logits(self, stream: Stream, chunks: list[Ids], span: slice, guidance: float) -> Tensor:
         """What may follow the chunks.
 
         With guidance the stream has a second row for each song, from which a section's prompt is
@@ -95,7 +101,7 @@ class Stage1:
             return stream.read(chunks, span)
         both = stream.read([*chunks, *(chunk[-1:] for chunk in chunks)], span)
         prompted, blind = both.chunk(2)
-        return guide(prompted, blind, self._sampling.guidance_scale)
+        return prompted if guidance == 1.0 else guide(prompted, blind, guidance)
 
     def _draw(self, songs: list[Song], logits: Tensor, span: slice) -> Tensor:
         """An index into the alphabet for every song."""

@@ -21,8 +21,8 @@ def build_recipe(values: Mapping[str, Any]) -> model.Recipe:
 
 def typed(key: Key, value: Any) -> Any:
     """A valid value in its key's own type: JSON Schema counts 8.0 as an integer, 8 as a number."""
-    if isinstance(value, list):
-        return tuple(value)
+    if isinstance(value, list | tuple):
+        return tuple(typed(key, item) for item in value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return int(value) if "integer" in key.types else float(value)
     return value

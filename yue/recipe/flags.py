@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from yue.errors import RecipeError
@@ -90,9 +91,11 @@ def _add_flag(group: argparse._ArgumentGroup, key: Key, flags: list[str]) -> str
         options["action"] = argparse.BooleanOptionalAction
     elif "array" in key.types:
         whole = ["all-linear"] if "string" in key.types else []
-        options |= {"nargs": "+", "metavar": "NAME", "action": _Words}
+        options |= {"nargs": "+", "metavar": "NAME", "action": partial(_Words, key=key)}
         if "enum" in key.rule["items"]:
             options["choices"] = [*whole, *key.rule["items"]["enum"]]
+        elif key.rule["items"]["type"] == "number":
+            options |= {"type": parse_scalar, "metavar": "NUMBER"}
     else:
         options |= {"type": _reader(key), "metavar": _metavar(key)}
         if "x-const" in key.rule:
@@ -101,7 +104,11 @@ def _add_flag(group: argparse._ArgumentGroup, key: Key, flags: list[str]) -> str
 
 
 class _Words(argparse.Action):
-    """A list of words; a word that stands for a whole list is stored as itself."""
+    """A list; one word that the key takes in place of a list is stored as itself."""
+
+    def __init__(self, *args: Any, key: Key, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._key = key
 
     def __call__(
         self,
@@ -110,7 +117,8 @@ class _Words(argparse.Action):
         values: Any,
         option_string: str | None = None,
     ) -> None:
-        setattr(namespace, self.dest, values[0] if values == ["all-linear"] else values)
+        alone = len(values) == 1 and value_problem(self._key, values[0]) is None
+        setattr(namespace, self.dest, values[0] if alone else values)
 
 
 def _reader(key: Key) -> Callable[[str], Any]:

@@ -160,7 +160,7 @@ class Generate:
     top_p: float
     top_k: int  # 0: off
     repetition_penalty: float
-    guidance_scale: float
+    guidance_scale: float | tuple[float, float]  # of all sections; or of the first, the others
     audio_prompt: str | None  # path of one track; or of two:
     vocal_prompt: str | None
     instrumental_prompt: str | None

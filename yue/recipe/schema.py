@@ -73,7 +73,7 @@ class Key:
     def allowed_item(self) -> str:
         """What each item of a list must be, in words."""
         item = self.rule["items"]
-        return str(item.get("x-allowed") or _allowed(item, ("string",)))
+        return str(item.get("x-allowed") or _allowed(item, (item["type"],)))
 
 
 def _allowed(rule: Mapping[str, Any], types: tuple[str, ...]) -> str:
