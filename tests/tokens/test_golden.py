@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from yue.tokens.index_file import count
 from yue.tokens.info import TokenFileInfo
-from yue.tokens.megatron import count
 from yue.tokens.options import Options
 from yue.tokens.vocabulary import codec_range
 from yue.tokens.write import write_token_files

@@ -1,4 +1,4 @@
-"""``yue count``: how much is in token files, from their headers alone."""
+"""``yue count``: how much is in token files, from their indices alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def run(args: argparse.Namespace) -> None:
     import json
     from dataclasses import asdict
 
-    from yue.tokens.megatron import Counts, as_prefix, count
+    from yue.tokens.index_file import Counts, count
+    from yue.tokens.megatron import as_prefix
 
     found = {str(prefix): count(as_prefix(prefix)) for prefix in args.prefixes}
     total = Counts(

@@ -65,7 +65,7 @@ def _tokens(recipe: Recipe, an_epoch: int | None) -> int | None:
     if train.max_steps is not None:
         return train.max_steps * train.batch_size * train.context_length
     if an_epoch is None and prefix.with_suffix(".idx").is_file():
-        from yue.tokens.megatron import count
+        from yue.tokens.index_file import count
 
         an_epoch = count(prefix).tokens
     return None if an_epoch is None else round(train.epochs * an_epoch)

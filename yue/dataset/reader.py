@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -19,21 +19,13 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from yue.errors import NativeError, TokenFileError
-from yue.native.checksum import crc32c, file_checksums
+from yue.errors import TokenFileError
+from yue.native.checksum import file_checksums
 from yue.native.gather import Form, GatherError, Pieces, gather
-from yue.native.index import IndexArrays, IndexFault, read_index
+from yue.native.index import IndexArrays
+from yue.tokens.index_file import check_bin, open_file, read_index_file
 from yue.tokens.info import TokenFileInfo, foreign_info, read_info
-from yue.tokens.megatron import (
-    DTYPES,
-    HEADER,
-    REBUILD,
-    Header,
-    bin_path,
-    idx_path,
-    info_path,
-    parse_header,
-)
+from yue.tokens.megatron import DTYPES, REBUILD, bin_path, idx_path, info_path
 from yue.tokens.vocabulary import EOA, SOA, STAGE_1, TEXT_SIZE, CodecRange, codec_range
 
 Ids = npt.NDArray[np.int32]
@@ -71,16 +63,10 @@ class TokenFiles:
             TokenFileError: A file is missing or damaged, or the files do not belong together; the
                 message has the file and, where there is one, the byte.
         """
-        stream = _open(bin_path(prefix))
+        stream = open_file(bin_path(prefix))
         try:
-            index, header = _read_index(idx_path(prefix))
-            size = os.fstat(stream.fileno()).st_size
-            if size != index.bin_size:
-                raise TokenFileError(
-                    f"{bin_path(prefix)}: {size} bytes, but the index names {index.bin_size}",
-                    why=f"it was cut short at byte {size}, or is not the .bin of this .idx",
-                    fix=REBUILD,
-                )
+            index, header = read_index_file(idx_path(prefix))
+            check_bin(stream, bin_path(prefix), index)
             info = _info(prefix, index, codec)
         except BaseException:
             stream.close()
@@ -267,56 +253,6 @@ class TokenFiles:
 
 def _open_again(prefix: Path, codec: CodecRange) -> TokenFiles:
     return TokenFiles.open(prefix, codec=codec)
-
-
-def _open(path: Path) -> IO[bytes]:
-    try:
-        return path.open("rb", buffering=0)
-    except OSError as error:
-        raise TokenFileError(
-            f"{path}: cannot be read ({error.strerror})",
-            why="an index is written after its .bin, so a missing one means an unfinished write"
-            if path.suffix == ".idx" and isinstance(error, FileNotFoundError)
-            else "",
-            fix=f"write it with `yue mmap`, or correct the prefix (the path without {path.suffix})",
-        ) from error
-
-
-def _read_index(path: Path) -> tuple[IndexArrays, Header]:
-    """Read and check a whole .idx, from one descriptor: it may be replaced meanwhile."""
-    with _open(path) as stream:
-        try:
-            first = stream.read(HEADER.size)
-            header = parse_header(first, os.fstat(stream.fileno()).st_size, path)
-            found = read_index(
-                stream.fileno(),
-                start=HEADER.size,
-                sequences=header.sequences,
-                marks=header.marks,
-                item_size=header.item_size,
-                crc=crc32c(first),
-            )
-            stream.seek(header.file_size)
-            rest = stream.read()  # of a multimodal index
-        except (OSError, NativeError) as error:
-            raise TokenFileError(f"{path}: cannot be read", why=str(error), fix=REBUILD) from error
-    if isinstance(found, IndexFault):
-        raise TokenFileError(
-            f"{path}: damaged at byte {_byte(found, header)}",
-            why=f"{found.array}[{found.element}] does not fit the values before it",
-            fix=REBUILD,
-        )
-    return replace(found, crc=crc32c(rest, found.crc)), header
-
-
-def _byte(fault: IndexFault, header: Header) -> int:
-    """Where in the .idx the faulty element lies."""
-    start, width = {
-        "lengths": (0, 4),
-        "pointers": (4 * header.sequences, 8),
-        "documents": (12 * header.sequences, 8),
-    }[fault.array]
-    return HEADER.size + start + width * fault.element
 
 
 def _info(prefix: Path, index: IndexArrays, codec: CodecRange | None) -> TokenFileInfo:

@@ -15,7 +15,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from yue.errors import UsageError
-from yue.tokens.megatron import as_prefix, count
+from yue.tokens.index_file import count
+from yue.tokens.megatron import as_prefix
 
 _ROUNDS = re.compile(r"(\d+(?:\.\d+)?)_ROUND")
 

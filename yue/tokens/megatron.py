@@ -95,36 +95,6 @@ class Header:
         return HEADER.pack(MAGIC, VERSION, self.dtype_code, self.sequences, self.marks)
 
 
-@dataclass(frozen=True)
-class Counts:
-    """How much is in a token file."""
-
-    documents: int
-    sequences: int
-    tokens: int
-
-
-def read_header(path: Path) -> Header:
-    """Read and check the header of a .idx, and that the file has the size it promises.
-
-    Raises:
-        TokenFileError: The file is missing, is no index, or is cut short; with its offset.
-    """
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(HEADER.size)
-            size = stream.seek(0, 2)
-    except OSError as error:
-        raise TokenFileError(
-            f"{path}: cannot be read ({error.strerror})",
-            why="an index is written after its .bin, so a missing one means an unfinished write"
-            if isinstance(error, FileNotFoundError)
-            else "",
-            fix="write it with `yue mmap`, or correct the prefix (the path without .idx)",
-        ) from error
-    return parse_header(data, size, path)
-
-
 def parse_header(data: bytes, size: int, path: Path) -> Header:
     """Check the header of a .idx, and that the file has the size it promises.
 
@@ -157,23 +127,6 @@ def parse_header(data: bytes, size: int, path: Path) -> Header:
             f"file has {size}",
         )
     return header
-
-
-def count(prefix: Path) -> Counts:
-    """Documents, sequences and tokens, from the header and the size of the .bin alone.
-
-    Raises:
-        TokenFileError: A file is missing or has another size than it must have.
-    """
-    header = read_header(idx_path(prefix))
-    path = bin_path(prefix)
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise TokenFileError(f"{path}: cannot be read ({error.strerror})", fix=REBUILD) from error
-    if size % header.item_size:
-        raise _bad(path, size, f"ends within a token ({header.item_size} bytes each)")
-    return Counts(header.marks - 1, header.sequences, size // header.item_size)
 
 
 def _bad(path: Path, offset: int, why: str) -> TokenFileError:
