@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yue.dataset.pieces import Piece, split_document
+from yue.dataset.pieces import Piece, songs_too_long, split_document
 from yue.errors import TrainingError
 
 Make = Any
@@ -97,6 +97,21 @@ def test_a_context_without_room_says_how_much_is_needed(make_files: Make, contex
     assert split(make_files, song, needed)[0], "what it asks for is enough"
     with pytest.raises(TrainingError):
         split(make_files, song, needed - 1)
+
+
+@settings(deadline=None, max_examples=40)
+@given(SONG, st.integers(1, 300))
+def test_songs_that_no_context_can_hold_are_told_before_training(
+    make_files: Make, song: tuple[int, list[tuple[int, int]]], context: int
+) -> None:
+    files, _ = make_files([song])
+    why = [str(error) for error in songs_too_long(files, context)]
+    try:
+        split_document(files, 0, context)
+        expected = []
+    except TrainingError as error:
+        expected = [str(error)]
+    assert why == expected
 
 
 def test_a_header_alone_that_is_too_long_is_refused(make_files: Make) -> None:

@@ -69,6 +69,18 @@ def test_files_of_a_split_that_is_gone_are_gone(project: Paths) -> None:
     assert {p.stem for p in project.tokens.iterdir()} == {"train"}
 
 
+def test_a_song_that_no_training_row_can_hold_is_named(project: Paths, corpus: Corpus) -> None:
+    corpus.row("long", genres="pop " * 500)
+    split(project, train=["a", "long"], valid=["b"])
+    tight = dataclasses.replace(recipe().train, context_length=400)
+    told = mmap.main(dataclasses.replace(recipe(), train=tight), project).next
+    assert "warning: a context of 400 tokens is too short for song 'long'" in told
+    assert told.count("warning") == 1
+    assert "raise train.context_length" in told
+    chopped = dataclasses.replace(tight, packing="chop")
+    assert "warning" not in mmap.main(dataclasses.replace(recipe(), train=chopped), project).next
+
+
 def test_too_many_rejected_songs_fail_and_leave_the_old_files(
     project: Paths, corpus: Corpus
 ) -> None:

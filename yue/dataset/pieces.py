@@ -18,7 +18,10 @@ import numpy.typing as npt
 
 from yue.dataset.reader import TokenFiles
 from yue.errors import TrainingError
+from yue.tokens.options import HEADED
 from yue.tokens.roles import PREDICTED
+
+_MARKERS = 64  # tokens of a section that are neither lyrics nor codes, at the most
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,32 @@ def split_document(files: TokenFiles, document: int, context: int) -> list[Piece
     if start < end:
         pieces.append(_piece(document, range(start, end), header))
     return pieces
+
+
+def songs_too_long(files: TokenFiles, context: int) -> list[TrainingError]:
+    """Why songs cannot be cut to the context, one error for each that cannot.
+
+    Raises:
+        TokenFileError: A document that must be cut cannot be read.
+    """
+    errors = []
+    for document in np.flatnonzero(files.document_lengths > context).tolist():
+        if not _surely_fits(files, document, context):
+            try:
+                split_document(files, document, context)
+            except TrainingError as error:
+                errors.append(error)
+    return errors
+
+
+def _surely_fits(files: TokenFiles, document: int, context: int) -> bool:
+    """Whether a document can be cut, as far as can be told without reading it."""
+    first, *others = files.sequence_lengths(document).tolist()
+    if first + max(others, default=0) <= context:  # nothing is cut within
+        return True
+    options = files.info.options
+    # The header has the lyrics of every section, so no section's opening is longer by much.
+    return options is not None and options.layout in HEADED and 2 * first + _MARKERS <= context
 
 
 def _parts(files: TokenFiles, document: int) -> tuple[range, list[range]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from yue.dataset.pieces import songs_too_long
+from yue.dataset.reader import TokenFiles
 from yue.errors import CodecError, SongError, YueError
 from yue.files import atomic_folder, read_json
 from yue.paths import Paths
-from yue.recipe.model import Recipe
+from yue.recipe.model import Recipe, Train
 from yue.stages import StageSummary
 from yue.tokens.options import Options
 from yue.tokens.rejections import check_share, summarise
@@ -15,6 +19,7 @@ from yue.tokens.vocabulary import CodecRange, codec_range
 from yue.tokens.write import write_token_files
 
 SPLITS = ("train", "valid", "test")
+_SHOWN = 5  # warnings on the terminal
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
@@ -49,12 +54,33 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         documents = sum(info.documents for info in infos.values())
         rejected = [entry for info in infos.values() for entry in info.rejected]
         check_share(rows, documents, rejected, recipe.data.max_rejected_share)
+        warnings = _warnings([folder / name for name in infos], recipe.train)
     parts = [f"{name} {i.documents:,} songs, {i.tokens:,} tokens" for name, i in infos.items()]
     return StageSummary(
         made="; ".join(parts),
         rejected=summarise(rows, documents, rejected),
-        next=f"`yue inspect work/tokens/{next(iter(infos))}` shows what the model will see",
+        next="\n    ".join(
+            [
+                f"`yue inspect work/tokens/{next(iter(infos))}` shows what the model will see",
+                *warnings,
+            ]
+        ),
     )
+
+
+def _warnings(prefixes: Sequence[Path], train: Train) -> list[str]:
+    """What training will refuse. The token files themselves are sound: others may train on them."""
+    if train.packing == "chop":
+        return []
+    errors = [
+        error
+        for prefix in prefixes
+        for error in songs_too_long(TokenFiles.open(prefix), train.context_length)
+    ]
+    shown = [f"warning: {e.what}: {e.why}; {e.fix}" for e in errors[:_SHOWN]]
+    if len(errors) > _SHOWN:
+        shown.append(f"and {len(errors) - _SHOWN} more songs, which `yue train` will refuse too")
+    return shown
 
 
 def _read_split(paths: Paths) -> dict[str, list[str]]:

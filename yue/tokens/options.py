@@ -9,6 +9,8 @@ from yue.errors import UsageError
 from yue.tokens.vocabulary import CodecRange
 
 LAYOUTS = ("cot", "icl", "interleave", "mix", "stage2")
+HEADED = ("cot", "icl")
+"""Layouts whose documents begin with a header that has the lyrics of all sections."""
 COMPAT = ("strict", "upstream")
 AUDIO_PROMPTS = ("dual", "inst", "vocal", "mixture")
 ORDERS = ("textfirst", "audiofirst")
