@@ -16,6 +16,8 @@ from yue.project.pipeline import project_pipelines, stage_names
 from yue.project.template import PACKAGE, recipe_files
 from yue.recipe.read import read_recipe
 
+Capture = pytest.CaptureFixture[str]
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -80,7 +82,7 @@ def test_params_name_their_recipe_in_the_project(
     assert "# Active recipe: recipes/own-songs.yaml sha256:" in text
 
 
-def test_nothing_is_overwritten(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_overwritten(project: Path, capsys: Capture) -> None:
     (project / "params.yaml").write_text("mine\n")
     try:
         assert main(["init", str(project)]) == 2
@@ -102,7 +104,7 @@ def test_songs_that_are_there_stay(tmp_path: Path) -> None:
     assert song.read_bytes() == b"music"
 
 
-def test_an_update_writes_what_changed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_update_writes_what_changed(project: Path, capsys: Capture) -> None:
     expected = code_text(project_pipelines().code)
     (project / "code.yaml").write_text("train: old\n")
     capsys.readouterr()
@@ -111,7 +113,35 @@ def test_an_update_writes_what_changed(project: Path, capsys: pytest.CaptureFixt
     assert (project / "code.yaml").read_text() == expected
 
 
-def test_no_project_no_update(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_update_adds_what_is_ignored_and_keeps_a_user_s_lines(
+    project: Path, capsys: Capture
+) -> None:
+    file = project / ".gitignore"
+    text = file.read_text()
+    file.write_text("mine/\n" + text.replace("/.yue/\n", "") + "!/songs/\n")
+    assert main(["init", str(project), "--update"]) == 0
+    assert capsys.readouterr().out.startswith("init: .gitignore changed")
+    assert file.read_text() == text + "mine/\n!/songs/\n"
+    assert main(["init", str(project), "--update"]) == 0
+    assert capsys.readouterr().out.startswith("init: nothing changed")
+    file.write_text(text)
+
+
+def test_no_project_in_a_project_and_none_without_a_name(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(project)
+    assert main(["init", "songs/other"]) == 2
+    assert f"songs/other lies in the project {project}" in capsys.readouterr().err
+    assert not (project / "songs" / "other").exists()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        main(["init", ""])
+    assert "the name is empty" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_project_no_update(tmp_path: Path, capsys: Capture) -> None:
     assert main(["init", str(tmp_path), "--update"]) == 2
     assert "no dvc.yaml" in capsys.readouterr().err
 

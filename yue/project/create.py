@@ -19,6 +19,7 @@ from yue.recipe.write import active_text
 HERE = Path(__file__).resolve().parent
 _ANALYTICS_OFF = "[core]\n    analytics = false\n"
 _DVCIGNORE = "# What Python leaves behind.\n__pycache__/\n*.tmp\n"
+_MARKS = ("dvc.yaml", "params.yaml", "recipes")
 
 
 def create_project(folder: Path, recipe: str, skipped: Collection[str] = ()) -> None:
@@ -40,8 +41,7 @@ def create_project(folder: Path, recipe: str, skipped: Collection[str] = ()) -> 
         **_pipeline_texts(pipelines),
         **_recipe_texts(recipe, folder),
         "README.md": (HERE / "README.md").read_text(encoding="utf-8"),
-        ".gitignore": (HERE / "gitignore").read_text(encoding="utf-8"),
-        ".dvcignore": _DVCIGNORE,
+        **_ignore_texts(),
     }
     there = sorted(name for name in texts if (folder / name).exists())
     if there:
@@ -60,7 +60,8 @@ def create_project(folder: Path, recipe: str, skipped: Collection[str] = ()) -> 
 def update_project(folder: Path, skipped: Collection[str] = ()) -> list[str]:
     """Write pipeline files, schema and code.yaml as this version has them.
 
-    Recipes, params.yaml and everything that was made stay.
+    Recipes, params.yaml and everything that was made stay, and so do lines of your own in
+    .gitignore and .dvcignore.
 
     Returns:
         Names of the files that changed.
@@ -75,6 +76,32 @@ def update_project(folder: Path, skipped: Collection[str] = ()) -> list[str]:
         file = folder / name
         if not file.is_file() or file.read_text(encoding="utf-8") != text:
             write_text(file, text)
+            changed.append(name)
+    return changed + _update_ignored(folder)
+
+
+def project_around(folder: Path) -> Path | None:
+    """The project in one of whose folders this one lies, if there is one."""
+    parents = folder.absolute().parents
+    return next((p for p in parents if all((p / mark).exists() for mark in _MARKS)), None)
+
+
+def _ignore_texts() -> dict[str, str]:
+    return {
+        ".gitignore": (HERE / "gitignore").read_text(encoding="utf-8"),
+        ".dvcignore": _DVCIGNORE,
+    }
+
+
+def _update_ignored(folder: Path) -> list[str]:
+    """Give lists of ignored files the lines that they lack; a user's lines come last, and win."""
+    changed = []
+    for name, text in _ignore_texts().items():
+        file, ours = folder / name, text.splitlines()
+        lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+        if not set(ours) <= set(lines):
+            kept = [line for line in lines if line not in ours]
+            write_text(file, "\n".join([*ours, *kept]) + "\n")
             changed.append(name)
     return changed
 
