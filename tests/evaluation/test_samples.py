@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yue.errors import YueError
-from yue.evaluation.samples.distribution import divergence, entropy, grams, repeated_share
+from yue.evaluation.bootstrap import interval
+from yue.evaluation.samples.distribution import divergence, entropy, grams, repeats
 from yue.evaluation.samples.lanes import Codes
 from yue.evaluation.samples.measure import measure_samples
 from yue.evaluation.samples.memory import longest_match
@@ -74,23 +75,27 @@ def test_grams_never_reach_over_the_end_of_a_song(songs: list[Codes], length: in
 
 
 def test_a_loop_repeats_itself_and_a_song_without_one_does_not() -> None:
-    assert repeated_share([np.tile(np.arange(10), 5)], 5) == pytest.approx(36 / 46)
-    assert repeated_share([np.arange(50), np.arange(50)], 5) == 0  # another song may say the same
-    assert repeated_share([np.arange(3)], 5) is None
+    loop, plain, short = np.tile(np.arange(10), 5), np.arange(50), np.arange(3)
+    assert repeats([loop, short], 5).tolist() == [[36, 46]]
+    assert repeats([plain, plain], 5).tolist() == [[0, 46]] * 2  # another song may say the same
+    assert repeats([short], 5).shape == (0, 2)
 
 
-def write_sample(folder: Path, model: str, codes: Codes, level: float) -> Sample:
+def write_sample(
+    folder: Path, model: str, codes: Codes, level: float, song: str = "song 0"
+) -> Sample:
     time = np.arange(codes.size * RATE // FRAMES)
     tone = (level * np.sin(time / 9)).astype(np.float32)
     tracks = {"vocal": tone, "instrumental": tone / 2, "mix": 1.5 * tone}
-    files = {track: f"{model}.{track}.wav" for track in tracks}
-    for track, name in files.items():
-        soundfile.write(folder / name, tracks[track], RATE)
-    coded = None if model == "original" else f"{model}.npz"
+    name = f"{song}.{model}"
+    files = {track: f"{name}.{track}.wav" for track in tracks}
+    for track, file in files.items():
+        soundfile.write(folder / file, tracks[track], RATE)
+    coded = None if model == "original" else f"{name}.npz"
     if coded:
         np.savez(folder / coded, vocal=codes[None], instrumental=codes[None])
     return Sample(
-        model, model, "song 0", "valid", "", "", 0, time.size / RATE, RATE, files, coded,
+        name, model, song, "valid", "", "", 0, time.size / RATE, RATE, files, coded,
         (SampleSection("", codes.size / FRAMES, None),),
         {t: track_statistics(a, RATE, None, FRAMES) for t, a in tracks.items()},
     )  # fmt: skip
@@ -126,11 +131,34 @@ def test_each_model_is_measured_beside_the_recordings(
     written = json.loads((tmp_path / "samples.json").read_text())
     assert sum(written["closer"].values()) == len(measured.comparisons())
     assert "entropy" not in written["original"]["vocal"]
+    assert "intervals" not in written["tuned"]["vocal"]  # of one song
+
+
+def test_means_over_songs_have_the_interval_of_their_bootstrap(
+    tmp_path: Path, token_folder: Path
+) -> None:
+    loop = np.arange(100) % 40
+    samples = [
+        write_sample(tmp_path, "tuned", codes, level, song)
+        for song, codes, level in (("a", loop, 0.1), ("b", np.arange(300), 0.4), ("c", loop, 0.2))
+    ]
+    measured = measure_samples(samples, tmp_path, token_folder)
+    found = measured.models["tuned"]["vocal"]
+    counts = repeats([loop, np.arange(300), loop], 25)
+    assert found.repeated_share == pytest.approx(counts[:, 0].sum() / counts[:, 1].sum())
+    assert found.intervals["repeated_share"] == interval(*counts.T)
+    low, high = found.intervals["loudness"]
+    assert low < found.loudness < high
+    assert high - low == pytest.approx(20 * np.log10(4), abs=0.1)
+    assert "entropy" not in found.intervals
+    write_sample_metrics(tmp_path / "samples.json", measured)
+    written = json.loads((tmp_path / "samples.json").read_text())["tuned"]["vocal"]
+    assert written["intervals"]["loudness"] == pytest.approx([low, high], abs=1e-6)
 
 
 def test_a_damaged_file_of_codes_is_named(tmp_path: Path, token_folder: Path) -> None:
     sample = write_sample(tmp_path, "tuned", np.arange(60), 0.1)
-    (tmp_path / "tuned.npz").write_bytes(b"no codes")
+    (tmp_path / "song 0.tuned.npz").write_bytes(b"no codes")
     with pytest.raises(YueError, match=r"tuned\.npz: cannot be read"):
         measure_samples([sample], tmp_path, token_folder)
 

@@ -75,7 +75,8 @@ def sample(song: str, model: str, folder: Path, **numbers: object) -> Sample:
 
 def measures(**numbers: float) -> Measures:
     values = {"divergence": 0.4, "entropy": 5.0, "match_seconds": 0.5, "silence_share": 0.1}
-    return Measures(seconds=8.0, **(values | numbers))
+    intervals = {"silence_share": (0.025, 0.175)}
+    return Measures(seconds=8.0, **(values | numbers), intervals=intervals)
 
 
 def sample_metrics(**numbers: float) -> SampleMetrics:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from tests.report.conftest import make_results, sample_metrics
+from yue.files import write_json
 from yue.generation.records import read_samples
 from yue.paths import Paths
 from yue.report.facts import read_facts
@@ -85,9 +87,24 @@ def test_each_kind_of_curve_is_drawn(page: str) -> None:
 def test_intervals_floors_and_what_is_not_measured_are_told(page: str) -> None:
     assert "[3.80, 4.20]" in page
     assert "[2.80, 3.20]" in page
+    assert "<small>[2.5, 17.5]</small>" in page  # silence of the samples, %
     assert re.search(r'class="good">0\.400<', page)  # the divergence of the tuned model
     for name in ("FAD", "CLAP score", "Lyrics WER"):
         assert f"<dt>{name}</dt>" in page
+
+
+def test_of_one_song_there_is_no_interval(tmp_path: Path) -> None:
+    results = make_results(tmp_path)
+    models = {
+        name: {"vocal": {"loss": 3.0, "perplexity": 20.0, "top1": 0.1, "top5": 0.3, "tokens": 900}}
+        for name in ("base", "tuned")
+    }
+    one = {"songs": 1, "change": {"vocal": {"loss": -1.0}}, "kl_to_base": {}}
+    write_json(results.metrics / "eval.json", {**models, **one, "split": "valid", "held_out": True})
+    page = render_results(results)
+    assert "One song: no interval." in page
+    assert "One song does not tell what other songs would: on 1 held-out song" in page
+    assert "bootstrap over songs; that of the change" not in page
 
 
 def test_lyrics_never_become_markup(page: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from yue.errors import YueError
 from yue.files import read_json, write_json
@@ -15,21 +16,21 @@ class RoleMetrics:
 
     Attributes:
         loss: Mean cross entropy, nats a token.
-        low: Lower end of its 95 % interval over songs.
-        high: Upper end.
         perplexity: Exponential of the loss.
         top1: Share of tokens that the model finds likeliest.
         top5: Share of tokens among its five likeliest.
         tokens: How many were scored.
+        low: Lower end of the loss's 95 % interval over songs; None for one song.
+        high: Upper end.
     """
 
     loss: float
-    low: float
-    high: float
     perplexity: float
     top1: float
     top5: float
     tokens: int
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,23 @@ class Change:
 
     Attributes:
         loss: The difference, nats a token.
-        low: Lower end of its 95 % interval over songs.
+        low: Lower end of its 95 % interval over songs; None for one song.
         high: Upper end.
     """
 
     loss: float
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the whole interval is below 0."""
+        return self.high is not None and self.high < 0
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the whole interval is above 0."""
+        return self.low is not None and self.low > 0
 
 
 @dataclass(frozen=True)
@@ -75,8 +86,12 @@ class Evaluation:
 
 
 def write_evaluation(path: Path, evaluation: Evaluation) -> None:
-    """Write the file, whole or not at all."""
-    write_json(path, asdict(evaluation))
+    """Write the file, whole or not at all; intervals that there are not are left out."""
+    write_json(path, asdict(evaluation, dict_factory=_known))
+
+
+def _known(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in items if value is not None}
 
 
 def read_evaluation(path: Path) -> Evaluation:

@@ -55,23 +55,26 @@ def _check_finite(role: str, by_song: Sums) -> None:
 
 def _metrics(by_song: Sums, loss: Score, top1: Score, top5: Score) -> RoleMetrics:
     nats = _mean(by_song, loss)
-    low, high = interval(by_song[:, loss], by_song[:, Score.TOKENS])
     return RoleMetrics(
         loss=_rounded(nats),
-        low=_rounded(low),
-        high=_rounded(high),
         perplexity=_rounded(math.exp(min(nats, 700.0))),
         top1=_rounded(_mean(by_song, top1)),
         top5=_rounded(_mean(by_song, top5)),
         tokens=int(by_song[:, Score.TOKENS].sum()),
+        **_ends(by_song[:, loss], by_song),
     )
 
 
 def _change(by_song: Sums) -> Change:
     tokens = by_song[:, Score.TOKENS]
     differences = by_song[:, Score.TUNED_LOSS] - by_song[:, Score.BASE_LOSS]
-    low, high = interval(differences, tokens)
-    return Change(_rounded(differences.sum() / tokens.sum()), _rounded(low), _rounded(high))
+    return Change(_rounded(differences.sum() / tokens.sum()), **_ends(differences, by_song))
+
+
+def _ends(sums: Sums, by_song: Sums) -> dict[str, float]:
+    """The interval of a mean over tokens, by the names of its ends; nothing for one song."""
+    found = interval(sums, by_song[:, Score.TOKENS])
+    return {} if found is None else {"low": _rounded(found[0]), "high": _rounded(found[1])}
 
 
 def _mean(by_song: Sums, column: Score) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from yue.evaluation.samples.record import SampleMetrics
+from yue.evaluation.samples.record import Measures, SampleMetrics
 from yue.generation.records import TRACKS
 
 # (field of Measures, label, format, factor)
@@ -26,9 +28,10 @@ _COLOUR = {"tuned": "good", "base": "bad"}
 
 @dataclass(frozen=True)
 class Cell:
-    """A number as text ("" where there is none), and the CSS class of its colour."""
+    """A number as text ("" where there is none), its interval, and the CSS class of its colour."""
 
-    text: str
+    text: str = ""
+    interval: str = ""
     style: str = ""
 
 
@@ -57,16 +60,25 @@ def likeness(metrics: SampleMetrics) -> list[Likeness]:
         models = {name: tracks[track] for name, tracks in metrics.models.items() if track in tracks}
         rows = []
         for field, label, form, factor in _ROWS:
-            values = {name: getattr(measures, field) for name, measures in models.items()}
-            colour = _COLOUR.get(closer.get((track, field), ""), "")
+            style = _COLOUR.get(closer.get((track, field), ""), "")
             cells = tuple(
-                Cell("" if value is None else form.format(factor * value))
-                if name != "tuned" or value is None
-                else Cell(form.format(factor * value), colour)
-                for name, value in values.items()
+                _cell(measures, field, partial(_text, form, factor), style * (name == "tuned"))
+                for name, measures in models.items()
             )
             if any(cell.text for cell in cells):
                 rows.append(Row(label, cells))
         if rows:
             found.append(Likeness(track, tuple(models), tuple(rows)))
     return found
+
+
+def _cell(measures: Measures, field: str, text: Callable[[float], str], style: str) -> Cell:
+    value = getattr(measures, field)
+    if value is None:
+        return Cell()
+    ends = measures.intervals.get(field)
+    return Cell(text(value), f"[{', '.join(map(text, ends))}]" if ends else "", style)
+
+
+def _text(form: str, factor: float, value: float) -> str:
+    return form.format(factor * value)

@@ -48,11 +48,13 @@ def judge(facts: Facts, samples: Sequence[Sample]) -> Verdict:
     evaluation = facts.evaluation
     tracks = [track for track in TRACKS if track in evaluation.change]
     tracks = tracks or [track for track in ("audio",) if track in evaluation.change]
-    better = [track for track in tracks if evaluation.change[track].high < 0]
-    worse = [track for track in tracks if evaluation.change[track].low > 0]
+    better = [track for track in tracks if evaluation.change[track].is_better]
+    worse = [track for track in tracks if evaluation.change[track].is_worse]
     told = " and ".join(_told(evaluation, track) for track in tracks)
     if not evaluation.held_out:
         kind, opening = "mixed", "No song was held out, so this shows memory and not learning"
+    elif any(evaluation.change[track].low is None for track in tracks):
+        kind, opening = "mixed", "One song does not tell what other songs would"
     elif better and worse:
         kind, opening = "mixed", "One track gained and another did not"
     elif worse or not tracks:
@@ -81,7 +83,8 @@ def _samples(facts: Facts) -> str:
 
 
 def _apart(evaluation: Evaluation, track: str) -> bool:
-    return evaluation.tuned[track].high < evaluation.base[track].low
+    high, low = evaluation.tuned[track].high, evaluation.base[track].low
+    return high is not None and low is not None and high < low
 
 
 def _told(evaluation: Evaluation, track: str) -> str:
@@ -103,7 +106,10 @@ def _warnings(facts: Facts, samples: Sequence[Sample]) -> list[str]:
         )
     elif evaluation.songs < FEW_SONGS:
         found.append(
-            f"Few songs were held out ({evaluation.songs}): read the intervals, not the digits."
+            "One song was held out: no interval says how far the digits are to be trusted."
+            if evaluation.songs == 1
+            else f"Few songs were held out ({evaluation.songs}): read the intervals, not the "
+            "digits."
         )
     found += _overfitting(facts)
     rejected: list[Any] = facts.data.get("rejected", [])

@@ -53,17 +53,18 @@ def _relative(share: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) ->
     return float((share[present] * np.log2(share[present] / other[present])).sum())
 
 
-def repeated_share(songs: Sequence[Codes], length: int) -> float | None:
-    """Share of runs of ``length`` codes that the same song has had before; None without a run.
+def repeats(songs: Sequence[Codes], length: int) -> npt.NDArray[np.float64]:
+    """How many runs of ``length`` codes each song has had before, and how many it has.
 
     Music repeats itself; a model that is stuck repeats itself more.
+
+    Returns:
+        (songs, 2); songs without a run are left out.
     """
     runs = [
         np.lib.stride_tricks.sliding_window_view(codes, length)
         for codes in songs
         if codes.size >= length
     ]
-    total = sum(len(found) for found in runs)
-    if not total:
-        return None
-    return sum(len(found) - len(np.unique(found, axis=0)) for found in runs) / total
+    counts = [(len(found) - len(np.unique(found, axis=0)), len(found)) for found in runs]
+    return np.array(counts, dtype=np.float64).reshape(-1, 2)

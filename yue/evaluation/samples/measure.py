@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from yue.codecs.quality import mel_distance
-from yue.evaluation.samples.distribution import Grams, divergence, entropy, grams, repeated_share
+from yue.evaluation.bootstrap import interval
+from yue.evaluation.samples.distribution import Grams, divergence, entropy, grams, repeats
 from yue.evaluation.samples.lanes import CODED, Codes, Corpus, corpus, sample_codes
 from yue.evaluation.samples.memory import longest_match
 from yue.evaluation.samples.record import Measures, SampleMetrics
@@ -96,19 +98,32 @@ def _measure_model(
         coded_seconds = sum(s.seconds for sample in samples for s in sample.sections if codes)
         recordings = reference.recordings.get(track, [])
         is_roundtrip = samples[0].model == "roundtrip"
+        means = {
+            "silence_share": _ones([sample.statistics[track].silence_share for sample in samples]),
+            "loudness": _ones([sound.loudness for sound in sounds]),
+            "clipped_share": _ones([sound.clipped_share for sound in sounds]),
+            "mel_distance": _ones(_roundtrip(recordings, sounds) if is_roundtrip else []),
+        }
+        if coded_seconds:
+            frames = round(_REPEATED_SECONDS * sum(lane.size for lane in codes) / coded_seconds)
+            means["repeated_share"] = repeats(codes, max(1, frames))
+        known = {name: found.T for name, found in means.items() if len(found)}
+        intervals = {name: interval(*found) for name, found in known.items()}
         measures[track] = Measures(
             seconds=sum(len(sound.audio) / sound.rate for sound in sounds),
             **(_of_codes(codes, track, reference, coded_seconds) if coded_seconds else {}),
-            silence_share=float(
-                np.mean([sample.statistics[track].silence_share for sample in samples])
-            ),
-            loudness=_mean([sound.loudness for sound in sounds]),
             true_peak=max(sound.true_peak for sound in sounds),
-            clipped_share=float(np.mean([sound.clipped_share for sound in sounds])),
             spectrum_distance=spectrum_distance(sounds, recordings),
-            mel_distance=_roundtrip(recordings, sounds) if is_roundtrip else None,
+            **{name: float(sums.sum() / counts.sum()) for name, (sums, counts) in known.items()},
+            intervals={name: ends for name, ends in intervals.items() if ends is not None},
         )
     return measures
+
+
+def _ones(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
+    """What is known of songs that count alike: values and ones, (songs, 2)."""
+    known = [(value, 1.0) for value in values if value is not None]
+    return np.array(known, dtype=np.float64).reshape(-1, 2)
 
 
 def _of_codes(
@@ -121,26 +136,18 @@ def _of_codes(
         "entropy": entropy(single),
         "divergence": divergence(single, reference_single),
         "pair_divergence": divergence(pairs, reference_pairs),
-        "repeated_share": repeated_share(codes, max(1, round(_REPEATED_SECONDS * frame_rate))),
         "match_seconds": longest_match(codes, reference.training.songs(track)) / frame_rate,
     }
 
 
-def _roundtrip(recordings: Sequence[Track], decoded: Sequence[Track]) -> float | None:
-    return _mean(
-        [
-            mel_distance(*_cut(first.audio, second.audio), first.rate)
-            for first, second in zip(recordings, decoded, strict=False)
-            if first.rate == second.rate
-        ]
-    )
+def _roundtrip(recordings: Sequence[Track], decoded: Sequence[Track]) -> list[float]:
+    return [
+        mel_distance(*_cut(first.audio, second.audio), first.rate)
+        for first, second in zip(recordings, decoded, strict=False)
+        if first.rate == second.rate
+    ]
 
 
 def _cut(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     length = min(len(first), len(second))
     return first[:length], second[:length]
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from yue.evaluation.bootstrap import Interval
 from yue.files import write_json
 
 
@@ -27,6 +28,9 @@ class Measures:
         spectrum_distance: From the mean spectrum of the recordings, in dB.
         mel_distance: From the recordings themselves (:func:`yue.codecs.quality.mel_distance`): of
             the codec's round trip alone, which tells how good any sample can sound.
+        intervals: Of those numbers that are means over songs, by name: 95 % intervals of the
+            bootstrap over songs. Entropies and distances are of all songs' codes or sounds
+            together, where songs drawn twice would pass for sameness.
     """
 
     seconds: float
@@ -41,6 +45,7 @@ class Measures:
     clipped_share: float | None = None
     spectrum_distance: float | None = None
     mel_distance: float | None = None
+    intervals: dict[str, Interval] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -112,14 +117,7 @@ def write_sample_metrics(path: Path, metrics: SampleMetrics) -> None:
     """Write the file, whole or not at all; what was not measured is left out."""
     closer = list(metrics.closer.values())
     value: dict[str, Any] = {
-        model: {
-            track: {
-                name: _rounded(number)
-                for name, number in asdict(found).items()
-                if number is not None
-            }
-            for track, found in tracks.items()
-        }
+        model: {track: _numbers(found) for track, found in tracks.items()}
         for model, tracks in metrics.models.items()
     }
     if closer:
@@ -130,6 +128,14 @@ def write_sample_metrics(path: Path, metrics: SampleMetrics) -> None:
         "reference_songs": metrics.reference_songs,
     }
     write_json(path, value)
+
+
+def _numbers(found: Measures) -> dict[str, Any]:
+    values = asdict(found)
+    intervals = values.pop("intervals")
+    known = {name: _rounded(number) for name, number in values.items() if number is not None}
+    ends = {name: [_rounded(low), _rounded(high)] for name, (low, high) in intervals.items()}
+    return known | ({"intervals": ends} if ends else {})
 
 
 def _rounded(value: float) -> float:
