@@ -6,12 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+import torch
 
 from yue.codecs.base import Audio
 from yue.codecs.melrvq import MelRvq
 from yue.codecs.melrvq_fit import fit
 
 RATE = 16_000
+
+# Tiny tensors: threads cost more than they do, all the more where test processes share the cores.
+torch.set_num_threads(1)
 
 
 def sing(rng: np.random.Generator, seconds: float) -> Audio:

@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.codecs import tiny_semanticodec as tiny
 from yue.audio.decode import open_audio
@@ -53,31 +51,14 @@ def replace(file: Path, change) -> None:
     torch.save(state, file)
 
 
-@settings(max_examples=3, deadline=None)
-@given(
-    lengths=st.lists(
-        st.one_of(st.integers(1, 40_000), st.sampled_from([COLUMN, 64 * COLUMN])), max_size=3
-    )
-)
-def test_any_length_gives_whole_columns_of_codes_in_range(codec: Codec, lengths: list[int]) -> None:
-    lengths = [1, COLUMN + 1, *lengths]
-    for samples, codes in zip(
-        lengths, codec.encode_tracks([noise(n) for n in lengths]), strict=True
-    ):
-        assert codes.shape == (2, -(-samples // COLUMN) * 8)
+def test_any_length_gives_whole_columns_of_codes_and_the_same_in_any_company(codec: Codec) -> None:
+    lengths = [COLUMN + 1, 65 * COLUMN, 1, 64 * COLUMN]  # five windows: more than go at once
+    tracks = [noise(samples, seed) for seed, samples in enumerate(lengths)]
+    for track, codes in zip(tracks, codec.encode_tracks(tracks), strict=True):
+        assert codes.shape == (2, -(-len(track) // COLUMN) * 8)
         assert codes.min() >= 0
         assert (codes.max(axis=1) < codec.codebook_sizes).all()
-
-
-@settings(max_examples=3, deadline=None)
-@given(lengths=st.lists(st.integers(1, 170_000), min_size=2, max_size=3), order=st.randoms())
-def test_a_track_has_the_same_codes_in_any_company(codec: Codec, lengths: list[int], order) -> None:
-    tracks = [noise(samples, seed) for seed, samples in enumerate(lengths)]
-    places = list(range(len(tracks)))
-    order.shuffle(places)
-    together = codec.encode_tracks([tracks[place] for place in places])
-    for place, codes in zip(places, together, strict=True):
-        np.testing.assert_array_equal(codes, codec.encode(tracks[place][np.newaxis])[0])
+        np.testing.assert_array_equal(codes, codec.encode(track[np.newaxis])[0])
 
 
 def test_the_codes_are_varied_and_those_of_either_codebook_alone(

@@ -9,9 +9,6 @@ from torch import Tensor
 
 from yue.codecs.xcodec import YUE_CONFIG, YUE_WEIGHTS
 
-# Tiny tensors: threads cost more than they do, all the more where test processes share the cores.
-torch.set_num_threads(1)
-
 BANDWIDTHS = (0.5, 1, 1.5, 2, 4, 6)
 
 

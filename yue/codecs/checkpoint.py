@@ -82,6 +82,20 @@ def renamed(
     return result
 
 
+def empty(build: Callable[[], _Model]) -> _Model:
+    """A model with room for its weights and nothing in it, to be given to :func:`fill`.
+
+    Random weights would take longer to draw than the real ones to read.
+
+    Args:
+        build: Makes the model, all of whose tensors are in its checkpoints.
+    """
+    with torch.device("meta"):
+        model = build()
+    assert {name for name, _ in model.named_buffers()} <= model.state_dict().keys()
+    return model.to_empty(device="cpu")
+
+
 def fill(model: _Model, state: Mapping[str, Tensor], file: Path, device: str) -> _Model:
     """The model with these weights, every one of them and no other, in float32 on a device.
 

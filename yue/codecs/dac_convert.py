@@ -8,6 +8,7 @@ from typing import Any
 from transformers import DacConfig, DacModel
 
 from yue.codecs.checkpoint import (
+    empty,
     fill,
     layer_name,
     read_checkpoint,
@@ -50,7 +51,8 @@ def load_descript_checkpoint(name: str, file: Path, device: str) -> DacModel:
         ) from error
     check_shape(name, config.to_dict(), file)
     state = tensors(content.get("state_dict"), file, "state_dict")
-    return fill(DacModel(config), renamed(state, new_name, file), file, device)
+    model = empty(lambda: DacModel(config))
+    return fill(model, renamed(state, new_name, file), file, device)
 
 
 def new_name(name: str) -> str | None:

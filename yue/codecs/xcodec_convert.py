@@ -7,7 +7,7 @@ from pathlib import Path
 
 from transformers import HubertConfig, XcodecConfig, XcodecModel
 
-from yue.codecs.checkpoint import fill, layer_name, read_checkpoint, renamed, tensors
+from yue.codecs.checkpoint import empty, fill, layer_name, read_checkpoint, renamed, tensors
 from yue.codecs.xcodec import YUE_WEIGHTS, XcodecShape
 
 _RENAMED = (
@@ -53,7 +53,8 @@ def load_yue_checkpoint(path: Path, shape: XcodecShape, device: str) -> XcodecMo
     """
     file = path / YUE_WEIGHTS
     state = tensors(read_checkpoint(file).get("codec_model"), file, "codec_model")
-    return fill(XcodecModel(model_config(shape)), renamed(state, new_name, file), file, device)
+    model = empty(lambda: XcodecModel(model_config(shape)))
+    return fill(model, renamed(state, new_name, file), file, device)
 
 
 def new_name(name: str) -> str | None:
