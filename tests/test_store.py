@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -95,7 +96,7 @@ def test_a_damaged_entry_is_absent_and_is_replaced(tmp_path: Path) -> None:
         store.add(KEY, made)
         assert store.restore(KEY, tmp_path / f"back-{number}")
         assert contents(tmp_path / f"back-{number}") == {"x": b"123", "y": b"4"}
-    assert not list(store.root.glob(".tmp-*"))
+    assert not list(store.root.glob(".scratch.*"))
 
 
 def test_a_store_that_was_copied_is_as_good(tmp_path: Path) -> None:
@@ -185,17 +186,35 @@ def test_many_may_add_the_same_at_once(tmp_path: Path) -> None:
     with ProcessPoolExecutor(4, mp_context=get_context("fork")) as pool:
         counts = list(pool.map(_add_often, [tmp_path / "store"] * 4, folders))
     assert counts == [2, 2, 2, 2]
-    assert not list((tmp_path / "store").glob(".tmp-*"))
+    assert not list((tmp_path / "store").glob(".scratch.*"))
 
 
-def test_what_a_killed_process_left_is_swept_away_after_a_day(tmp_path: Path) -> None:
+def _killed_in_scratch(store: Store) -> None:
+    with store.scratch() as folder:
+        fill(folder / "entry", raw=b"1")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_what_a_killed_process_left_is_swept_away(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     store.sweep()
+    process = get_context("fork").Process(target=_killed_in_scratch, args=(store,))
+    process.start()
+    process.join()
+    store.add(KEY, fill(tmp_path / "made", x=b"123"))
     with store.scratch() as running:
-        old = fill(store.root / ".tmp-killed", raw=b"1")
-        os.utime(old, (0, 0))
-        store.add(KEY, fill(tmp_path / "made", x=b"123"))
         store.sweep()
-        assert running.is_dir()
-        assert not old.exists()
+        assert list(store.root.glob(".scratch.*")) == [running]
     assert store.find(KEY) is not None
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    with (
+        pytest.raises(OSError, match="No space left on device") as caught,
+        store.scratch() as folder,
+        (folder / "raw").open("wb") as stream,
+    ):
+        os.dup2(os.open("/dev/full", os.O_WRONLY), stream.fileno())
+        stream.write(b"1")
+    assert caught.value.filename == str(store.root / "scratch")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
+from safetensors.numpy import save_file
 
 from yue import temporary
 from yue.files import atomic_file, atomic_folder
@@ -109,3 +114,59 @@ def test_a_file_is_not_replaced_by_a_folder(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError, match="out"), atomic_folder(tmp_path / "out"):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_full_disk_is_named_by_the_path_that_the_user_knows(tmp_path: Path) -> None:
+    path, full = tmp_path / "out", os.open("/dev/full", os.O_WRONLY)
+    with pytest.raises(OSError, match="No space left") as bare, atomic_file(path) as stream:
+        os.dup2(full, stream.fileno())
+        stream.write(b"1")
+    with (
+        pytest.raises(OSError, match="No space left") as inner,
+        atomic_folder(path) as folder,
+        atomic_file(folder / "part") as stream,
+    ):
+        os.dup2(full, stream.fileno())
+        stream.write(b"1")
+    os.close(full)
+    assert [error.value.filename for error in (bare, inner)] == [str(path), str(path / "part")]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a megabyte; only root may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(words, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda folder: np.save(folder / "x.npy", np.zeros(1 << 20)),
+        lambda folder: save_file({"x": np.zeros(1 << 20)}, folder / "x.safetensors"),
+        lambda folder: soundfile.write(folder / "x.wav", np.zeros(1 << 20), 16_000),
+    ],
+)
+def test_errors_of_libraries_on_a_full_disk_are_told_as_that(
+    small_disk: Path, write: Callable[[Path], None]
+) -> None:
+    with (
+        pytest.raises(OSError, match=rf"No space left on device: '{small_disk}/out'"),
+        atomic_folder(small_disk / "out") as folder,
+    ):
+        write(folder)
+    assert list(small_disk.iterdir()) == []
+
+
+def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
+    with pytest.raises(ConnectionError) as caught, atomic_folder(tmp_path / "out"):
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "refused")
+    assert caught.value.filename is None
+    with pytest.raises(ZeroDivisionError), atomic_folder(tmp_path / "out"):
+        _ = 1 / 0

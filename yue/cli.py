@@ -50,6 +50,8 @@ TOOLS = {
 _FIXES = {
     errno.ENOSPC: "free some disk space, then run the same command again",
     errno.EDQUOT: "free some of your disk quota, then run the same command again",
+    errno.EFBIG: "raise the limit on the size of a file (ulimit -f), or name another file system",
+    errno.EIO: "look at the disk (dmesg): it is failing, or was taken away; then run it again",
     errno.EACCES: "give yourself the rights (chmod, chown), or name another place",
     errno.EPERM: "give yourself the rights (chmod, chown), or name another place",
     errno.EROFS: "name a place that is not mounted read-only",

@@ -13,10 +13,9 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from yue.errors import YueError
-from yue.temporary import exchange, temporary_file, temporary_folder
+from yue.temporary import exchange, naming, temporary_file, temporary_folder
 
 _SAFE_NAME_BYTES = 180
-_WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 @contextlib.contextmanager
@@ -30,7 +29,7 @@ def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     handle, temporary = temporary_file(path)
     encoding = None if "b" in mode else "utf-8"
     try:
-        with _naming(path), os.fdopen(handle, mode, encoding=encoding) as stream:
+        with naming(path, temporary), os.fdopen(handle, mode, encoding=encoding) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
@@ -55,7 +54,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
-    with _naming(path), temporary_folder(path) as temporary:
+    with temporary_folder(path) as temporary:
         yield temporary
         if not path.exists():
             temporary.rename(path)
@@ -73,17 +72,6 @@ def _replace_folder(path: Path, new: Path) -> None:
         except OSError:
             old.rename(path)
             raise
-
-
-@contextlib.contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Give the path to errors of writing, which name no file as they come from the system."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _WRITE_ERRORS and error.filename is None:
-            error.filename = str(path)
-        raise
 
 
 def write_text(path: Path, text: str) -> None:

@@ -16,19 +16,17 @@ import itertools
 import json
 import os
 import shutil
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from yue.files import file_digest
+from yue.temporary import sweep, temporary_folder
 
 _MANIFEST = ".manifest.json"
 _FICLONE = 0x40049409  # Linux: share the blocks of another file, copied on write
 _READ_ONLY = 0o444
 _SMALL = 64 * 1024  # bytes; reading them takes less than waiting until they are on the disk
-_SCRATCH = ".tmp-"
-_ABANDONED = 24 * 3600  # seconds
+_SCRATCH = "scratch"
 
 
 class Store:
@@ -111,19 +109,12 @@ class Store:
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
         """A temporary folder on the store's own file system, removed at the end."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=self.root))
-        try:
+        with temporary_folder(self.root / _SCRATCH) as temporary:
             yield temporary
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Remove the scratch folders of killed processes, a day after they were last touched."""
-        for folder in self.root.glob(f"{_SCRATCH}*"):
-            with contextlib.suppress(FileNotFoundError):
-                if time.time() - folder.stat().st_mtime > _ABANDONED:
-                    shutil.rmtree(folder, ignore_errors=True)
+        """Remove the scratch folders of killed processes."""
+        sweep(self.root / _SCRATCH)
 
     def _entry(self, key: str) -> Path:
         if not key.isalnum():

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from yue.errors import YueError
+
 _SUFFIX = ".new.tmp"
 _NAME_LENGTH = 50  # characters of up to four bytes; file systems take 255 bytes
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
+_WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_FULL = 64 * 1024  # bytes
 _renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 
 
@@ -26,14 +32,16 @@ _renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 def temporary_folder(path: Path) -> Iterator[Path]:
     """A new folder beside ``path`` (whose parent is made); removed at the end, if still there.
 
-    What killed processes left of the same path is removed first.
+    What killed processes left of the same path is removed first. Errors of writing are named as by
+    :func:`naming`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path)
     handle, folder = _new_folder(path)
     try:
         folder.chmod(0o755)  # mkdtemp makes 0700, which breaks shared caches
-        yield folder
+        with naming(path, folder):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(handle)
@@ -59,6 +67,39 @@ def sweep(path: Path) -> None:
         if found.name.startswith(_prefix(path)) and found.name.endswith(_SUFFIX):
             with contextlib.suppress(OSError):  # somebody else's, or swept by another process
                 _remove_if_dead(found)
+
+
+@contextlib.contextmanager
+def naming(path: Path, temporary: Path) -> Iterator[None]:
+    """Make errors of writing say where: ``path``, which the user knows, for its ``temporary``.
+
+    Raises:
+        OSError: A write failed. Libraries raise errors of their own for that, few of which say why.
+    """
+    try:
+        yield
+    except YueError:
+        raise
+    except Exception as error:
+        number = _write_error(error, path.parent)
+        if number is None:
+            raise
+        place = getattr(error, "filename", None) or path
+        name = str(place).replace(str(temporary), str(path))
+        raise OSError(number, os.strerror(number), name) from error
+
+
+def _write_error(error: Exception, folder: Path) -> int | None:
+    """The number of the system's error behind another; None if it is none of writing."""
+    number = getattr(error, "errno", None)
+    in_words = re.search(r"\(os error (\d+)\)", str(error))  # as libraries in Rust tell it
+    if number is None and in_words:
+        number = int(in_words[1])
+    if number is None:
+        state = os.statvfs(folder)
+        is_full = state.f_bavail * state.f_frsize < _FULL
+        return errno.ENOSPC if is_full else None
+    return number if number in _WRITE_ERRORS else None
 
 
 def exchange(one: Path, other: Path) -> bool:

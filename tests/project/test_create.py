@@ -141,6 +141,15 @@ def test_no_project_in_a_project_and_none_without_a_name(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_project_that_could_not_be_made_whole_is_not_half_there(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "schemas").write_text("a file where a folder belongs")
+    assert main(["init", str(tmp_path)]) == 1
+    assert "schemas" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["schemas"]
+
+
 def test_no_project_no_update(tmp_path: Path, capsys: Capture) -> None:
     assert main(["init", str(tmp_path), "--update"]) == 2
     assert "no dvc.yaml" in capsys.readouterr().err

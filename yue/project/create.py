@@ -52,9 +52,14 @@ def create_project(folder: Path, recipe: str, skipped: Collection[str] = ()) -> 
             f"yue init {folder} --update",
         )
     (folder / "songs").mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        write_text(folder / name, text)
-    _start_versioning(folder)
+    try:
+        for name, text in texts.items():
+            write_text(folder / name, text)
+        _start_versioning(folder)
+    except BaseException:  # the same command can be given again
+        for name in texts:
+            (folder / name).unlink(missing_ok=True)
+        raise
 
 
 def update_project(folder: Path, skipped: Collection[str] = ()) -> list[str]:
