@@ -7,7 +7,8 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 TEMPLATE = ("dvc.yaml", "demo/dvc.yaml", "models/dvc.yaml", "models/separator/README.md")
-TEMPLATE += ("corpora/README.md", "schemas/recipe.schema.json", "recipes/*.yaml")
+TEMPLATE += ("models/stage2/README.md", "corpora/README.md", "prompts/README.md")
+TEMPLATE += ("schemas/recipe.schema.json", "recipes/*.yaml")
 
 
 class BuildWithTemplate(build_py):

@@ -9,6 +9,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from yue.cli import STAGES
+from yue.project.template import NOTES
+from yue.recipe.notes import WATCHED
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -86,6 +88,12 @@ def test_a_stage_depends_on_every_module_it_imports(stage: str) -> None:
     files = closure(ROOT / "yue" / "stages" / f"{stage}.py")
     missing = sorted(f for f in files if not is_covered(f, deps | SHARED))
     assert not missing, f"dvc.yaml: stage {stage} lacks deps for {missing}"
+
+
+def test_dvc_watches_the_folders_of_what_samples_are_made_with() -> None:
+    folders = set(WATCHED.values())
+    assert folders <= set(pipeline()["generate"]["deps"])
+    assert {f"{folder}/README.md" for folder in folders} <= set(NOTES)  # else DVC finds no folder
 
 
 @pytest.mark.parametrize("stage", STAGES)

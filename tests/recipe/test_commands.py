@@ -175,6 +175,15 @@ def test_validate_notes_drift_and_missing_inputs(project: Path, yue: Run) -> Non
     assert "does not exist" not in yue("validate")[2]
     edit(project / "recipes" / "demo.yaml", "  max_steps: 40 ", "  max_steps: 41 ")
     assert "recipes/demo.yaml has changed since it was made active" in yue("validate")[2]
+    edit(project / "params.yaml", "  stage2: ", "  stage2: models/stage2/mine")
+    edit(project / "params.yaml", "  audio_prompt:  ", "  audio_prompt: songs/a.wav ")
+    err = yue("validate")[2]
+    assert "generate.stage2: models/stage2/mine does not exist\n  fix: see models/stage2/R" in err
+    for path in ("models/stage2/mine", "songs/a.wav"):
+        (project / path).mkdir(parents=True)
+    err = yue("validate")[2]
+    assert "generate.stage2: " not in err
+    assert "generate.audio_prompt: songs/a.wav is not in prompts/, where DVC would see" in err
     (project / "recipes" / "demo.yaml").unlink()
     assert "recipes/demo.yaml, which params.yaml was written from, is gone" in yue("validate")[2]
 

@@ -10,7 +10,12 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent.parent
 PIPELINES = ("dvc.yaml", "demo/dvc.yaml", "models/dvc.yaml")
 SCHEMA = "schemas/recipe.schema.json"
-NOTES = ("models/separator/README.md", "corpora/README.md")
+NOTES = (
+    "models/separator/README.md",
+    "models/stage2/README.md",
+    "corpora/README.md",
+    "prompts/README.md",
+)
 
 
 def template_root() -> Path:

@@ -8,8 +8,16 @@ from pathlib import Path
 from yue.recipe.document import Document
 from yue.recipe.drift import Difference, drift_of
 from yue.recipe.mixing import SONGS, numbers_of
-from yue.recipe.model import Codec, Mix, Recipe
+from yue.recipe.model import Codec, Generate, Mix, Recipe
 from yue.recipe.outs import is_made
+
+WATCHED = {
+    "audio_prompt": "prompts",
+    "vocal_prompt": "prompts",
+    "instrumental_prompt": "prompts",
+    "stage2": "models/stage2",
+}
+"""Keys of generate that may be empty, and the folders of which dvc.yaml knows in their place."""
 
 _SHOWN = 6
 
@@ -41,7 +49,27 @@ def input_notes(recipe: Recipe, root: Path) -> list[Note]:
         for key, (path, fix) in inputs.items()
         if not _exists(root / path) and not is_made(path, root)
     ]
-    return missing + _mix_notes(recipe.mix, root)
+    return missing + _mix_notes(recipe.mix, root) + _given_notes(recipe.generate, root)
+
+
+def _given_notes(generate: Generate, root: Path) -> list[Note]:
+    """What samples are made with and is not there, or is where DVC does not look."""
+    notes = []
+    for key, folder in WATCHED.items():
+        path = getattr(generate, key)
+        if path is None:
+            continue
+        if not _exists(root / path):
+            notes.append(Note(f"generate.{key}: {path} does not exist", f"see {folder}/README.md"))
+        elif not (root / path).is_relative_to(root / folder):
+            notes.append(
+                Note(
+                    f"generate.{key}: {path} is not in {folder}/, where DVC would see that its "
+                    "content changes",
+                    f"put it there, or after a change run `dvc repro -f -s generate` ({folder}/)",
+                )
+            )
+    return notes
 
 
 def _mix_notes(mix: Mix, root: Path) -> list[Note]:
