@@ -55,10 +55,20 @@ def test_a_stage_outside_a_project_says_what_to_do(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_wrong_verb_is_a_usage_error(tmp_path: Path) -> None:
-    done = yue("convrt", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "convert" in done.stderr
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["tokenise", "--help"], "no verb 'tokenise'; did you mean 'tokenize'?"),
+        (["--debug", "convrt", "validate"], "no verb 'convrt'; did you mean 'convert'?"),
+        (["zzz"], "no verb 'zzz'; see them with `yue --help`"),
+    ],
+)
+def test_a_wrong_verb_is_a_usage_error_with_the_nearest(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    assert told in capsys.readouterr().err
 
 
 def test_what_the_system_refuses_is_told_without_a_traceback(

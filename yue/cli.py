@@ -13,6 +13,7 @@ from types import ModuleType
 
 from yue import __version__
 from yue.errors import YueError
+from yue.recipe.nearest import did_you_mean
 
 STAGES = {
     "validate": "check a recipe: every fault at once, with line, rule and nearest key",
@@ -114,6 +115,15 @@ def _selected_verbs(argv: Sequence[str]) -> list[str]:
     return [word for word in argv if word in STAGES or word in TOOLS][:1]
 
 
+def _refuse_unknown_verb(parser: argparse.ArgumentParser, argv: Sequence[str]) -> None:
+    """Leave with the nearest verb, which argparse would let the user find among all."""
+    verb = next((word for word in argv if not word.startswith("-")), None)
+    if verb is None or verb in STAGES or verb in TOOLS:
+        return
+    found = did_you_mean(verb, [*STAGES, *TOOLS])
+    parser.error(f"there is no verb '{verb}'; {found or 'see them with `yue --help`'}")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb.
 
@@ -125,6 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = list(sys.argv[1:] if argv is None else argv)
     parser = build_parser(*_selected_verbs(words))
+    _refuse_unknown_verb(parser, words)
     args = parser.parse_args(words)
     try:
         _command_module(args.verb).run(args)
