@@ -69,30 +69,29 @@ YUE_AVX2 static int interleave_avx2(const void *first, const void *second, int64
 }
 #endif
 
-int yue_interleave(const int16_t *first, const int16_t *second, int64_t frames, int32_t offset,
-                   int32_t size, int32_t *out, int64_t capacity, int64_t *bad) {
+static int interleave_as(int64_t width, const void *first, const void *second, int64_t frames,
+                         int32_t offset, int32_t size, int32_t *out, int64_t capacity,
+                         int64_t *bad) {
     if (!can_interleave(first, second, frames, offset, size, out, capacity, bad)) {
         return YUE_ARGUMENT;
     }
 #if YUE_HAS_AVX2
     if (__builtin_cpu_supports("avx2")) {
-        return interleave_avx2(first, second, 2, frames, offset, size, out, bad);
+        return interleave_avx2(first, second, width, frames, offset, size, out, bad);
     }
 #endif
-    return interleave(first, second, 2, frames, offset, size, out, bad);
+    return width == 2 ? interleave(first, second, 2, frames, offset, size, out, bad)
+                      : interleave(first, second, 8, frames, offset, size, out, bad);
+}
+
+int yue_interleave(const int16_t *first, const int16_t *second, int64_t frames, int32_t offset,
+                   int32_t size, int32_t *out, int64_t capacity, int64_t *bad) {
+    return interleave_as(2, first, second, frames, offset, size, out, capacity, bad);
 }
 
 int yue_interleave64(const int64_t *first, const int64_t *second, int64_t frames, int32_t offset,
                      int32_t size, int32_t *out, int64_t capacity, int64_t *bad) {
-    if (!can_interleave(first, second, frames, offset, size, out, capacity, bad)) {
-        return YUE_ARGUMENT;
-    }
-#if YUE_HAS_AVX2
-    if (__builtin_cpu_supports("avx2")) {
-        return interleave_avx2(first, second, 8, frames, offset, size, out, bad);
-    }
-#endif
-    return interleave(first, second, 8, frames, offset, size, out, bad);
+    return interleave_as(8, first, second, frames, offset, size, out, capacity, bad);
 }
 
 int yue_flatten(const int16_t *codes, int64_t codebooks, int64_t frames, const int32_t *offsets,
