@@ -53,30 +53,21 @@ def tone(project: Path) -> str:
 
 
 Words = Callable[[Path], list[str]]
+
+
+def wrong_recipe(old: str, new: str) -> Words:
+    return lambda project: ["validate", edited(project, (old, new))]
+
+
 WRONG: dict[str, tuple[Words, str]] = {
     "a verb that is none": (lambda p: ["convrt"], "convert"),
     "a flag that is none": (lambda p: ["convert", "--inptu-dir", "x"], "--inptu-dir"),
     "a recipe that is not there": (lambda p: ["use", "recipes/mine.yaml"], "did you mean"),
-    "a value of the wrong type": (
-        lambda p: ["validate", edited(p, ("  r: 8 ", "  r: many "))],
-        "integer",
-    ),
-    "a misspelt key": (
-        lambda p: ["validate", edited(p, ("  alpha:", "  alhpa:"))],
-        "did you mean 'alpha'",
-    ),
-    "a duplicate key": (
-        lambda p: ["validate", edited(p, ("  alpha:", "  r: 4\n  alpha:"))],
-        "line",
-    ),
-    "a recipe that is no YAML": (
-        lambda p: ["validate", edited(p, ("lora:", "lora: [\n"))],
-        "wrong.yaml:",
-    ),
-    "a number that is none": (
-        lambda p: ["validate", edited(p, ("  lr: ", "  lr: .nan # "))],
-        "train.lr",
-    ),
+    "a value of the wrong type": (wrong_recipe("  r: 8 ", "  r: many "), "integer"),
+    "a misspelt key": (wrong_recipe("  alpha:", "  alhpa:"), "did you mean 'alpha'"),
+    "a duplicate key": (wrong_recipe("  alpha:", "  r: 4\n  alpha:"), "line"),
+    "a recipe that is no YAML": (wrong_recipe("lora:", "lora: [\n"), "wrong.yaml:"),
+    "a number that is none": (wrong_recipe("  lr: ", "  lr: .nan # "), "train.lr"),
     "a key that is none": (lambda p: ["schema", "lora.rank"], "lora.r"),
     "songs that are not there": (
         lambda p: ["convert", "--input-dir", "nowhere", "--output-dir", "out"],
