@@ -48,20 +48,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Generate: with ``--lyrics`` for these, else for the held-out songs of the project."""
-    from yue.commands.project import run_stage
+    from yue.commands.project import need_flags, run_stage
     from yue.errors import UsageError
 
     known = {"verb", "debug", "recipe_flags"}
     if all(value is None for name, value in vars(args).items() if name not in known):
         run_stage("generate")
         return
-    missing = [f"--{name.replace('_', '-')}" for name in _NEEDED if getattr(args, name) is None]
-    if missing:
-        raise UsageError(
-            f"generate also needs {', '.join(missing)}",
-            why="with flags it makes a song of its own, apart from the project",
-            fix=f"give them (example: {EXAMPLE}), or no flag at all to run the project's stage",
-        )
+    need_flags(args, _NEEDED, EXAMPLE)
     if args.prompts is not None:
         raise UsageError(
             "--prompts counts the songs of a project",

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write token files: of the project where no flag is given, else of ``--songs``."""
-    from yue.commands.project import print_summary, run_stage
+    from yue.commands.project import need_flags, print_summary, run_stage
     from yue.errors import UsageError
     from yue.recipe.flags import recipe_from_flags
     from yue.stages import StageSummary
@@ -53,13 +53,7 @@ def run(args: argparse.Namespace) -> None:
     if all(value is None for name, value in vars(args).items() if name not in _ALONE):
         run_stage("mmap")
         return
-    missing = [f"--{name.replace('_', '-')}" for name in _NEEDED if getattr(args, name) is None]
-    if missing:
-        raise UsageError(
-            f"mmap also needs {', '.join(missing)}",
-            why="with flags it writes token files of its own, apart from the project",
-            fix=f"give them (example: {EXAMPLE}), or no flag at all to run the project's stage",
-        )
+    need_flags(args, _NEEDED, EXAMPLE)
     if (args.workers or 0) < 0:
         raise UsageError(f"--workers {args.workers}", fix="give 0 or more")
     # Here a path is of the current folder, which a recipe's must not lead out of.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from yue.errors import UsageError, YueError
@@ -26,6 +28,26 @@ def project_paths() -> Paths:
             " or give the stage's flags (see --help)",
         )
     return paths
+
+
+def need_flags(args: argparse.Namespace, names: Sequence[str], example: str) -> None:
+    """Hold a verb that is given flags to those without which it cannot work.
+
+    Args:
+        args: What was given.
+        names: Of the attributes that must not be None.
+        example: Of its use.
+
+    Raises:
+        UsageError: Some are missing; they are named.
+    """
+    missing = [f"--{name.replace('_', '-')}" for name in names if getattr(args, name) is None]
+    if missing:
+        raise UsageError(
+            f"{args.verb} also needs {', '.join(missing)}",
+            why="with flags it works on files of its own, apart from the project",
+            fix=f"give them (example: {example}), or no flag at all to run the project's stage",
+        )
 
 
 def run_stage(stage: str) -> None:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yue.commands.project import print_summary, project_paths, run_stage
-from yue.errors import UsageError
+from yue.commands.project import need_flags, print_summary, project_paths, run_stage
 
 if TYPE_CHECKING:
     from yue.codecs.choice import CodecChoice
@@ -45,13 +44,7 @@ def run(args: argparse.Namespace) -> None:
             _verify_project(args.verify)
         return
     needed = ("input_dir", "output_dir", "codec_type")
-    missing = [f"--{name.replace('_', '-')}" for name in needed if getattr(args, name) is None]
-    if missing:
-        raise UsageError(
-            f"tokenize also needs {', '.join(missing)}",
-            why="with a folder given it works apart from the project",
-            fix=f"give them (example: {EXAMPLE}), or no flag at all to run the project's stage",
-        )
+    need_flags(args, needed, EXAMPLE)
     from yue.codecs.choice import CodecChoice
     from yue.codecs.folder import tokenize_folder
     from yue.codecs.sources import folder_songs

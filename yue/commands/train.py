@@ -47,8 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train: the project's stage where no flag is given, else on ``--data-dir``."""
-    from yue.commands.project import print_summary, run_stage
-    from yue.errors import UsageError
+    from yue.commands.project import need_flags, print_summary, run_stage
 
     known = {"verb", "debug", "recipe_flags", "dry_run"}
     if all(value is None for name, value in vars(args).items() if name not in known):
@@ -58,13 +57,7 @@ def run(args: argparse.Namespace) -> None:
             run_stage("train")
         return
     needed = ("model", "data_dir", "output_dir")
-    missing = [f"--{name.replace('_', '-')}" for name in needed if getattr(args, name) is None]
-    if missing:
-        raise UsageError(
-            f"train also needs {', '.join(missing)}",
-            why="with flags it trains on files of its own, apart from the project",
-            fix=f"give them (example: {EXAMPLE}), or no flag at all to run the project's stage",
-        )
+    need_flags(args, needed, EXAMPLE)
     from yue.recipe.flags import recipe_from_flags
     from yue.stages.train import summary
 
