@@ -159,6 +159,25 @@ def test_validate_of_a_faulty_recipe_writes_no_marker(project: Path, yue: Run) -
     assert not (project / "work").exists()
 
 
+def test_weights_that_are_still_to_be_downloaded_are_noted_before_any_work(
+    project: Path, yue: Run
+) -> None:
+    (project / "models").mkdir()
+    shutil.copy(ROOT / "models" / "dvc.yaml", project / "models")
+    err = yue("use", "yue-s1-lora")[2]
+    assert err == yue("validate")[2]
+    assert "note: codec.path: models/xcodec_mini_infer is not there yet" in err
+    assert (
+        "before tokenize\n  fix: nothing, or do it first: dvc repro models/dvc.yaml:fetch@x" in err
+    )
+    (project / "models" / "xcodec_mini_infer").mkdir()
+    assert "codec.path" in yue("validate")[2], "a folder alone is no weights"
+    (project / "models" / "xcodec_mini_infer" / "weights.pth").touch()
+    err = yue("validate")[2]
+    assert "codec.path" not in err
+    assert "note: model.path" in err
+
+
 def test_validate_notes_drift_and_missing_inputs(project: Path, yue: Run) -> None:
     yue("use", "demo")
     edit(project / "params.yaml", "  r: 8 ", "  r: 16 ")

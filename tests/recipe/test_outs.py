@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.recipe.conftest import ROOT
-from yue.recipe.outs import is_made
+from yue.recipe.outs import fetching_stage, is_made
 
 PIPELINE = """
 stages:
@@ -62,3 +62,12 @@ def test_the_released_weights_are_made() -> None:
     assert is_made("models/YuE-s1-7B-anneal-en-cot/tokenizer.model", ROOT)
     assert is_made("models/xcodec_mini_infer", ROOT)
     assert not is_made("models/other", ROOT)
+
+
+def test_weights_of_the_ready_recipes_are_downloaded_by_a_stage() -> None:
+    stage = "models/dvc.yaml:fetch@xcodec_mini_infer"
+    assert fetching_stage("models/xcodec_mini_infer", ROOT) == stage
+    assert fetching_stage("models/YuE-s1-7B-anneal-en-cot/tokenizer.model", ROOT) is not None
+    assert fetching_stage("demo/work/codec", ROOT) is None, "made here, not downloaded"
+    assert fetching_stage("songs", ROOT) is None
+    assert fetching_stage("/models/xcodec_mini_infer", ROOT) is None

@@ -9,7 +9,7 @@ from yue.recipe.document import Document
 from yue.recipe.drift import Difference, drift_of
 from yue.recipe.mixing import SONGS, numbers_of
 from yue.recipe.model import Codec, Generate, Mix, Recipe
-from yue.recipe.outs import is_made
+from yue.recipe.outs import fetching_stage, is_made
 
 WATCHED = {
     "audio_prompt": "prompts",
@@ -50,6 +50,21 @@ def input_notes(recipe: Recipe, root: Path) -> list[Note]:
         if not _exists(root / path) and not is_made(path, root)
     ]
     return missing + _mix_notes(recipe.mix, root) + _given_notes(recipe.generate, root)
+
+
+def fetch_notes(recipe: Recipe, root: Path) -> list[Note]:
+    """Weights that a later stage needs, and that DVC would download only then."""
+    weights = {
+        "codec.path": ("tokenize", recipe.codec.path),
+        "model.path": ("train", recipe.model.path),
+    }
+    notes = []
+    for key, (stage, path) in weights.items():
+        target = fetching_stage(path, root)
+        if target is not None and not _has_files(root / path):
+            what = f"{key}: {path} is not there yet; `dvc repro` downloads it before {stage}"
+            notes.append(Note(what, f"nothing, or do it first: dvc repro {target}"))
+    return notes
 
 
 def _given_notes(generate: Generate, root: Path) -> list[Note]:
@@ -124,10 +139,17 @@ def _exists(path: Path) -> bool:
         return False
 
 
+def _has_files(path: Path) -> bool:
+    try:
+        return path.is_file() or any(found.is_file() for found in path.rglob("*"))
+    except OSError:
+        return False
+
+
 def _codec_fix(codec: Codec) -> str:
     if codec.name == "melrvq":
         return f"fit one to your songs: `yue fit-codec --help` (--output-dir {codec.path})"
-    return _weights_fix(codec.path)
+    return f"`yue codecs` shows the command that fetches it; give it --output-dir {codec.path}"
 
 
 def _weights_fix(path: str) -> str:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+
+_FETCH = "yue fetch "
+
+
+@dataclass(frozen=True)
+class _Out:
+    """An output: where, the stage as DVC names it on a command line, and what the stage runs."""
+
+    path: str
+    target: str
+    command: str
 
 
 def is_made(path: str, root: Path) -> bool:
@@ -18,30 +30,48 @@ def is_made(path: str, root: Path) -> bool:
     them; what those write elsewhere is not found.
     """
     wanted = PurePosixPath(normpath(path))
-    if wanted.is_absolute():
-        return False
-    for folder in wanted.parents:
-        if any(wanted.is_relative_to(out) for out in _outs(root / folder / "dvc.yaml", folder)):
-            return True
     tracked = [wanted, *wanted.parents][:-1]
-    return any((root / f"{part}.dvc").is_file() for part in tracked)
+    return _made_by(wanted, root) is not None or (
+        not wanted.is_absolute() and any((root / f"{part}.dvc").is_file() for part in tracked)
+    )
 
 
-def _outs(file: Path, folder: PurePosixPath) -> list[str]:
+def fetching_stage(path: str, root: Path) -> str | None:
+    """The stage that downloads ``path``, as ``dvc repro`` takes it; None if there is none."""
+    out = _made_by(PurePosixPath(normpath(path)), root)
+    return out.target if out is not None and _FETCH in out.command else None
+
+
+def _made_by(wanted: PurePosixPath, root: Path) -> _Out | None:
+    if wanted.is_absolute():
+        return None
+    outs = (out for folder in wanted.parents for out in _outs(root / folder / "dvc.yaml", folder))
+    return next((out for out in outs if wanted.is_relative_to(out.path)), None)
+
+
+def _outs(file: Path, folder: PurePosixPath) -> list[_Out]:
     """Outputs of a pipeline file's stages, relative to the project."""
     try:
         stages = YAML(typ="safe").load(file.read_text(encoding="utf-8"))["stages"]
-        bodies = [part for stage in stages.values() for part in _unfolded(stage)]
-        return [out for name, body in bodies for out in _outs_of(name, body, folder)]
+        return [
+            out
+            for name, stage in stages.items()
+            for item, body in _unfolded(stage)
+            for out in _outs_of(f"{name}@{item}" if item else str(name), item, body, folder)
+        ]
     except (OSError, ValueError, YAMLError, KeyError, TypeError, AttributeError):
         return []  # DVC itself says what is wrong with a pipeline file
 
 
-def _outs_of(name: str, body: Mapping[str, Any], folder: PurePosixPath) -> Iterator[str]:
+def _outs_of(
+    stage: str, item: str, body: Mapping[str, Any], folder: PurePosixPath
+) -> Iterator[_Out]:
     base = folder / str(body.get("wdir", "."))
+    target = f"{folder / 'dvc.yaml'}:{stage}"
     for out in body.get("outs") or ():
         text = next(iter(out)) if isinstance(out, Mapping) else str(out)
-        yield normpath(str(base / text.replace("${key}", name).replace("${item}", name)))
+        path = normpath(str(base / text.replace("${key}", item).replace("${item}", item)))
+        yield _Out(path, target, str(body.get("cmd", "")))
 
 
 def _unfolded(stage: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
