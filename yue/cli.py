@@ -36,6 +36,7 @@ TOOLS = {
     "recipes": "list the recipes of this project",
     "schema": "explain a recipe key",
     "count": "count documents, sequences and tokens of token files",
+    "join": "join token files into one, each checked on the way",
     "mix": "plan a mixture of datasets: tokens, iterations, epochs",
     "estimate": "say what training takes on a GPU: memory by part, tokens a second, hours",
     "merge": "add an adapter into its base model's weights, as a model of its own",

@@ -78,6 +78,19 @@ def test_count_adds_up(prefix: Path, capsys: Capture) -> None:
     assert f"{one['tokens']:,}" in out
 
 
+def test_join_makes_one_of_several(prefix: Path, tmp_path: Path, capsys: Capture) -> None:
+    both = tmp_path / "both"
+    code, out, _ = run(capsys, "join", prefix, prefix.with_suffix(".idx"), "--output-prefix", both)
+    assert code == 0
+    assert f"join: {both}.bin and .idx: 2 token files, 4 songs" in out
+    value = json.loads(run(capsys, "count", "--json", both, prefix)[1])
+    joined, one = value["files"]
+    assert joined["tokens"] == 2 * one["tokens"]
+    code, _, err = run(capsys, "join", both, "--output-prefix", both)
+    assert code == 2
+    assert "name one or more files, and an output that is none of them" in err
+
+
 def test_count_of_nothing_is_an_error(tmp_path: Path, capsys: Capture) -> None:
     code, _, err = run(capsys, "count", tmp_path / "none")
     assert code == 1

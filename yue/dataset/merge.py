@@ -14,6 +14,7 @@ from yue.dataset.reader import TokenFiles
 from yue.errors import TokenFileError, UsageError
 from yue.files import atomic_file
 from yue.native.checksum import BLOCK_BYTES, BlockChecksums
+from yue.temporary import sweep
 from yue.tokens.info import Checksums, TokenFileInfo, write_info
 from yue.tokens.megatron import bin_path, idx_path, info_path
 from yue.tokens.pair import write_index
@@ -47,6 +48,7 @@ def merge(prefixes: Sequence[Path], output_prefix: Path) -> TokenFileInfo:
     parts = [TokenFiles.open(prefix) for prefix in prefixes]
     for part in parts:
         _check_kind(parts[0], part)
+    sweep(bin_path(output_prefix))
     with atomic_file(bin_path(output_prefix)) as target:
         checksums = BlockChecksums()
         for part in parts:
