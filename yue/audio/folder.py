@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from yue.audio.convert import convert_folder
@@ -15,6 +14,7 @@ from yue.errors import UsageError
 from yue.files import atomic_folder
 from yue.recipe.model import Recipe
 from yue.stages import StageSummary
+from yue.temporary import temporary_folder
 
 _ROWS = "audio.jsonl"
 
@@ -37,9 +37,8 @@ def convert_to_folder(
     """
     songs_dir, output = songs_dir.resolve(), output.resolve()
     _refuse_to_destroy(songs_dir, output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".yue-", dir=output.parent) as scratch:
-        store, workers = Path(scratch), recipe.runtime.workers
+    workers = recipe.runtime.workers
+    with temporary_folder(output.with_name("yue-store")) as store:
         with atomic_folder(output) as folder:
             done = convert_folder(
                 songs_dir, folder, output.name, recipe.convert, store=store, workers=workers
