@@ -44,8 +44,8 @@ class Codec(ABC):
 
     @property
     def name(self) -> str:
-        """Its name in the vocabulary."""
-        return self.card.name
+        """Its own name, which a codec of another package does not have in the vocabulary."""
+        return self.card.title
 
     @property
     def sample_rate(self) -> int:
@@ -75,7 +75,7 @@ class Codec(ABC):
     @property
     def vocabulary(self) -> CodecRange:
         """Its ids in token documents."""
-        return codec_range(self.name)
+        return codec_range(self.card.name)
 
     @property
     def digest(self) -> str:

@@ -17,13 +17,14 @@ class CodecCard:
     """A codec's identity and shape.
 
     Attributes:
-        name: Its name in the vocabulary.
+        name: Its name in the vocabulary: the codec whose ids its codes take.
         digest: Of the weights and of the way they are used.
         sample_rate: Samples a second.
         frame_rate: Frames a second, exact.
         codebook_sizes: Codes of each codebook that is kept.
         window: How it cuts tracks; None: not at all.
         dtype: What it computes in.
+        codec: Its own name, where that is another.
     """
 
     name: str
@@ -33,6 +34,12 @@ class CodecCard:
     codebook_sizes: tuple[int, ...]
     window: Window | None = None
     dtype: str = "float32"
+    codec: str = ""
+
+    @property
+    def title(self) -> str:
+        """Its own name."""
+        return self.codec or self.name
 
     @property
     def codebooks(self) -> int:
@@ -50,8 +57,11 @@ class CodecCard:
     def record(self) -> dict[str, Any]:
         """The JSON value."""
         rate = self.frame_rate
+        values = asdict(self)
+        if not self.codec:
+            del values["codec"]
         return {
-            **asdict(self),
+            **values,
             "frame_rate": f"{rate.numerator}/{rate.denominator}",
             "codebooks": self.codebooks,
             "codebook_sizes": list(self.codebook_sizes),
@@ -78,6 +88,7 @@ class CodecCard:
                 codebook_sizes=tuple(int(size) for size in value["codebook_sizes"]),
                 window=Window(**value["window"]) if value.get("window") else None,
                 dtype=str(value.get("dtype", "float32")),
+                codec=str(value.get("codec", "")),
             )
         except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
             raise CodecError(
@@ -112,9 +123,9 @@ def same_codec(card: CodecCard, other: CodecCard) -> None:
     Raises:
         CodecError: They differ in name or weights.
     """
-    if (card.name, card.digest) != (other.name, other.digest):
+    if (card.name, card.title, card.digest) != (other.name, other.title, other.digest):
         raise CodecError(
-            f"codes of {card.name} ({card.digest[:12]}) given to {other.name} "
+            f"codes of {card.title} ({card.digest[:12]}) given to {other.title} "
             f"({other.digest[:12]})",
             why="codes mean nothing to another codec, or to other weights of the same one",
             fix="use the weights that made the codes, or tokenize again",

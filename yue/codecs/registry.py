@@ -1,25 +1,26 @@
 """Codecs by name. A codec is a module with ``about``, ``read_card`` and ``load``.
 
 Other packages add codecs by an entry point in the group ``yue.codecs`` that names such a module.
+Their codes take the ids of a codec that the vocabulary knows, whose shape they must fit: the name
+on their card says which.
 """
 
 from __future__ import annotations
 
 import difflib
 import importlib
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, cast
 
 from yue.codecs.about import About
 from yue.codecs.base import Codec
 from yue.codecs.card import CodecCard
+from yue.codecs.installed import installed
 from yue.codecs.weights import locate
 from yue.errors import CodecError
-from yue.tokens.vocabulary import codec_range
+from yue.tokens.vocabulary import CodecRange, codec_range
 
-_GROUP = "yue.codecs"
 _MODULES = {
     "melrvq": "yue.codecs.melrvq",
     "xcodec": "yue.codecs.xcodec",
@@ -41,7 +42,7 @@ class _CodecModule(Protocol):
 
 def codec_names() -> tuple[str, ...]:
     """Names of all codecs, those that other packages bring last."""
-    return (*CODECS, *sorted(_installed()))
+    return (*CODECS, *sorted(installed().keys() - _MODULES.keys()))
 
 
 def about(name: str) -> About:
@@ -65,9 +66,20 @@ def read_card(name: str, path: Path, *, codebooks: int | None = None) -> CodecCa
         CodecError: No such codec, not the weights that it needs, or codes that the vocabulary has
             no ids for.
     """
-    card = _module(name).read_card(name, locate(path), codebooks)
-    _check_vocabulary(card)
-    return card
+    return _known(name, _module(name).read_card(name, locate(path), codebooks))
+
+
+def codec_ids(name: str, path: Path) -> CodecRange:
+    """The ids of a codec's codes; a codec of another package says on its card which they are.
+
+    Args:
+        name: One of :func:`codec_names`.
+        path: As of :func:`load_codec`.
+
+    Raises:
+        CodecError: As of :func:`read_card`.
+    """
+    return codec_range(name if name in _MODULES else read_card(name, path).name)
 
 
 def load_codec(
@@ -85,7 +97,9 @@ def load_codec(
         CodecError: As of :func:`read_card`, or the files are damaged.
     """
     codec = _module(name).load(name, locate(path), codebooks, device)
-    _check_vocabulary(codec.card)
+    codec.card = _known(name, codec.card)
+    if codec.vocabulary.align % codec.align:
+        raise _misfit(codec.card, f"encodes {codec.align} frames as one", codec.vocabulary.align)
     return codec
 
 
@@ -103,27 +117,39 @@ def load_codecs(
     return [first, *more]
 
 
-def _check_vocabulary(card: CodecCard) -> None:
+def _known(name: str, card: CodecCard) -> CodecCard:
+    """The card, with the codec's own name where its codes take another's ids.
+
+    Raises:
+        CodecError: They do not fit those ids.
+    """
     ids = codec_range(card.name)
+    if card.name != name:
+        card = replace(card, codec=name)
+    if ids.frame_rate not in (None, card.frame_rate):
+        raise _misfit(card, f"has {card.frame_rate} frames a second", ids.frame_rate)
     if len(card.codebook_sizes) > len(ids.sizes) or any(
         size > room for size, room in zip(card.codebook_sizes, ids.sizes, strict=False)
     ):
         raise CodecError(
-            f"{card.name} has codebooks of {', '.join(map(str, card.codebook_sizes))} codes",
+            f"{card.title} has codebooks of {', '.join(map(str, card.codebook_sizes))} codes",
             why=f"the vocabulary has ids for {', '.join(map(str, ids.sizes))} of {ids.name}",
             fix="keep fewer codebooks (codec.codebooks), or fit smaller ones",
         )
+    return card
 
 
-@cache
-def _installed() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=_GROUP) if entry.name not in _MODULES}
+def _misfit(card: CodecCard, what: str, wanted: object) -> CodecError:
+    return CodecError(
+        f"{card.title} {what}, the ids of {card.name} are for {wanted}",
+        fix="let its card name a codec of the vocabulary whose shape it has",
+    )
 
 
 def _module(name: str) -> _CodecModule:
     if name in _MODULES:
         return cast("_CodecModule", importlib.import_module(_MODULES[name]))
-    if (entry := _installed().get(name)) is None:
+    if (entry := installed().get(name)) is None:
         close = difflib.get_close_matches(name, codec_names(), n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"one of {', '.join(codec_names())}"
         raise CodecError(f"no codec '{name}'", fix=hint)

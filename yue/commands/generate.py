@@ -14,8 +14,8 @@ _NEEDED = ("model", "codec_type", "codec_path", "tokenizer", "genres", "lyrics",
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The prompt, the models, where the songs go, and how to sample."""
+    from yue.codecs.registry import codec_names
     from yue.recipe.flags import add_flags
-    from yue.tokens.vocabulary import CODECS
 
     parser.add_argument("--genres", help="free text, as in the songs of the training set")
     parser.add_argument(
@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--adapter", type=Path, metavar="DIR", help="a PEFT folder (default: the base model alone)"
     )
-    parser.add_argument("--codec-type", choices=CODECS, help="the codec of the model's codes")
+    parser.add_argument(
+        "--codec-type", choices=codec_names(), help="the codec of the model's codes"
+    )
     parser.add_argument("--codec-path", type=Path, metavar="PATH", help="the codec's weights")
     parser.add_argument("--tokenizer", type=Path, metavar="FILE", help="a SentencePiece model")
     parser.add_argument(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from yue.codecs.base import Codec
 from yue.codecs.card import same_codec
-from yue.codecs.registry import load_codec
+from yue.codecs.registry import codec_ids, load_codec
 from yue.codecs.vocos import Upsampler, load_upsampler
 from yue.codecs.weights import locate
 from yue.errors import GenerationError
@@ -26,7 +26,7 @@ from yue.lm.device import pick_device
 from yue.lm.fit import check_fit
 from yue.tokens.options import Options
 from yue.tokens.text import TextTokenizer
-from yue.tokens.vocabulary import CodecRange, codec_range
+from yue.tokens.vocabulary import CodecRange
 
 # YuE's inference asks for at least 100 tokens, 50 frames of 50 a second.
 _MIN_SECTION_SECONDS = 1
@@ -79,7 +79,7 @@ def make_plan(sources: Sequence[SongSource], setup: Setup) -> Plan:
             than the context, an audio prompt without audio.
         YueError: The base model, the codec, the tokenizer or an audio file cannot be used.
     """
-    vocabulary = codec_range(setup.codec_name)
+    vocabulary = codec_ids(setup.codec_name, setup.codec_path)
     ids = setup.options.ids(vocabulary)
     device = pick_device(setup.device)
     base = read_base(setup.base, needed_rows=vocabulary.rows)

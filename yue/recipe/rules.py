@@ -32,6 +32,7 @@ CODECS = {
     "dac44k": CodecFacts(44_100, 9),
     "melrvq": CodecFacts(16_000, 8),
 }
+"""A codec of another package is not among them: its own code would have to run to tell."""
 
 
 # The first ZeRO stage that can keep it in main memory.
@@ -87,7 +88,7 @@ RULES = (
     ),
     Rule(
         ("codec.codebooks", "codec.name"),
-        lambda codebooks, name: codebooks <= CODECS[name].codebooks,
+        lambda codebooks, name: name not in CODECS or codebooks <= CODECS[name].codebooks,
         lambda codebooks, name: f"{name} has {CODECS[name].codebooks} codebooks",
         lambda codebooks, name: f"take 1 to {CODECS[name].codebooks}",
     ),
@@ -160,7 +161,7 @@ RULES = (
     ),
     Rule(
         ("convert.sample_rate", "codec.name"),
-        lambda rate, name: rate == CODECS[name].sample_rate,
+        lambda rate, name: name not in CODECS or rate == CODECS[name].sample_rate,
         lambda rate, name: f"{name} takes {CODECS[name].sample_rate} Hz",
         lambda rate, name: f"set it to {CODECS[name].sample_rate}",
     ),

@@ -2,7 +2,8 @@
 
 Beside JSON Schema's own keywords a key may have ``x-allowed`` (the rule in words, where the
 keywords say it poorly), ``x-aliases`` (what other programs call it), ``x-flags`` (its command-line
-options) and ``x-const`` (the value of its option given alone).
+options), ``x-const`` (the value of its option given alone) and ``x-entry-points`` (a group of entry
+points by which installed packages add to its choices).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +101,13 @@ def _bounds(rule: Mapping[str, Any]) -> str:
 
 @cache
 def schema() -> Mapping[str, Any]:
-    """The JSON Schema itself."""
+    """The JSON Schema itself, with the choices that installed packages add."""
     value: Mapping[str, Any] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+    for section in value["properties"].values():
+        for rule in section.get("properties", {}).values():
+            if "x-entry-points" in rule:
+                added = {entry.name for entry in entry_points(group=rule["x-entry-points"])}
+                rule["enum"] += sorted(added - set(rule["enum"]))
     return value
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from yue.codecs.card import CodecCard
+from yue.codecs.registry import codec_ids
 from yue.errors import GenerationError
 from yue.files import atomic_folder
 from yue.generation.make import make_samples
@@ -17,7 +18,6 @@ from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.stages import StageSummary
 from yue.tokens.options import Options
-from yue.tokens.vocabulary import codec_range
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
@@ -50,7 +50,8 @@ def sources_of(setup: Setup, work: Path) -> list[SongSource]:
     """
     sources = choose_songs(work, setup.how.prompts)
     if setup.options.layout == "icl" and setup.audio_prompt is None:
-        return own_references(sources, work, codec_range(setup.codec_name), setup.options)
+        ids = codec_ids(setup.codec_name, setup.codec_path)
+        return own_references(sources, work, ids, setup.options)
     return sources
 
 
@@ -71,14 +72,14 @@ def setup_of(recipe: Recipe, root: Path) -> Setup:
         codec_path=root / recipe.codec.path,
         tokenizer=root / recipe.tokens.tokenizer,
         how=how,
-        options=_options(recipe),
+        options=_options(recipe, root),
         audio_prompt=audio_prompt_of(how, root),
         stage2=None if how.stage2 is None else root / how.stage2,
         codec_card=CodecCard.read(card) if card.is_file() else None,
     )
 
 
-def _options(recipe: Recipe) -> Options:
+def _options(recipe: Recipe, root: Path) -> Options:
     """How the training songs became documents, with the codebooks that they carry."""
     options = Options.of(recipe.tokens)
     if options.layout not in SUNG_LAYOUTS:
@@ -88,5 +89,5 @@ def _options(recipe: Recipe) -> Options:
             fix=f"train with one of {', '.join(SUNG_LAYOUTS)}; `dvc repro evaluate` measures any "
             "layout",
         )
-    books = options.ids(codec_range(recipe.codec.name)).codebooks
-    return replace(options, codebooks=min(books, recipe.codec.codebooks))
+    ids = options.ids(codec_ids(recipe.codec.name, root / recipe.codec.path))
+    return replace(options, codebooks=min(ids.codebooks, recipe.codec.codebooks))

@@ -99,7 +99,8 @@ def _codec(name: str, paths: Paths) -> tuple[CodecRange, str, int]:
     """The codec of the codes, the digest of its weights, and how many codebooks are stored."""
     card = read_json(paths.codes / "codec.json")
     try:
-        found, digest, stored = str(card["name"]), str(card["digest"]), int(card["codebooks"])
+        vocabulary, digest, stored = str(card["name"]), str(card["digest"]), int(card["codebooks"])
+        found = str(card.get("codec", vocabulary))
     except (KeyError, TypeError, ValueError) as error:
         raise YueError(
             f"{paths.codes / 'codec.json'}: does not say which codec made the codes",
@@ -110,4 +111,4 @@ def _codec(name: str, paths: Paths) -> tuple[CodecRange, str, int]:
             f"the codes in {paths.codes} are of codec '{found}', the recipe's codec is '{name}'",
             fix="run the stage 'tokenize' again",
         )
-    return codec_range(name), digest, stored
+    return codec_range(vocabulary), digest, stored
