@@ -41,7 +41,7 @@ void index_arrays(void) {
     for (int64_t i = 0; i < n; i++) {
         lengths[i] = (int32_t)draw(2147483648u);
     }
-    CHECK(yue_index_pointers(lengths, n, 4, pointers, n, &wanted, &bad) == YUE_OK);
+    CHECK(yue_index_pointers(lengths, n, 4, 0, pointers, n, &wanted, &bad) == YUE_OK);
     const int64_t size = skip + 12 * n + 8 * marks;
     unsigned char *file = exact(size); /* little-endian hosts only */
     memset(file, 7, (size_t)skip);

@@ -55,10 +55,11 @@ void shuffle(void) {
 }
 
 void samples(void) {
-    const int64_t n = 1 + (int64_t)draw(40), repeats = 1 + (int64_t)draw(3);
+    const int64_t n = 1 + (int64_t)draw(draw(3) ? 40 : 200), repeats = 1 + (int64_t)draw(3);
     const int64_t positions = draw(2) ? n * repeats : -1, width = draw(2) ? 4 : 8;
     const int64_t ordered = positions < 0 ? 1 + (int64_t)draw(100) : positions;
-    const int64_t step = 1 + (int64_t)draw(60), longest = 1 + (int64_t)draw(200);
+    const int64_t step = draw(2) ? 1 + (int64_t)draw(60) : (int64_t)1 << draw(8);
+    const int64_t longest = 1 + (int64_t)draw(draw(2) ? 200 : (uint64_t)step + 1);
     int32_t *sizes = exact(4 * n), *order = exact(4 * ordered);
     int64_t total = 0, bad = -1;
     for (int64_t i = 0; i < n; i++) {

@@ -86,7 +86,7 @@ def test_nothing_to_do_needs_no_memory() -> None:
     assert LIB.yue_flatten(NULL, 0, 5, NULL, NULL, NULL, 0, i64()) == LIB.YUE_OK
     assert LIB.yue_flatten(NULL, 2, 0, i32(2), i32(2), NULL, 0, i64()) == LIB.YUE_OK
     assert LIB.yue_narrow(NULL, 0, 0, NULL, 0, i64()) == LIB.YUE_OK
-    assert LIB.yue_index_pointers(NULL, 0, 4, NULL, 0, i64(), i64()) == LIB.YUE_OK
+    assert LIB.yue_index_pointers(NULL, 0, 4, 0, NULL, 0, i64(), i64()) == LIB.YUE_OK
     assert LIB.yue_crc32c(5, NULL, 10) == 5
     assert LIB.yue_crc32c(5, i16(), -1) == 5
 
@@ -94,13 +94,14 @@ def test_nothing_to_do_needs_no_memory() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        (NULL, 2, 4, i64(), 4, i64(), i64()),
-        (i32(), 2, 4, NULL, 4, i64(), i64()),
-        (i32(), 2, 4, i64(), 1, i64(), i64()),
-        (i32(), -2, 4, i64(), 4, i64(), i64()),
-        (i32(), 2, 0, i64(), 4, i64(), i64()),
-        (i32(), 2, 4, i64(), 4, NULL, i64()),
-        (i32(), 2, 4, i64(), 4, i64(), NULL),
+        (NULL, 2, 4, 0, i64(), 4, i64(), i64()),
+        (i32(), 2, 4, 0, NULL, 4, i64(), i64()),
+        (i32(), 2, 4, 0, i64(), 1, i64(), i64()),
+        (i32(), -2, 4, 0, i64(), 4, i64(), i64()),
+        (i32(), 2, 0, 0, i64(), 4, i64(), i64()),
+        (i32(), 2, 4, -1, i64(), 4, i64(), i64()),
+        (i32(), 2, 4, 0, i64(), 4, NULL, i64()),
+        (i32(), 2, 4, 0, i64(), 4, i64(), NULL),
     ],
 )
 def test_pointers_refuse(arguments: tuple[Any, ...]) -> None:
@@ -119,7 +120,8 @@ def index_of(**changes: Any) -> Any:
     "changes",
     [
         {"sequences": -1}, {"sequences": BIG}, {"marks": 0}, {"marks": BIG}, {"item_size": 0},
-        {"item_size": 9}, {"lengths": NULL}, {"documents": NULL}, {"starts": NULL},
+        {"item_size": 3}, {"item_size": 9}, {"lengths": NULL}, {"documents": NULL},
+        {"starts": NULL},
     ],
 )  # fmt: skip
 def test_the_index_is_not_read_into_nothing(changes: dict[str, Any]) -> None:

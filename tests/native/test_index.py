@@ -61,6 +61,11 @@ def test_pointers_pass_two_to_the_thirty_one() -> None:
     assert end == 5 * 4 * (2**31 - 1)
 
 
+def test_pointers_go_on_from_a_start() -> None:
+    found, end = index_pointers(np.array([3, 2], dtype=np.int32), item_size=2, start=10)
+    assert (found.tolist(), end) == ([10, 16], 20)
+
+
 def test_a_negative_length_is_named() -> None:
     with pytest.raises(NativeError, match="sequence 1 has the negative length -7"):
         index_pointers(np.array([3, -7], dtype=np.int32), item_size=4)

@@ -37,28 +37,21 @@ def interleave(
     """
     native = library()
     if first.dtype == second.dtype == np.int64 and first.ndim == second.ndim == 1:
-        lanes = [np.ascontiguousarray(lane) for lane in (first, second)]
-        kind, function = "int64_t[]", native.lib.yue_interleave64
+        one, two = np.ascontiguousarray(first), np.ascontiguousarray(second)
+        function = native.lib.yue_interleave64
     else:
-        lanes = [_codes(first, 1, size), _codes(second, 1, size)]
-        kind, function = "int16_t[]", native.lib.yue_interleave
-    frames = len(lanes[0])
-    if len(lanes[1]) != frames:
-        raise NativeError(f"two lanes of different length: {frames} and {len(lanes[1])} frames")
-    out = np.empty(2 * frames, dtype=np.int32)
-    bad = native.ffi.new("int64_t *")
-    status = function(
-        *(_in(native.ffi, kind, lane) for lane in lanes),
-        frames,
-        offset,
-        size,
-        _out(native.ffi, out),
-        out.size,
-        bad,
-    )
+        one, two = _codes(first, 1, size), _codes(second, 1, size)
+        function = native.lib.yue_interleave
+    frames = len(one)
+    if len(two) != frames:
+        raise NativeError(f"two lanes of different length: {frames} and {len(two)} frames")
+    out, bad = np.empty(2 * frames, np.int32), native.ffi.new("int64_t *")
+    lanes, ids = (native.pointer(one), native.pointer(two)), native.pointer(out, True)
+    status = function(*lanes, frames, offset, size, ids, 2 * frames, bad)
     if status == native.lib.YUE_RANGE:
         frame, lane = divmod(int(bad[0]), 2)
-        raise _code_error(int(lanes[lane][frame]), size, f"frame {frame} of lane {lane}")
+        code = int((two if lane else one)[frame])
+        raise _code_error(code, size, f"frame {frame} of lane {lane}")
     _check(status, "yue_interleave")
     return out
 
@@ -88,12 +81,12 @@ def flatten(
     out = np.empty(array.size, dtype=np.int32)
     bad = native.ffi.new("int64_t *")
     status = native.lib.yue_flatten(
-        _in(native.ffi, "int16_t[]", array),
+        native.pointer(array),
         books,
         frames,
         native.ffi.new("int32_t[]", offsets),
         native.ffi.new("int32_t[]", sizes),
-        _out(native.ffi, out),
+        native.pointer(out, True),
         out.size,
         bad,
     )
@@ -124,10 +117,10 @@ def narrow(ids: npt.NDArray[Any], *, limit: int) -> npt.NDArray[np.int32]:
     out = np.empty(array.size, dtype=np.int32)
     bad = native.ffi.new("int64_t *")
     status = native.lib.yue_narrow(
-        _in(native.ffi, "int64_t[]", array),
+        native.pointer(array),
         array.size,
         limit,
-        _out(native.ffi, out),
+        native.pointer(out, True),
         out.size,
         bad,
     )
@@ -140,28 +133,19 @@ def narrow(ids: npt.NDArray[Any], *, limit: int) -> npt.NDArray[np.int32]:
 
 def _codes(codes: npt.NDArray[Any], dimensions: int, size: int) -> npt.NDArray[np.int16]:
     """The codes as contiguous int16; a wider value is refused before it could wrap around."""
+    if codes.dtype == np.int16 and codes.ndim == dimensions and size <= _INT16_MAX + 1:
+        return np.ascontiguousarray(codes)
     if codes.ndim != dimensions or codes.dtype.kind not in "iu":
         raise NativeError(
             f"codes must be integers of {dimensions} dimension(s), not {codes.dtype} {codes.shape}"
         )
     if not 0 <= size <= _INT16_MAX + 1:
         raise NativeError(f"a codebook of {size} codes: codes are held in 16 bits")
-    if codes.dtype == np.int16:
-        return np.ascontiguousarray(codes)
     fits = np.can_cast(codes.dtype, np.int16)
     if not fits and codes.size and not (codes.min() >= 0 and codes.max() <= _INT16_MAX):
         worst = int(codes.min() if codes.min() < 0 else codes.max())
         raise NativeError(f"code {worst} is outside 0..{size - 1}")
     return np.ascontiguousarray(codes, dtype=np.int16)
-
-
-def _in(ffi: Any, kind: str, array: npt.NDArray[Any]) -> Any:
-    # from_buffer keeps the array alive as long as the pointer; an empty array has no buffer to give
-    return ffi.from_buffer(kind, array) if array.size else ffi.NULL
-
-
-def _out(ffi: Any, array: npt.NDArray[np.int32]) -> Any:
-    return ffi.from_buffer("int32_t[]", array, require_writable=True) if array.size else ffi.NULL
 
 
 def _code_error(code: int, size: int, place: str) -> NativeError:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from yue.errors import NativeError
-from yue.native.library import library
+from yue.native.library import Library, library
 
 
 @dataclass(frozen=True)
@@ -94,36 +94,30 @@ def gather(
         NativeError: A span or piece reaches outside the output, or an array is not as above.
     """
     native = library()
-    ffi = native.ffi
     if out.dtype not in (np.int32, np.int64) or not out.flags.c_contiguous:
         raise NativeError(f"the output must be contiguous int32 or int64, not {out.dtype}")
-    keep, request = _pieces(ffi, pieces, out.size)
-    rows = _triples(spans, "spans")
-    bad, at = ffi.new("int64_t *"), ffi.new("int64_t *")
+    keep, request = _pieces(native, pieces, out.size)
+    rows, fault = _triples(spans, "spans"), native.ffi.new("int64_t[2]")
+    ids, width = native.pointer(out, True), out.dtype.itemsize
     status = native.lib.yue_gather(
-        descriptor,
-        item_size,
-        ffi.from_buffer("int64_t[]", rows) if rows.size else ffi.NULL,
-        len(rows),
-        limit,
-        ffi.from_buffer("unsigned char[]", out, require_writable=True) if out.size else ffi.NULL,
-        out.dtype.itemsize,
-        out.size,
-        request,
-        bad,
-        at,
-    )
+        descriptor, item_size, native.pointer(rows), len(rows), limit, ids, width, out.size,
+        request, fault, fault + 1,
+    )  # fmt: skip
     del keep
-    span, token = int(bad[0]), int(at[0])
+    if status:
+        raise _error(native, status, int(fault[0]), int(fault[1]), limit)
+
+
+def _error(native: Library, status: int, span: int, token: int, limit: int) -> NativeError:
     if status == native.lib.YUE_SHORT:
-        raise GatherError(f"the file ends at token {token}", span, token, is_short=True)
+        return GatherError(f"the file ends at token {token}", span, token, is_short=True)
     if status == native.lib.YUE_RANGE and token >= 0:
-        raise GatherError(f"token {token} is outside 0..{limit - 1}", span, token)
+        return GatherError(f"token {token} is outside 0..{limit - 1}", span, token)
     if status == native.lib.YUE_RANGE:
-        raise NativeError(f"span or piece {span} reaches outside the {out.size} tokens of output")
+        return NativeError(f"span or piece {span} reaches outside the output")
     if status == native.lib.YUE_IO:
-        raise GatherError(f"a read failed (errno {token})", span, None)
-    _check(status, "yue_gather")
+        return GatherError(f"a read failed (errno {token})", span, None)
+    return NativeError(f"yue_gather refused its arguments (status {status})")
 
 
 def roles(
@@ -142,22 +136,22 @@ def roles(
         NativeError: A piece reaches outside the tokens, or an array is not as it must be.
     """
     native = library()
-    ffi = native.ffi
     if tokens.dtype not in (np.int32, np.int64) or not tokens.flags.c_contiguous:
         raise NativeError(f"ids must be contiguous int32 or int64, not {tokens.dtype}")
-    keep, request = _pieces(ffi, pieces, tokens.size)
-    bad = ffi.new("int64_t *")
-    data = ffi.from_buffer("unsigned char[]", tokens) if tokens.size else ffi.NULL
+    keep, request = _pieces(native, pieces, tokens.size)
+    bad, data = native.ffi.new("int64_t *"), native.pointer(tokens)
     status = native.lib.yue_roles(data, tokens.dtype.itemsize, tokens.size, request, bad)
     del keep
     if status == native.lib.YUE_RANGE:
         raise NativeError(f"piece {bad[0]} reaches outside the {tokens.size} tokens")
-    _check(status, "yue_roles")
+    if status:
+        raise NativeError(f"yue_roles refused its arguments (status {status})")
     return pieces.roles
 
 
-def _pieces(ffi: Any, pieces: Pieces | None, tokens: int) -> tuple[list[Any], Any]:
+def _pieces(native: Library, pieces: Pieces | None, tokens: int) -> tuple[list[Any], Any]:
     """The C structure, and what must stay alive beside it."""
+    ffi = native.ffi
     if pieces is None:
         return [], ffi.NULL
     out = pieces.roles
@@ -180,8 +174,7 @@ def _pieces(ffi: Any, pieces: Pieces | None, tokens: int) -> tuple[list[Any], An
             "marker": marker,
         },
     )
-    data = ffi.from_buffer("int64_t[]", bounds) if bounds.size else ffi.NULL
-    target = ffi.from_buffer(out, require_writable=True) if out.size else ffi.NULL
+    data, target = native.pointer(bounds), native.pointer(out, True)
     fields = {"bounds": data, "count": len(bounds), "form": c_form, "roles": target}
     return [starts, marker, c_form, bounds, data, target], ffi.new("yue_pieces *", fields)
 
@@ -190,8 +183,3 @@ def _triples(values: npt.NDArray[Any], what: str) -> npt.NDArray[np.int64]:
     if values.ndim != 2 or values.shape[1] != 3 or values.dtype.kind not in "iu":
         raise NativeError(f"{what} must be integers of shape (N, 3), not {values.shape}")
     return np.ascontiguousarray(values, dtype=np.int64)
-
-
-def _check(status: int, function: str) -> None:
-    if status:
-        raise NativeError(f"{function} refused its arguments (status {status})")

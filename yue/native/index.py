@@ -47,16 +47,17 @@ class IndexFault:
 
 
 def index_pointers(
-    lengths: npt.NDArray[np.int32], *, item_size: int
+    lengths: npt.NDArray[np.int32], *, item_size: int, start: int = 0
 ) -> tuple[npt.NDArray[np.int64], int]:
     """Byte offset of every sequence in the .bin.
 
     Args:
         lengths: Tokens of each sequence, int32, shape (S,).
         item_size: Bytes a token.
+        start: Offset of the first.
 
     Returns:
-        Offsets, int64, shape (S,), and the size of the .bin in bytes.
+        Offsets, int64, shape (S,), and that of the next sequence.
 
     Raises:
         NativeError: A length is negative, or the sum does not fit 64 bits.
@@ -65,12 +66,12 @@ def index_pointers(
     array = np.ascontiguousarray(lengths, dtype=np.int32)
     out = np.empty(array.size, dtype=np.int64)
     end, bad = native.ffi.new("int64_t *"), native.ffi.new("int64_t *")
-    empty = native.ffi.NULL
     status = native.lib.yue_index_pointers(
-        native.ffi.from_buffer("int32_t[]", array) if array.size else empty,
+        native.pointer(array),
         array.size,
         item_size,
-        native.ffi.from_buffer("int64_t[]", out, require_writable=True) if out.size else empty,
+        start,
+        native.pointer(out, True),
         out.size,
         end,
         bad,
@@ -110,11 +111,7 @@ def read_index(
     documents, starts = np.empty(marks, dtype=np.int64), np.empty(marks, dtype=np.int64)
     index = ffi.new("yue_index *")
     index.sequences, index.marks, index.item_size = sequences, marks, item_size
-    kept = [
-        ffi.from_buffer("int32_t[]", lengths, require_writable=True) if sequences else ffi.NULL,
-        ffi.from_buffer("int64_t[]", documents, require_writable=True),
-        ffi.from_buffer("int64_t[]", starts, require_writable=True),
-    ]
+    kept = [native.pointer(array, True) for array in (lengths, documents, starts)]
     index.lengths, index.documents, index.starts = kept
     checksum = ffi.new("uint32_t *", crc)
     end, bad, what = ffi.new("int64_t *"), ffi.new("int64_t *"), ffi.new("int *")

@@ -22,13 +22,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from yue.errors import NativeError
 from yue.native.build import source_hash
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 HERE = Path(__file__).resolve().parent
 _NAME = "_yue_native"
+# The C types of NumPy's, by its type characters ("l" and "q" are both 64 bits where both are used).
+_C_TYPES = {
+    "B": "unsigned char[]", "h": "int16_t[]", "i": "int32_t[]", "I": "uint32_t[]",
+    "l": "int64_t[]", "q": "int64_t[]", "d": "double[]",
+}  # fmt: skip
 _BUILD_SECONDS = 300
 
 
@@ -43,6 +52,22 @@ class Library:
 
     ffi: Any
     lib: Any
+    _types: dict[str, Any]
+
+    @classmethod
+    def of(cls, module: ModuleType) -> Library:
+        """The library in an extension module of cffi."""
+        types = {char: module.ffi.typeof(name) for char, name in _C_TYPES.items()}
+        return cls(module.ffi, module.lib, types)
+
+    def pointer(self, array: npt.NDArray[Any], is_output: bool = False) -> Any:
+        """The elements of a contiguous array for C: null where there are none.
+
+        What is returned keeps the array alive. Where C writes into it, the array must be writable.
+        """
+        if not array.size:
+            return self.ffi.NULL
+        return self.ffi.from_buffer(self._types[array.dtype.char], array, is_output)
 
 
 @functools.cache
@@ -105,7 +130,7 @@ def _load(folder: Path, wanted: str) -> Library | None:
         except (ImportError, AttributeError):  # another Python's, or a damaged file
             continue
         if found == wanted:
-            return Library(module.ffi, module.lib)
+            return Library.of(module)
     return None
 
 

@@ -34,11 +34,11 @@ def best_fit(
     members, starts = np.empty(array.size, np.int64), np.empty(array.size + 1, np.int64)
     rows, bad = ffi.new("int64_t *"), ffi.new("int64_t *")
     status = native.lib.yue_best_fit(
-        ffi.from_buffer("int64_t[]", array) if array.size else ffi.NULL,
+        native.pointer(array),
         array.size,
         room,
-        ffi.from_buffer("int64_t[]", members, require_writable=True) if array.size else ffi.NULL,
-        ffi.from_buffer("int64_t[]", starts, require_writable=True),
+        native.pointer(members, True),
+        native.pointer(starts, True),
         rows,
         bad,
     )

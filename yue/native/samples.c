@@ -4,14 +4,20 @@
  * token k*S of the stream, and the token's place in it. Row 0 is (0, 0) whatever the documents.
  * A document [start, end) has the rows from ceil(start/S) to ceil(end/S); divisions are made by a
  * reciprocal, so that from one document to the next nothing is carried but its start. Rows are
- * written before it is known how many a document has: one too many is written over by the next.
+ * written before it is known how many a document has: those too many are written over by the next.
+ *
+ * Sizes are checked, gathered where documents are read in an order, and walked by the block, so
+ * that they come from memory once.
  */
+#define _DEFAULT_SOURCE /* madvise() */
+
 #include "little_endian.h"
 #include "wider.h"
 #include "yue_native.h"
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #if YUE_HAS_AVX2
 #include <immintrin.h>
@@ -21,23 +27,13 @@
 __extension__ typedef unsigned __int128 wide;
 #endif
 
-enum { MOST_ROWS = 4, AHEAD = 32, BLOCK = 8, MANY = 1000 };
+enum { BLOCK = 4096, SPREAD = 4, LANES = 8, AHEAD = 32, MOST_STEP = 1 << 27, HUGE_PAGE = 1 << 21 };
 
-typedef enum { IN_ORDER, SHUFFLED, NARROW } reading_kind;
-
+/* The index, and how far the walk through the stream has come. */
 typedef struct {
-    const int32_t *sizes;
-    const int32_t *order; /* null: documents one after another */
-    const uint16_t *narrow; /* the sizes in half the memory, or null */
-    int64_t documents;
-    int64_t positions;
-    int64_t step;         /* S */
-    int64_t rows;
-} reading;
-
-/* How far the walk has come. */
-typedef struct {
-    int64_t position, start, row;
+    void *out;
+    int64_t width, rows, step;
+    int64_t position, start, row; /* the next document, its first token, and its first row */
 } walk;
 
 static inline void put(void *out, int64_t width, int64_t row, int64_t position, int64_t place) {
@@ -53,165 +49,294 @@ static inline void put(void *out, int64_t width, int64_t row, int64_t position, 
     }
 }
 
-/* Goes on to the end, a row at a time. */
-static inline void finish(const reading *job, walk at, void *out, int64_t width) {
-    int64_t mark = at.row * job->step;
-    for (; at.position < job->positions && at.row < job->rows; at.position++) {
-        const int64_t document =
-            job->order ? job->order[at.position] : at.position % job->documents;
-        const int64_t end = at.start + job->sizes[document];
-        for (; mark < end && at.row < job->rows; at.row++, mark += job->step) {
-            put(out, width, at.row, at.position, mark - at.start);
+/* Documents of any size, a row at a time. */
+static void step_through(walk *at, const int32_t *sizes, int64_t count) {
+    int64_t mark = at->row * at->step;
+    for (int64_t i = 0; i < count && at->row < at->rows; i++, at->position++) {
+        const int64_t end = at->start + sizes[i];
+        for (; mark < end && at->row < at->rows; at->row++, mark += at->step) {
+            put(at->out, at->width, at->row, at->position, mark - at->start);
         }
-        at.start = end;
+        at->start = end;
     }
 }
 
 #if defined(__SIZEOF_INT128__)
-/* One run of consecutive positions, while there is room for rows too many. */
-static inline walk run(const reading *job, walk at, const int32_t *sizes, int64_t count, int most,
-                       reading_kind kind, void *out, int64_t width) {
-    const uint64_t reciprocal = UINT64_MAX / (uint64_t)job->step + 1;
-    const int64_t step = job->step, room = job->rows - most;
-    for (int64_t i = 0; i < count && at.row <= room; i++, at.position++) {
-        if (kind != IN_ORDER && i + AHEAD < count) {
-            const int32_t far = job->order[i + AHEAD];
-            __builtin_prefetch(kind == NARROW ? (const void *)&job->narrow[far] : &job->sizes[far]);
-        }
-        const int64_t size = kind == IN_ORDER ? sizes[i]
-                             : kind == NARROW ? job->narrow[job->order[i]]
-                                              : job->sizes[job->order[i]];
-        for (int k = 0; k < most; k++) {
-            put(out, width, at.row + k, at.position, (at.row + k) * step - at.start);
-        }
-        at.start += size;
-        at.row = (int64_t)((wide)(uint64_t)(at.start + step - 1) * reciprocal >> 64);
-    }
-    return at;
+/* ceil(start / step), with ceil(2**64 / step); exact below 2**64 / step. */
+static inline int64_t row_from(int64_t start, int64_t step, uint64_t reciprocal) {
+    return (int64_t)((wide)(uint64_t)(start + step - 1) * reciprocal >> 64);
 }
 
-/* The same loop for each number of rows, so that it is known in each. */
-static inline walk run_most(const reading *job, walk at, const int32_t *sizes, int64_t count,
-                            int64_t most, reading_kind kind, void *out, int64_t width) {
-    switch (most) {
-    case 1: return run(job, at, sizes, count, 1, kind, out, width);
-    case 2: return run(job, at, sizes, count, 2, kind, out, width);
-    case 3: return run(job, at, sizes, count, 3, kind, out, width);
-    default: return run(job, at, sizes, count, MOST_ROWS, kind, out, width);
+/* Documents of at most `most` rows, while there is room for rows too many; how many those were. */
+YUE_INLINE static inline int64_t run(walk *to, const int32_t *sizes, int64_t count, int64_t width,
+                                     int most) {
+    walk at = *to; /* a copy, so that it stays in registers */
+    const uint64_t reciprocal = UINT64_MAX / (uint64_t)at.step + 1;
+    int64_t i = 0;
+    for (; i < count && at.row <= at.rows - most; i++) {
+        for (int k = 0; k < most; k++) {
+            const int64_t row = at.row + k;
+            put(at.out, width, row, at.position + i, row * at.step - at.start);
+        }
+        at.start += sizes[i];
+        at.row = row_from(at.start, at.step, reciprocal);
+    }
+    at.position += i;
+    *to = at;
+    return i;
+}
+
+/* The same loop for each width and number of rows, so that they are known in each. */
+static int64_t run_portable(walk *at, const int32_t *sizes, int64_t count, int64_t most) {
+    switch ((at->width == 4 ? 0 : SPREAD) + (most ? most : 1)) {
+    case 1: return run(at, sizes, count, 4, 1);
+    case 2: return run(at, sizes, count, 4, 2);
+    case 3: return run(at, sizes, count, 4, 3);
+    case SPREAD: return run(at, sizes, count, 4, SPREAD);
+    case SPREAD + 1: return run(at, sizes, count, 8, 1);
+    case SPREAD + 2: return run(at, sizes, count, 8, 2);
+    case SPREAD + 3: return run(at, sizes, count, 8, 3);
+    default: return run(at, sizes, count, 8, SPREAD);
     }
 }
 #endif
 
 #if defined(__SIZEOF_INT128__) && YUE_HAS_AVX2
-/* The row of a mark among eight documents; it is behind them all where the mark is. */
-YUE_AVX2 YUE_INLINE static inline void put_block(int32_t *out, int64_t row, int64_t position,
-                                                 __m256i ends, int32_t mark,
-                                                 const int32_t *begins) {
-    const __m256i past = _mm256_cmpgt_epi32(ends, _mm256_set1_epi32(mark));
-    const int bits = _mm256_movemask_ps(_mm256_castsi256_ps(past));
-    const int which = __builtin_ctz((unsigned)bits | 1u << BLOCK);
-    put(out, 4, row, position + which, mark - begins[which]);
+YUE_AVX2 static inline __m256i load(const void *from) { return _mm256_loadu_si256(from); }
+YUE_AVX2 static inline void store(void *to, __m256i lanes) { _mm256_storeu_si256(to, lanes); }
+
+/* Documents of at most SPREAD rows of int32: all of them in one store. */
+YUE_AVX2 static int64_t run_spread_avx2(walk *to, const int32_t *sizes, int64_t count) {
+    walk at = *to;
+    const uint64_t reciprocal = UINT64_MAX / (uint64_t)at.step + 1;
+    const int64_t far = at.step << 32; /* from a row's place to the next one's */
+    const __m256i further =
+        _mm256_setr_epi64x(0, far, (int64_t)(2 * (uint64_t)far), (int64_t)(3 * (uint64_t)far));
+    int64_t *out = at.out, i = 0;
+    for (; i < count && at.row <= at.rows - SPREAD; i++) {
+        const uint64_t place = (uint64_t)(at.row * at.step - at.start);
+        const uint64_t first = place << 32 | (uint32_t)(at.position + i);
+        store(out + at.row, _mm256_add_epi64(_mm256_set1_epi64x((int64_t)first), further));
+        at.start += sizes[i];
+        at.row = row_from(at.start, at.step, reciprocal);
+    }
+    at.position += i;
+    *to = at;
+    return i;
 }
 
-/* All documents, eight at a time, none of them longer than a step. Their ends are a sum in a
- * register; a row belongs to the first that ends behind it. Four rows are written for every eight,
- * those too many are written over. */
-YUE_AVX2 static walk run_short_avx2(const reading *job, walk at, int32_t *out) {
-    const uint64_t reciprocal = UINT64_MAX / (uint64_t)job->step + 1;
-    const int64_t step = job->step, room = job->rows - BLOCK - MOST_ROWS;
-    const __m256i third = _mm256_set1_epi32(3);
-    const __m256i upper = _mm256_setr_epi32(0, 0, 0, 0, -1, -1, -1, -1);
-    int32_t begins[BLOCK + 1] = {0};
-    if (step > INT32_MAX / (2 * BLOCK)) {
-        return at;
-    }
-    for (int64_t i = 0; i + BLOCK <= job->documents && at.row <= room; i += BLOCK) {
-        const __m256i sizes = _mm256_loadu_si256((const __m256i *)(const void *)(job->sizes + i));
-        __m256i ends = _mm256_add_epi32(sizes, _mm256_slli_si256(sizes, 4));
-        ends = _mm256_add_epi32(ends, _mm256_slli_si256(ends, 8));
-        const __m256i lower = _mm256_permutevar8x32_epi32(ends, third);
-        ends = _mm256_add_epi32(ends, _mm256_and_si256(lower, upper));
-        _mm256_storeu_si256((__m256i *)(void *)(begins + 1), ends);
-        const int32_t total = begins[BLOCK];
-        int32_t mark = (int32_t)(at.row * step - at.start);
-        for (int k = 0; k < MOST_ROWS; k++, mark += (int32_t)step) {
-            put_block(out, at.row + k, at.position, ends, mark, begins);
-        }
-        for (int64_t row = at.row + MOST_ROWS; mark < total; row++, mark += (int32_t)step) {
-            put_block(out, row, at.position, ends, mark, begins);
-        }
-        at.start += total;
-        at.row = (int64_t)((wide)(uint64_t)(at.start + step - 1) * reciprocal >> 64);
-        at.position += BLOCK;
-    }
-    return at;
-}
-#endif
-
-static inline void fill(const reading *job, int64_t total, int64_t longest, void *out, int64_t width) {
-    walk at = {0, 0, 0};
-#if defined(__SIZEOF_INT128__)
-    const int64_t most = (longest + job->step - 1) / job->step;
-    /* The reciprocal is exact below 2**64 / S. */
-    if (job->step > 1 && most <= MOST_ROWS && total < INT64_MAX / job->step - job->step) {
-        const int64_t at_least = most > 0 ? most : 1;
-        if (job->order) {
-            at = job->narrow
-                     ? run_most(job, at, NULL, job->positions, at_least, NARROW, out, width)
-                     : run_most(job, at, NULL, job->positions, at_least, SHUFFLED, out, width);
-        } else {
-            for (int64_t done = 0; done < job->positions; done += job->documents) {
-                const int64_t before = at.position;
-                int64_t taken = 0;
-#if YUE_HAS_AVX2
-                if (most <= 1 && width == 4 && __builtin_cpu_supports("avx2")) {
-                    at = run_short_avx2(job, at, out);
-                    taken = at.position - before;
-                }
-#endif
-                at = run_most(job, at, job->sizes + taken, job->documents - taken, at_least,
-                              IN_ORDER, out, width);
-                if (at.position - before < job->documents) {
-                    break;
-                }
+/* For four documents, one bit each, which of them have a row: theirs come first. */
+YUE_AVX2 static void fill_orders(__m256i orders[16]) {
+    for (int has = 0; has < 16; has++) {
+        int32_t order[LANES] = {0};
+        for (int document = 0, k = 0; document < 4; document++) {
+            if (has >> document & 1) {
+                order[k++] = 2 * document;
+                order[k++] = 2 * document + 1;
             }
         }
+        orders[has] = load(order);
     }
-#endif
-    finish(job, at, out, width);
 }
 
-/* Whether a value is outside [0, limit); the largest; and their sum. */
-YUE_INLINE static inline uint32_t look_body(const int32_t *values, int64_t count, int32_t limit,
-                                            int32_t *largest, int64_t *sum) {
-    uint32_t wrong = 0;
-    int32_t most = 0;
-    int64_t total = 0;
-    for (int64_t i = 0; i < count; i++) {
-        wrong |= (uint32_t)((uint32_t)values[i] >= (uint32_t)limit);
-        most = values[i] > most ? values[i] : most;
-        total += values[i];
+/* Documents of at most one row of int32, eight at a time, where the step is a power of two. Where
+ * each starts is a running sum in a register. From there to the next multiple of the step is the
+ * place of the next row, which is this document's if it is longer. */
+YUE_AVX2 static int64_t run_short_avx2(walk *to, const int32_t *sizes, int64_t count) {
+    walk at = *to;
+    const int shift = __builtin_ctzll((unsigned long long)at.step);
+    const __m256i fourth = _mm256_set1_epi32(3), zero = _mm256_setzero_si256();
+    const __m256i upper = _mm256_setr_epi32(0, 0, 0, 0, -1, -1, -1, -1);
+    const __m256i within = _mm256_set1_epi32((int32_t)(at.step - 1));
+    __m256i positions = _mm256_add_epi32(_mm256_set1_epi32((int32_t)at.position),
+                                         _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    __m256i orders[16];
+    fill_orders(orders);
+    int64_t *out = at.out, i = 0;
+    for (; i + LANES <= count && at.row <= at.rows - LANES; i += LANES) {
+        const __m256i size = load(sizes + i);
+        __m256i end = _mm256_add_epi32(size, _mm256_slli_si256(size, 4));
+        end = _mm256_add_epi32(end, _mm256_slli_si256(end, 8));
+        const __m256i lower = _mm256_permutevar8x32_epi32(end, fourth);
+        end = _mm256_add_epi32(end, _mm256_and_si256(lower, upper));
+        const __m256i before = _mm256_sub_epi32(end, size); /* and at.start before these eight */
+        const __m256i start = _mm256_add_epi32(before, _mm256_set1_epi32((int32_t)at.start));
+        const __m256i place = _mm256_and_si256(_mm256_sub_epi32(zero, start), within);
+        const __m256i longer = _mm256_cmpgt_epi32(size, place);
+        const unsigned has = (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(longer));
+
+        const __m256i low = _mm256_unpacklo_epi32(positions, place);
+        const __m256i high = _mm256_unpackhi_epi32(positions, place);
+        const __m256i first = _mm256_permute2x128_si256(low, high, 0x20);
+        const __m256i second = _mm256_permute2x128_si256(low, high, 0x31);
+        int64_t *rows = out + at.row;
+        store(rows, _mm256_permutevar8x32_epi32(first, orders[has & 15]));
+        rows += __builtin_popcount(has & 15);
+        store(rows, _mm256_permutevar8x32_epi32(second, orders[has >> 4]));
+        positions = _mm256_add_epi32(positions, _mm256_set1_epi32(LANES));
+        at.start += _mm256_extract_epi32(end, LANES - 1);
+        at.row = (at.start + at.step - 1) >> shift;
     }
-    *largest = most;
-    *sum = total;
-    return wrong;
+    at.position += i;
+    *to = at;
+    return i;
+}
+#endif
+
+/* Goes on with some documents, none longer than `longest`. */
+static void walk_block(walk *at, const int32_t *sizes, int64_t count, int64_t longest) {
+    int64_t done = 0;
+#if defined(__SIZEOF_INT128__)
+    const int64_t most = (longest + at->step - 1) / at->step;
+    const int64_t end = at->start + count * longest; /* at the most */
+    if (at->step > 1 && most <= SPREAD && end < INT64_MAX / at->step - at->step) {
+#if YUE_HAS_AVX2
+        if (at->width == 4 && __builtin_cpu_supports("avx2")) {
+            if (most <= 1 && (at->step & (at->step - 1)) == 0 && at->step <= MOST_STEP) {
+                done = run_short_avx2(at, sizes, count);
+            }
+            done += run_spread_avx2(at, sizes + done, count - done);
+        }
+#endif
+        done += run_portable(at, sizes + done, count - done, most);
+    }
+#else
+    (void)longest;
+#endif
+    step_through(at, sizes + done, count - done);
+}
+
+#define PAST_INT32 0x80000000u
+
+/* The largest value, or -1 where one is outside [0, limit). */
+YUE_INLINE static inline int32_t largest_body(const int32_t *values, int64_t count,
+                                              uint32_t limit) {
+    uint32_t largest = 0; /* what is negative is huge */
+    for (int64_t i = 0; i < count; i++) {
+        largest = (uint32_t)values[i] > largest ? (uint32_t)values[i] : largest;
+    }
+    return largest < limit ? (int32_t)largest : count > 0 ? -1 : 0;
 }
 
 #if YUE_HAS_AVX2
-YUE_AVX2 static uint32_t look_avx2(const int32_t *values, int64_t count, int32_t limit,
-                                   int32_t *largest, int64_t *sum) {
-    return look_body(values, count, limit, largest, sum);
+YUE_AVX2 static int32_t largest_avx2(const int32_t *values, int64_t count, uint32_t limit) {
+    return largest_body(values, count, limit);
 }
 #endif
 
-static uint32_t look_through(const int32_t *values, int64_t count, int32_t limit,
-                             int32_t *largest, int64_t *sum) {
+static int32_t largest_of(const int32_t *values, int64_t count, uint32_t limit) {
 #if YUE_HAS_AVX2
     if (__builtin_cpu_supports("avx2")) {
-        return look_avx2(values, count, limit, largest, sum);
+        return largest_avx2(values, count, limit);
     }
 #endif
-    return look_body(values, count, limit, largest, sum);
+    return largest_body(values, count, limit);
+}
+
+/* Which value is outside [0, limit). */
+static int64_t first_outside(const int32_t *values, int64_t count, uint32_t limit) {
+    int64_t i = 0;
+    while (i < count && (uint32_t)values[i] < limit) {
+        i++;
+    }
+    return i;
+}
+
+static inline int64_t block_at(int64_t done, int64_t count) {
+    return count - done < BLOCK ? count - done : BLOCK;
+}
+
+/* All documents, one after another, `repeats` times. */
+static int in_order(walk *at, const int32_t *sizes, int64_t documents, int64_t repeats,
+                    int64_t *bad) {
+    for (int64_t time = 0; time < repeats; time++) {
+        for (int64_t done = 0; done < documents; done += BLOCK) {
+            const int64_t count = block_at(done, documents);
+            const int32_t longest = largest_of(sizes + done, count, PAST_INT32);
+            if (longest < 0) {
+                *bad = done + first_outside(sizes + done, count, PAST_INT32);
+                return YUE_RANGE;
+            }
+            if (at->start > INT64_MAX / 2 - count * longest) {
+                return YUE_OVERFLOW;
+            }
+            walk_block(at, sizes + done, count, longest);
+        }
+        if (at->row >= at->rows) {
+            break;
+        }
+    }
+    return YUE_OK;
+}
+
+/* A table to be read at random: in huge pages, of which the processor remembers all. */
+static void *new_table(int64_t bytes) {
+    void *table = NULL;
+    if (bytes < HUGE_PAGE) {
+        return malloc((size_t)bytes);
+    }
+    if (posix_memalign(&table, HUGE_PAGE, (size_t)bytes)) {
+        return NULL;
+    }
+#ifdef MADV_HUGEPAGE
+    madvise(table, (size_t)bytes, MADV_HUGEPAGE); /* only advice */
+#endif
+    return table;
+}
+
+/* The sizes of documents that are read in an order. */
+typedef struct {
+    const int32_t *sizes;
+    uint16_t *narrow; /* the same in half the memory, or null */
+    int32_t longest;
+} size_table;
+
+static int new_sizes(const int32_t *sizes, int64_t documents, size_table *table, int64_t *bad) {
+    *table = (size_table){sizes, documents > BLOCK ? new_table(2 * documents) : NULL, 0};
+    for (int64_t done = 0; done < documents; done += BLOCK) {
+        const int64_t count = block_at(done, documents);
+        const int32_t longest = largest_of(sizes + done, count, PAST_INT32);
+        if (longest < 0) {
+            *bad = done + first_outside(sizes + done, count, PAST_INT32);
+            return YUE_RANGE;
+        }
+        table->longest = longest > table->longest ? longest : table->longest;
+        if (table->longest > UINT16_MAX) {
+            free(table->narrow);
+            table->narrow = NULL;
+        }
+        for (int64_t i = done; table->narrow && i < done + count; i++) {
+            table->narrow[i] = (uint16_t)sizes[i];
+        }
+    }
+    return YUE_OK;
+}
+
+/* Documents in the order that positions give. */
+static int shuffled(walk *at, const size_table *table, int64_t documents, const int32_t *order,
+                    int64_t positions, int64_t *bad) {
+    const uint32_t limit = documents < PAST_INT32 ? (uint32_t)documents : PAST_INT32;
+    int32_t sizes[BLOCK];
+    for (int64_t done = 0; done < positions; done += BLOCK) {
+        const int64_t count = block_at(done, positions);
+        const int32_t *block = order + done;
+        if (largest_of(block, count, limit) < 0) {
+            *bad = done + first_outside(block, count, limit);
+            return YUE_RANGE;
+        }
+        for (int64_t i = 0; table->narrow && i < count; i++) {
+            __builtin_prefetch(&table->narrow[block[i + AHEAD < count ? i + AHEAD : i]]);
+            sizes[i] = table->narrow[block[i]];
+        }
+        for (int64_t i = 0; !table->narrow && i < count; i++) {
+            sizes[i] = table->sizes[block[i]];
+        }
+        if (at->start > INT64_MAX / 2 - count * table->longest) {
+            return YUE_OVERFLOW;
+        }
+        walk_block(at, sizes, count, table->longest);
+    }
+    return YUE_OK;
 }
 
 int yue_sample_index(const int32_t *sizes, int64_t documents, const int32_t *order,
@@ -223,55 +348,21 @@ int yue_sample_index(const int32_t *sizes, int64_t documents, const int32_t *ord
         rows > INT64_MAX / 16 || step > INT32_MAX) {
         return YUE_ARGUMENT;
     }
-    int64_t once = 0, total = 0;
-    int32_t longest = 0;
-    uint32_t wrong = look_through(sizes, documents, INT32_MAX, &longest, &once);
-    for (int64_t i = 0; wrong && i < documents; i++) {
-        if (sizes[i] < 0) {
-            *bad = i;
-            return YUE_RANGE;
-        }
-    }
-    if (order) {
-        int32_t most = 0;
-        int64_t unused = 0;
-        wrong = look_through(order, positions, (int32_t)(documents < INT32_MAX ? documents : INT32_MAX),
-                             &most, &unused);
-        for (int64_t i = 0; wrong && i < positions; i++) {
-            if (order[i] < 0 || order[i] >= documents) {
-                *bad = i;
-                return YUE_RANGE;
-            }
-        }
-        if (positions > 0 && longest > INT64_MAX / positions) {
-            return YUE_OVERFLOW;
-        }
-        total = (int64_t)longest * positions; /* at the most; the exact sum would be one more pass */
-    } else if (documents > 0) {
-        if (once > INT64_MAX / (positions / documents + 1)) {
-            return YUE_OVERFLOW;
-        }
-        total = once * (positions / documents);
-    }
     if (width == 4 && positions > INT32_MAX) {
         return YUE_OVERFLOW;
     }
-    uint16_t *narrow = NULL;
-    if (order && longest <= UINT16_MAX && documents > MANY) { /* without memory it is only slower */
-        narrow = malloc((size_t)documents * sizeof *narrow);
-        for (int64_t i = 0; narrow && i < documents; i++) {
-            narrow[i] = (uint16_t)sizes[i];
-        }
-    }
-    const reading task = {sizes, order, narrow, documents, positions, step, rows};
-    if (width == 4) {
-        fill(&task, total, longest, out, 4);
+    walk at = {out, width, rows, step, 0, 0, 0};
+    size_table table = {NULL, NULL, 0};
+    int status = YUE_OK;
+    if (order == NULL) {
+        status = in_order(&at, sizes, documents, documents ? positions / documents : 0, bad);
     } else {
-        fill(&task, total, longest, out, 8);
+        status = new_sizes(sizes, documents, &table, bad);
+        status = status ? status : shuffled(&at, &table, documents, order, positions, bad);
     }
-    free(narrow);
-    if (rows > 0) {
+    free(table.narrow);
+    if (status == YUE_OK && rows > 0) {
         put(out, width, 0, 0, 0);
     }
-    return YUE_OK;
+    return status;
 }

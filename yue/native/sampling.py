@@ -40,7 +40,7 @@ class RandomState:
         ffi = self._native.ffi
         if items.ndim != 1 or not items.flags.c_contiguous or items.dtype.hasobject:
             raise NativeError(f"cannot shuffle {items.dtype} {items.shape}")
-        data = ffi.from_buffer("char[]", items, require_writable=True) if items.size else ffi.NULL
+        data = ffi.from_buffer("char[]", items, True) if items.size else ffi.NULL
         width = items.dtype.itemsize
         _check(self._native.lib.yue_shuffle(self._words, data, items.size, width), "yue_shuffle")
 
@@ -80,12 +80,12 @@ def sample_index(
     out = np.empty((rows, 2), dtype=dtype)
     bad = ffi.new("int64_t *")
     status = native.lib.yue_sample_index(
-        ffi.from_buffer("int32_t[]", array) if array.size else ffi.NULL,
+        native.pointer(array),
         array.size,
         ffi.NULL if places is None else ffi.from_buffer("int32_t[]", places),
         array.size * repeats if places is None else places.size,
         step,
-        ffi.from_buffer("char[]", out, require_writable=True) if out.size else ffi.NULL,
+        native.pointer(out, True),
         out.dtype.itemsize,
         rows,
         bad,
@@ -114,15 +114,14 @@ def blend(
         NativeError: A weight is outside [0, 1], or there are too many data sets.
     """
     native = library()
-    ffi = native.ffi
     array = np.ascontiguousarray(weights, dtype=np.float64)
     sets, samples = np.empty(size, np.int16), np.empty(size, np.int64)
     status = native.lib.yue_blend(
-        ffi.from_buffer("double[]", array) if array.size else ffi.NULL,
+        native.pointer(array),
         array.size,
         size,
-        ffi.from_buffer("int16_t[]", sets, require_writable=True) if size else ffi.NULL,
-        ffi.from_buffer("int64_t[]", samples, require_writable=True) if size else ffi.NULL,
+        native.pointer(sets, True),
+        native.pointer(samples, True),
     )
     if status == native.lib.YUE_RANGE:
         raise NativeError(f"weights must lie in 0..1: {array}")

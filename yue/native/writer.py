@@ -76,7 +76,7 @@ class BinWriter:
         bad = self._native.ffi.new("int64_t *")
         status = append(
             self._writer,
-            self._native.ffi.from_buffer("int32_t[]" if is_int32 else "int64_t[]", array),
+            self._native.pointer(array),
             array.size,
             self._limit,
             bad,
@@ -106,7 +106,7 @@ class BinWriter:
         self.flush()
         out = np.zeros(int(self._native.lib.yue_writer_blocks(self._writer)), dtype=np.uint32)
         if out.size:
-            buffer = self._native.ffi.from_buffer("uint32_t[]", out, require_writable=True)
+            buffer = self._native.pointer(out, True)
             self._check(self._native.lib.yue_writer_checksums(self._writer, buffer, out.size))
         return [int(crc) for crc in out]
 

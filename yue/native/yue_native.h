@@ -94,10 +94,10 @@ void yue_writer_close(yue_writer *writer);
 
 /* --- index.c: the arrays of a .idx file ------------------------------------------------------ */
 
-/* out[i] = item_size * (lengths[0] + ... + lengths[i-1]), the byte offset of sequence i; *end is
- * the size of the .bin. YUE_RANGE: lengths[*bad] is negative. */
-int yue_index_pointers(const int32_t *lengths, int64_t sequences, int64_t item_size, int64_t *out,
-                       int64_t capacity, int64_t *end, int64_t *bad);
+/* out[i] = start + item_size * (lengths[0] + ... + lengths[i-1]), the byte offset of sequence i;
+ * *end is that of the next one. YUE_RANGE: lengths[*bad] is negative. */
+int yue_index_pointers(const int32_t *lengths, int64_t sequences, int64_t item_size, int64_t start,
+                       int64_t *out, int64_t capacity, int64_t *end, int64_t *bad);
 
 /* The arrays of a .idx, and what they are read into. */
 typedef struct {
