@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import itertools
 import json
 import os
@@ -157,10 +158,6 @@ def _adopt(new: Path, entry: Path) -> bool:
 
 
 def _reflink(source: Path, target: Path) -> bool:
-    try:
-        import fcntl  # not on Windows
-    except ImportError:
-        return False
     with source.open("rb") as old, target.open("xb") as new:
         try:
             fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
