@@ -64,6 +64,7 @@ def test_the_verb_trains_outside_a_project_and_in_paths_with_spaces(
     assert metrics["role_loss"].keys() == {"special", "vocal", "instrumental"}
     assert metrics["loss"] < 11
     assert metrics["peak_memory_bytes"] > 1e6
+    assert record["codec"].keys() == {"name", "digest", "frame_rate", "codebooks"}
     assert (output / "curves" / "loss.tsv").read_text().splitlines()[0] == "step\tloss"
     assert any(weight.any() for name, weight in weights(output).items() if "lora_B" in name)
     # Nothing is left behind, neither checkpoints nor temporary folders nor files at home.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 EXAMPLE = (
@@ -70,6 +71,7 @@ def run(args: argparse.Namespace) -> None:
 def _generate(args: argparse.Namespace) -> None:
     from yue.commands.project import print_summary
     from yue.files import atomic_folder
+    from yue.generation.codec_card import check_codec
     from yue.generation.given import lyrics_source
     from yue.generation.make import make_samples
     from yue.generation.setup import Setup, audio_prompt_of
@@ -81,6 +83,10 @@ def _generate(args: argparse.Namespace) -> None:
     how = recipe_from_flags(args, "generate").generate
     _check_output(args.output_dir)
     source = lyrics_source(args.lyrics, args.genres, any_tag=bool(args.any_tag))
+    if args.adapter is not None and args.adapter.is_dir():
+        note = check_codec(args.adapter, args.codec_type, args.codec_path)
+        if note:
+            print(f"note: {note}", file=sys.stderr)
     device = pick_device(args.device or "auto")
     setup = Setup(
         base=args.model,

@@ -148,6 +148,7 @@ class TrainingRun:
                 fix="run the same command again to go on from there",
             )
         record = run_record(job, outcome, plan.digests, plan.fleet)
+        record["codec"] = asdict(TokenFiles.open(setup.tokens / "train").info.codec)
         write_json(folder.adapter / "run.json", record)
         write_json(folder.metrics, metrics(outcome))
         return Results(
