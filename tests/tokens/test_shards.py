@@ -44,7 +44,7 @@ def written(songs: Corpus, model: Path, prefix: Path, workers: int, **how: Any) 
     return {path.suffix: path.read_bytes() for path in prefix.parent.iterdir()}
 
 
-@pytest.mark.parametrize("workers", [2, 3])
+@pytest.mark.parametrize("workers", [2, 7])
 def test_any_number_of_processes_writes_the_same_bytes(
     songs: Corpus,
     small_model: Path,
