@@ -150,7 +150,7 @@ def test_reference_audio_goes_into_the_prompt(
         ({"--audio-prompt": "/none.wav"}, "/none.wav"),
         ({"--vocal-prompt": "/none.wav"}, "goes with generate.instrumental_prompt"),
         ({"--audio-prompt": "a.wav", "--prompt-start": "40"}, "must be after generate.prompt_st"),
-        ({"--stage2": "/none"}, "no base model in /none"),
+        ({"--stage2": "/none"}, "no stage-2 model in /none"),
     ],
 )
 def test_what_cannot_work_is_refused_before_the_model_is_loaded(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -266,6 +267,26 @@ def test_stage_2_adds_codebooks_to_what_both_models_sang(
                 assert codes["vocal"][1].any()
 
 
+@pytest.mark.usefixtures("no_weights")
+@pytest.mark.parametrize(
+    ("layout", "words"),
+    [
+        ("mix", "To hear songs, train with tokens.layout cot or icl or interleave"),
+        ("stage2", "--adapter work/adapter --output-dir PROJECT/models/stage2/mine` and set "),
+    ],
+)
+def test_layouts_that_are_not_sung_end_well_without_songs(
+    project: tuple[Recipe, Paths], layout: str, words: str
+) -> None:
+    recipe, paths = project
+    main(recipe := replace(recipe, tokens=replace(recipe.tokens, layout=layout)), paths)
+    assert [file.name for file in paths.samples.iterdir()] == ["samples.json"]
+    assert read_samples(paths.samples) == []
+    assert words in main(recipe, paths).next
+    with pytest.raises(YueError, match=f"no songs can be generated after tokens.layout {layout}"):
+        setup_of(recipe, paths.root)
+
+
 def test_training_songs_are_called_so(project: tuple[Recipe, Paths]) -> None:
     recipe, paths = project
     write_json(paths.split, {"train": ["two"], "valid": ["a/one"]})
@@ -287,8 +308,7 @@ def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"codec": {"path": "/none"}}, "no melrvq codec in /none"),
         ({"codec": {"name": "dac16k"}}, "no .*dac16k"),
         ({"tokens": {"codebooks": 3}, "codec": {"codebooks": 3}}, "2 codebooks, and .* have 3"),
-        ({"tokens": {"layout": "mix"}}, "no songs can be generated after tokens.layout mix"),
-        ({"generate": {"stage2": "/none"}}, "no base model in /none"),
+        ({"generate": {"stage2": "/none"}}, "no stage-2 model in /none"),
         ({"generate": {"stage2": "BASE"}, "tokens": {"codebooks": 2}}, "adds codebooks to one"),
         ({"generate": {"audio_prompt": "/none.wav"}}, "/none.wav"),
         ({"tokens": {"tokenizer": "/none"}}, "/none: no such tokenizer"),
@@ -317,6 +337,29 @@ def test_a_missing_adapter_is_refused_before_the_model_is_loaded(
     paths.adapter.unlink()
     with pytest.raises(YueError, match=r"no adapter in .*\n.*\n.*dvc repro train"):
         main(recipe, paths)
+
+
+@pytest.mark.usefixtures("no_weights")
+@pytest.mark.parametrize("index", [None, {"weight_map": {"lm_head.weight": "cut.safetensors"}}])
+@pytest.mark.parametrize("key", ["base", "stage2"])
+def test_weights_that_are_not_whole_are_refused_before_any_song(
+    project: tuple[Recipe, Paths], tmp_path: Path, base_path: Path, key: str, index: object
+) -> None:
+    recipe, paths = project
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    shutil.copy(base_path / "config.json", broken)
+    if index:
+        write_json(broken / "model.safetensors.index.json", index)
+        with (base_path / "model.safetensors").open("rb") as whole:
+            (broken / "cut.safetensors").write_bytes(whole.read(20_000))
+    if key == "base":
+        recipe = replace(recipe, model=replace(recipe.model, path=str(broken)))
+    else:
+        recipe = replace(recipe, generate=replace(HOW, stage2=str(broken)))
+    with pytest.raises(YueError, match="broken: its weights cannot be read"):
+        main(recipe, paths)
+    assert not paths.samples.exists()
 
 
 @pytest.mark.usefixtures("no_weights")

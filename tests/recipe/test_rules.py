@@ -58,6 +58,12 @@ CASES = [
         "keep one of them, with the number that you want",
     ),
     (
+        {"logging.sample_steps": "5", "tokens.layout": "mix", "train.loss_on": "[text]"},
+        "logging.sample_steps",
+        "there is nothing to sing in layout mix",
+        "leave it empty",
+    ),
+    (
         {"lora.init": "pissa", "lora.dora": "true"},
         "lora.init",
         "pissa takes parts of the base model's weights, which dora does not allow",

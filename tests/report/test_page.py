@@ -10,7 +10,7 @@ import pytest
 
 from tests.report.conftest import make_results, sample_metrics
 from yue.files import write_json
-from yue.generation.records import read_samples
+from yue.generation.records import read_samples, write_samples
 from yue.paths import Paths
 from yue.report.facts import read_facts
 from yue.report.page import render
@@ -50,6 +50,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def render_results(results: Paths) -> str:
     recipe = {"name": "demo", "description": "A <demo>", "lora": {"r": 8, "target": ["q", "v"]}}
+    recipe["tokens"] = {"layout": "stage2"}
     samples = read_samples(results.samples)
     facts = read_facts(results, sample_metrics())
     return render(facts, samples, results.samples, VIEW, recipe)
@@ -91,6 +92,17 @@ def test_intervals_floors_and_what_is_not_measured_are_told(page: str) -> None:
     assert re.search(r'class="good">0\.400<', page)  # the divergence of the tuned model
     for name in ("FAD", "CLAP score", "Lyrics WER"):
         assert f"<dt>{name}</dt>" in page
+
+
+def test_without_songs_the_page_says_why(tmp_path: Path) -> None:
+    results = make_results(tmp_path)
+    write_samples(results.samples, [])
+    page = render_results(results)
+    assert "nothing is sung after tokens.layout stage2" in page
+    assert 'id="likeness"' not in page
+    assert "Held-out loss, tuned against base" in page
+    for target in re.findall(r'href="#(\w+)"', page):
+        assert f'id="{target}"' in page
 
 
 def test_of_one_song_there_is_no_interval(tmp_path: Path) -> None:

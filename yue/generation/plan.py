@@ -21,6 +21,7 @@ from yue.generation.setup import Setup
 from yue.generation.song import SectionLimits, check_context
 from yue.generation.source import SongSource
 from yue.generation.stage2 import check_stage2
+from yue.generation.weights import check_weights
 from yue.lm.base import read_base
 from yue.lm.device import pick_device
 from yue.lm.fit import check_fit
@@ -83,6 +84,7 @@ def make_plan(sources: Sequence[SongSource], setup: Setup) -> Plan:
     ids = setup.options.ids(vocabulary)
     device = pick_device(setup.device)
     base = read_base(setup.base, needed_rows=vocabulary.rows)
+    check_weights(setup.base)
     if setup.adapter is not None:
         check_fit(setup.adapter, setup.base)
     codec = load_codec(setup.codec_name, setup.codec_path, device=device)
@@ -118,7 +120,14 @@ def _stage2_ids(
             why="it adds codebooks to one",
             fix="leave generate.stage2 (--stage2) out, or train with tokens.codebooks: 1",
         )
+    if not (path / "config.json").is_file():
+        raise GenerationError(
+            f"no stage-2 model in {path}",
+            why="config.json is not there",
+            fix="correct generate.stage2 (--stage2); models/stage2/README.md says where to get one",
+        )
     check_stage2(path, filled, read_base(path, needed_rows=filled.rows).context)
+    check_weights(path)
     return filled
 
 

@@ -111,6 +111,12 @@ RULES = (
         lambda learnt, layout: f"take some of {', '.join(ROLES[layout])}",
     ),
     Rule(
+        ("logging.sample_steps", "tokens.layout"),
+        lambda steps, layout: steps is None or "vocal" in ROLES[layout],
+        lambda steps, layout: f"there is nothing to sing in layout {layout}",
+        lambda steps, layout: "leave it empty",
+    ),
+    Rule(
         ("lora.init", "lora.dora", "lora.qlora"),
         lambda init, dora, qlora: init != "pissa" or not (dora or qlora),
         lambda init, dora, qlora: (

@@ -11,6 +11,7 @@ from yue.errors import GenerationError
 from yue.files import atomic_folder
 from yue.generation.make import make_samples
 from yue.generation.prompt import SUNG_LAYOUTS
+from yue.generation.records import write_samples
 from yue.generation.reference import own_references
 from yue.generation.setup import Setup, audio_prompt_of
 from yue.generation.source import SongSource, choose_songs
@@ -23,9 +24,13 @@ from yue.tokens.options import Options
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
     """Write ``work/samples/``: WAV files, codes, tokens and ``samples.json``.
 
+    A model that was not taught to sing makes no samples, which is no fault.
+
     Raises:
-        GenerationError: The model was not taught to sing, or a prompt or model cannot be used.
+        GenerationError: A prompt or model cannot be used.
     """
+    if recipe.tokens.layout not in SUNG_LAYOUTS:
+        return _silent(recipe, paths)
     setup = setup_of(recipe, paths.root)
     sources = sources_of(setup, paths.work)
     with atomic_folder(paths.samples) as folder:
@@ -39,6 +44,22 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         if held_out
         else "nothing; but there are too few held-out songs, so training songs give prompts too",
         next="listen to the WAV files there, or to all of them side by side: dvc repro report",
+    )
+
+
+def _silent(recipe: Recipe, paths: Paths) -> StageSummary:
+    """Write an empty list of samples, and say how else the adapter is put to use."""
+    with atomic_folder(paths.samples) as folder:
+        write_samples(folder, [])
+    measured = "metrics/eval.json says what was learned"
+    merge = f"yue merge --base {recipe.model.path} --adapter work/adapter --output-dir"
+    return StageSummary(
+        made=f"no songs: after tokens.layout {recipe.tokens.layout} there is nothing to sing",
+        rejected="nothing",
+        next=f"{measured}. To hear it, `{merge} PROJECT/models/stage2/mine` and set "
+        "generate.stage2: models/stage2/mine in PROJECT, one of stage 1"
+        if recipe.tokens.layout == "stage2"
+        else f"{measured}. To hear songs, train with tokens.layout {' or '.join(SUNG_LAYOUTS)}",
     )
 
 

@@ -35,9 +35,9 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     write_text(paths.report, page)
     verdict = judge(facts, samples)
     missing = ", ".join(metric.name for metric in UNAVAILABLE)
+    more = f", and says how to get what needs further models ({missing})" if samples else ""
     return StageSummary(
         made=f"{paths.report.name}, {len(page) / 1e6:.1f} MB, needs no network",
-        rejected=f"nothing; the page has {len(verdict.warnings)} warnings, and says how to get "
-        f"what needs further models ({missing})",
+        rejected=f"nothing; the page has {len(verdict.warnings)} warnings{more}",
         next=f"open {paths.report.name} in a browser. {verdict.line} {verdict.samples}".rstrip(),
     )
