@@ -116,7 +116,8 @@ def make_results(folder: Path) -> Paths:
     )
     write_text(
         tables / "section_vocal.csv",
-        "section,tokens,base,tuned\nverse,20,4.1,3.1\n<chorus>,20,3.9,2.9\n",
+        "section,tokens,base,tuned\nverse,20,4.1,3.1\n<chorus>,20,3.9,2.9\n"
+        "a section of a very long name,20,3.9,2.9\n",
     )
     run = {"recipe_digest": "abc", "versions": {"torch": "2.11"}, "wall_seconds": 90.0}
     write_json(paths.adapter / "run.json", run)

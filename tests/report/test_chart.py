@@ -60,3 +60,21 @@ def test_gaps_are_drawn_from_before_to_after(rows: list[tuple[str, float, float]
         before, after = (float(circle.attrib["cx"]) for circle in group.iter("circle"))
         assert 150 <= min(before, after) <= max(before, after) <= 640
         assert (before > after) <= (gap.before > gap.after)
+
+
+def texts(chart: str, kind: str) -> list[str]:
+    found = ElementTree.fromstring(chart).iter("text")
+    return [text.text or "" for text in found if text.attrib["class"] == kind]
+
+
+def test_ticks_are_told_in_few_characters() -> None:
+    points = ((0.0, 0.0), (40_000.0, 2e-4))
+    chart = line_chart([Line("a", points, "all")], title="", x_label="", y_label="")
+    assert texts(chart, "y") == ["0", "5e-5", "1e-4", "1.5e-4", "2e-4"]
+    assert texts(chart, "x")[:4] == ["0", "5000", "10k", "15k"]
+
+
+def test_long_names_keep_both_ends() -> None:
+    gaps = [Gap(f"a song of a long name, take {take}", 4, 3) for take in (1, 2)]
+    chart = gap_chart(gaps, title="", x_label="", style="vocal")
+    assert texts(chart, "y") == ["a song o…e, take 1", "a song o…e, take 2"]

@@ -9,7 +9,9 @@ from html import escape
 
 _WIDTH, _HEIGHT = 640.0, 260.0
 _ROW = 26.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 12.0, 12.0, 34.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 12.0, 12.0, 42.0
+_HEAD = 28.0  # above a line chart, for the label of its values
+_LONGEST_NAME = 18  # characters, in the larger type of a narrow window
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def line_chart(lines: Sequence[Line], *, title: str, x_label: str, y_label: str)
         up = (y - y_low) / (y_high - y_low)
         return (
             _LEFT + across * (_WIDTH - _LEFT - _RIGHT),
-            _HEIGHT - _BOTTOM - up * (_HEIGHT - _TOP - _BOTTOM),
+            _HEIGHT - _BOTTOM - up * (_HEIGHT - _HEAD - _BOTTOM),
         )
 
     legend = [(line.name, line.style, line.dashed) for line in lines]
@@ -72,13 +74,15 @@ def line_chart(lines: Sequence[Line], *, title: str, x_label: str, y_label: str)
     for value in ticks(y_low, y_high):
         _, y = place(x_low, value)
         parts.append(f'<path class="grid" d="M{_LEFT:g} {y:.1f}H{_WIDTH - _RIGHT:g}"/>')
-        parts.append(f'<text x="{_LEFT - 6:g}" y="{y + 4:.1f}" class="y">{value:.4g}</text>')
+        parts.append(f'<text x="{_LEFT - 6:g}" y="{y + 4:.1f}" class="y">{_told(value)}</text>')
     for value in ticks(x_low, x_high, 8):
         x, _ = place(value, y_low)
-        parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 16:g}" class="x">{value:g}</text>')
+        parts.append(
+            f'<text x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 16:g}" class="x">{_told(value)}</text>'
+        )
     parts.append(
         f'<text x="{_WIDTH - _RIGHT:g}" y="{_HEIGHT - 4:g}" class="label">{escape(x_label)}</text>'
-        f'<text x="{_LEFT + 4:g}" y="{_TOP + 4:g}" class="label start">{escape(y_label)}</text>'
+        f'<text x="{_LEFT + 4:g}" y="16" class="label start">{escape(y_label)}</text>'
     )
     for line in lines:
         path = "L".join("{:.1f} {:.1f}".format(*place(x, y)) for x, y in line.points)
@@ -98,7 +102,7 @@ def gap_chart(gaps: Sequence[Gap], *, title: str, x_label: str, style: str) -> s
     if not gaps:
         return ""
     low, high = _padded(*_bounds([v for gap in gaps for v in (gap.before, gap.after)]))
-    left = 150.0
+    left = 190.0
     bottom = _TOP + _ROW * len(gaps)
 
     def place(value: float) -> float:
@@ -108,23 +112,36 @@ def gap_chart(gaps: Sequence[Gap], *, title: str, x_label: str, style: str) -> s
     for value in ticks(low, high, 6):
         parts.append(f'<path class="grid" d="M{place(value):.1f} {_TOP:g}V{bottom:g}"/>')
         parts.append(
-            f'<text x="{place(value):.1f}" y="{bottom + 16:g}" class="x">{value:.4g}</text>'
+            f'<text x="{place(value):.1f}" y="{bottom + 16:g}" class="x">{_told(value)}</text>'
         )
     parts.append(
-        f'<text x="{_WIDTH - _RIGHT:g}" y="{bottom + 30:g}" class="label">{escape(x_label)}</text>'
+        f'<text x="{_WIDTH - _RIGHT:g}" y="{bottom + 38:g}" class="label">{escape(x_label)}</text>'
     )
     for number, gap in enumerate(gaps):
         y = _TOP + _ROW * (number + 0.5)
         before, after = place(gap.before), place(gap.after)
-        name = gap.name if len(gap.name) <= 20 else f"{gap.name[:19]}…"
         parts.append(
             f"<g><title>{escape(gap.name)}: {gap.before:.3f} to {gap.after:.3f}</title>"
-            f'<text x="{left - 10:g}" y="{y + 4:g}" class="y">{escape(name)}</text>'
+            f'<text x="{left - 10:g}" y="{y + 4:g}" class="y">{escape(_short(gap.name))}</text>'
             f'<path class="line {style}" d="M{before:.1f} {y:g}H{after:.1f}"/>'
             f'<circle class="ring" cx="{before:.1f}" cy="{y:g}" r="4.5"/>'
             f'<circle class="{style}" cx="{after:.1f}" cy="{y:g}" r="4.5"/></g>'
         )
     return "".join([*parts, "</svg></figure>"])
+
+
+def _told(value: float) -> str:
+    """A number at a tick, in few characters: 0.5, 25k, 1.5e-4."""
+    if abs(value) >= 10_000:
+        return f"{value / 1000:.4g}k"
+    mantissa, power = f"{value:.3e}".split("e")
+    return f"{float(mantissa):g}e{int(power)}" if 0 < abs(value) < 1e-3 else f"{value:.4g}"
+
+
+def _short(name: str) -> str:
+    """A name without its middle where it is long: names often differ at their ends."""
+    half = _LONGEST_NAME // 2
+    return name if len(name) <= _LONGEST_NAME else f"{name[: half - 1]}…{name[-half:]}"
 
 
 def _opening(title: str, height: float, legend: Sequence[tuple[str, str, bool]]) -> str:

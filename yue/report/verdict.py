@@ -114,7 +114,10 @@ def _warnings(facts: Facts, samples: Sequence[Sample]) -> list[str]:
     found += _overfitting(facts)
     rejected: list[Any] = facts.data.get("rejected", [])
     if rejected:
-        found.append(f"{len(rejected)} files or songs were left out; the data card says why.")
+        what = (
+            "One file or song was" if len(rejected) == 1 else f"{len(rejected)} files or songs were"
+        )
+        found.append(f"{what} left out; the data card says why.")
     recorded = {sample.song_id: sample for sample in samples if sample.model == "roundtrip"}
     for sample in samples:
         if sample.model == "tuned":
