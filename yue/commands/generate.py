@@ -106,8 +106,8 @@ def _generate(args: argparse.Namespace) -> None:
     print_summary(
         "generate",
         StageSummary(
-            made=f"{len(samples)} songs, {sum(sample.seconds for sample in samples):.0f} seconds "
-            f"of music in {args.output_dir}",
+            made=", ".join(f"{one.files['mix']} ({one.seconds:.1f} s)" for one in samples)
+            + f", and its tracks, in {args.output_dir}",
             rejected="nothing",
             next=f"listen to {args.output_dir / samples[-1].files['mix']}",
         ),
