@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +43,12 @@ def song_document(song: Song, number: int) -> Document:
 def _write_songs(prefix: Path, songs: Sequence[Song]) -> list[Document]:
     """Write songs as token files; the documents written."""
     documents = [song_document(song, number) for number, song in enumerate(songs)]
+    write_documents(prefix, documents)
+    return documents
+
+
+def write_documents(prefix: Path, documents: Sequence[Document]) -> None:
+    """Write documents as token files."""
     pair = write_pair(prefix, documents, limit=XCODEC.rows)
     info = TokenFileInfo(
         options=Options(),
@@ -48,16 +56,26 @@ def _write_songs(prefix: Path, songs: Sequence[Song]) -> list[Document]:
         vocabulary_rows=XCODEC.rows,
         tokenizer_digest="",
         reference_marker=YUE_REFERENCE_MARKER,
-        rows=len(songs),
+        rows=len(documents),
         documents=pair.documents,
         sequences=pair.sequences,
         tokens=pair.tokens,
-        song_ids=tuple(f"song {number}" for number in range(len(songs))),
+        song_ids=tuple(f"song {number}" for number in range(len(documents))),
         rejected=(),
         checksums=pair.checksums,
     )
     write_info(info_path(prefix), info)
-    return documents
+
+
+@pytest.fixture
+def memory_folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is one to be had, else on the disk."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as name:
+        yield Path(name)
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,8 @@ def copied_tree(folder: Path) -> Path:
     shutil.copytree(ROOT / "yue" / "native", folder / "yue" / "native", ignore=ignore)
     for name in ("__init__.py", "errors.py"):
         shutil.copy(ROOT / "yue" / name, folder / "yue" / name)
+    build = folder / "yue" / "native" / "build.py"
+    build.write_text(build.read_text().replace('"-O3"', '"-O0"'))  # a third of the time
     return folder
 
 
