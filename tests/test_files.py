@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from yue.errors import YueError
 from yue.files import (
+    adopt,
     atomic_file,
     atomic_folder,
     bytes_digest,
@@ -55,6 +57,20 @@ def test_a_folder_is_replaced_as_a_whole_or_left_alone(tmp_path: Path) -> None:
         (new / "three").write_text("3")
     assert [p.name for p in folder.iterdir()] == ["three"]
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_takes_a_name_that_is_free_or_of_an_empty_one(tmp_path: Path) -> None:
+    new, path = tmp_path / "new", tmp_path / "path"
+    for is_adopted, there in ((True, None), (True, []), (False, ["a file"])):
+        new.mkdir()
+        if there is not None:
+            path.mkdir()
+        for name in there or ():
+            (path / name).touch()
+        assert adopt(new, path) == is_adopted
+        assert new.exists() != is_adopted
+        for folder in (new, path):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_json_refuses_what_other_readers_cannot_read(tmp_path: Path) -> None:

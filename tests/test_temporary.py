@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -76,9 +78,25 @@ def test_a_killed_file_is_swept_and_other_files_are_not(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == sorted(others)
 
 
+@pytest.mark.parametrize(
+    ("same_kernel", "same_name"), [(False, False), (True, False), (False, True)]
+)
+def test_what_other_machines_left_is_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, same_kernel: bool, same_name: bool
+) -> None:
+    kernel, name = temporary._machine()
+    killed(half_a_folder, tmp_path / "audio")
+    here = kernel if same_kernel else "01234567", name if same_name else "89abcdef"
+    monkeypatch.setattr(temporary, "_machine", lambda: here)
+    sweep(tmp_path / "audio")
+    assert any(tmp_path.iterdir()) == (not same_kernel and not same_name)
+
+
 def test_a_link_that_looks_like_a_leftover_is_not_followed(tmp_path: Path) -> None:
-    (tmp_path / "precious").mkdir()
-    (tmp_path / ".audio.12345678.new.tmp").symlink_to(tmp_path / "precious")
+    killed(half_a_folder, tmp_path / "audio")
+    left = next(tmp_path.iterdir())
+    left.rename(tmp_path / "precious")
+    left.symlink_to(tmp_path / "precious")
     sweep(tmp_path / "audio")
     assert (tmp_path / "precious").is_dir()
 
@@ -114,6 +132,19 @@ def test_a_file_is_not_replaced_by_a_folder(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError, match="out"), atomic_folder(tmp_path / "out"):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_mount_point_is_refused_before_the_work() -> None:
+    with pytest.raises(OSError, match="mount point: '/proc'"), atomic_folder(Path("/proc")):
+        pytest.fail("it began")
+
+
+@pytest.mark.parametrize("new", [atomic_file, atomic_folder])
+def test_a_folder_that_takes_no_files_is_told_of_by_the_name_that_was_wanted(
+    new: Callable[[Path], AbstractContextManager[object]],
+) -> None:
+    with pytest.raises(OSError, match=r"'/proc/out'$"), new(Path("/proc/out")):
+        pytest.fail("it began")
 
 
 def test_a_full_disk_is_named_by_the_path_that_the_user_knows(tmp_path: Path) -> None:
@@ -169,4 +200,7 @@ def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
         raise ConnectionRefusedError(errno.ECONNREFUSED, "refused")
     assert caught.value.filename is None
     with pytest.raises(ZeroDivisionError), atomic_folder(tmp_path / "out"):
+        _ = 1 / 0
+    with pytest.raises(ZeroDivisionError), atomic_folder(tmp_path / "gone" / "out"):
+        shutil.rmtree(tmp_path / "gone")
         _ = 1 / 0

@@ -49,17 +49,28 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     processes left are removed first.
 
     Raises:
-        NotADirectoryError: ``path`` is there and is no folder.
+        OSError: ``path`` is a file, or a mount point, which cannot be renamed.
     """
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+    if path.is_mount():
+        raise OSError(errno.EBUSY, "it is a mount point", str(path))
     with temporary_folder(path) as temporary:
         yield temporary
-        if not path.exists():
-            temporary.rename(path)
-        elif not exchange(temporary, path):
+        if not adopt(temporary, path) and not exchange(temporary, path):
             _replace_folder(path, temporary)
+
+
+def adopt(new: Path, path: Path) -> bool:
+    """Rename a folder to ``path``; False, and nothing is changed, if one with files is there."""
+    try:
+        new.rename(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    return True
 
 
 def _replace_folder(path: Path, new: Path) -> None:

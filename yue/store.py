@@ -11,7 +11,6 @@ were written since, which their time tells. The store may be deleted at any time
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import itertools
 import json
@@ -20,7 +19,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from yue.files import file_digest
+from yue.files import adopt, file_digest
 from yue.temporary import sweep, temporary_folder
 
 _MANIFEST = ".manifest.json"
@@ -101,7 +100,7 @@ class Store:
             states = {path.name: _state(new / path.name) for path in files}
             (new / _MANIFEST).write_text(json.dumps(states))
             attempts = itertools.count()
-            while not _adopt(new, entry):
+            while not adopt(new, entry):
                 if _is_intact(entry):
                     return
                 with contextlib.suppress(FileNotFoundError):  # another process may repair it first
@@ -145,16 +144,6 @@ def _is_as(path: Path, size: int, written: int, digest: str) -> bool:
     if size > _SMALL and state.st_mtime_ns == written:
         return True
     return file_digest(path) == digest
-
-
-def _adopt(new: Path, entry: Path) -> bool:
-    try:
-        new.rename(entry)
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-            raise
-        return False
-    return True
 
 
 def _reflink(source: Path, target: Path) -> bool:

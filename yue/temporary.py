@@ -2,6 +2,8 @@
 
 The lock is flock's. The kernel drops it when its holder ends, however it ends, so nothing has to be
 concluded from process ids or from clocks. Where a file system has no such locks nothing is swept.
+Others, NFS for folders among them, keep a lock to the machine that took it: names have a mark of
+their machine, and what other machines made is left alone.
 """
 
 from __future__ import annotations
@@ -14,12 +16,15 @@ import os
 import re
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from yue.errors import YueError
 
 _SUFFIX = ".new.tmp"
+_BOOT = Path("/proc/sys/kernel/random/boot_id")  # Linux
 _NAME_LENGTH = 50  # characters of up to four bytes; file systems take 255 bytes
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -54,17 +59,20 @@ def temporary_file(path: Path) -> tuple[int, Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        handle, name = tempfile.mkstemp(prefix=_prefix(path), suffix=_SUFFIX, dir=path.parent)
+        with _refused(path):
+            handle, name = tempfile.mkstemp(prefix=_prefix(path), suffix=_SUFFIX, dir=path.parent)
         if _is_claimed(handle, Path(name)):
             return handle, Path(name)
 
 
 def sweep(path: Path) -> None:
-    """Remove the temporary neighbours of ``path`` whose processes are dead."""
-    if not path.parent.is_dir():
+    """Remove the temporary neighbours of ``path`` that dead processes of this machine left."""
+    try:
+        neighbours = list(path.parent.iterdir())
+    except OSError:  # not there, or not ours to read
         return
-    for found in path.parent.iterdir():
-        if found.name.startswith(_prefix(path)) and found.name.endswith(_SUFFIX):
+    for found in neighbours:
+        if found.name.endswith(_SUFFIX) and _is_of_machine(found.name, path):
             with contextlib.suppress(OSError):  # somebody else's, or swept by another process
                 _remove_if_dead(found)
 
@@ -96,10 +104,25 @@ def _write_error(error: Exception, folder: Path) -> int | None:
     if number is None and in_words:
         number = int(in_words[1])
     if number is None:
-        state = os.statvfs(folder)
-        is_full = state.f_bavail * state.f_frsize < _FULL
-        return errno.ENOSPC if is_full else None
+        return errno.ENOSPC if _is_full(folder) else None
     return number if number in _WRITE_ERRORS else None
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        state = os.statvfs(folder)
+    except OSError:
+        return False
+    return state.f_blocks > 0 and state.f_bavail * state.f_frsize < _FULL  # no blocks: not known
+
+
+@contextlib.contextmanager
+def _refused(path: Path) -> Iterator[None]:
+    """Name ``path`` where its folder takes no new files, not a neighbour that is not there."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def exchange(one: Path, other: Path) -> bool:
@@ -114,13 +137,36 @@ def exchange(one: Path, other: Path) -> bool:
     return bool(_renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0)
 
 
-def _prefix(path: Path) -> str:
+def _start(path: Path) -> str:
     return f".{path.name[:_NAME_LENGTH]}."
+
+
+def _prefix(path: Path) -> str:
+    return f"{_start(path)}{'-'.join(_machine())}."
+
+
+@cache
+def _machine() -> tuple[str, str]:
+    """Marks of the running kernel, which its containers share, and of a name that outlasts it."""
+    name = os.uname().nodename
+    try:
+        kernel = _BOOT.read_text(encoding="ascii")
+    except OSError:
+        kernel = name
+    return f"{zlib.crc32(kernel.encode()):08x}", f"{zlib.crc32(name.encode()):08x}"
+
+
+def _is_of_machine(name: str, path: Path) -> bool:
+    """Whether a name is of a temporary neighbour that was made where locks of ours are seen."""
+    start = _start(path)
+    marks = name[len(start) :].partition(".")[0].split("-")
+    return name.startswith(start) and not set(marks).isdisjoint(_machine())
 
 
 def _new_folder(path: Path) -> tuple[int, Path]:
     while True:
-        name = tempfile.mkdtemp(prefix=_prefix(path), suffix=_SUFFIX, dir=path.parent)
+        with _refused(path):
+            name = tempfile.mkdtemp(prefix=_prefix(path), suffix=_SUFFIX, dir=path.parent)
         with contextlib.suppress(FileNotFoundError):  # swept between its making and its lock
             handle = os.open(name, os.O_RDONLY)
             if _is_claimed(handle, Path(name)):
