@@ -73,6 +73,8 @@ def test_a_project_is_looked_through(tmp_path: Path) -> None:
     (project / "code.yaml").write_text("train: old\n")
     assert by_name(check_project(project), "pipeline").fix == "yue init . --update"
     params = project / "params.yaml"
+    params.write_text(params.read_text().replace("  stage2: ", "  stage2: recipes"))
+    assert by_name(check_project(project), "samples").state == "warning"
     params.write_text(params.read_text().replace("  r: 8 ", "  r: many "))
     found = by_name(check_project(project), "recipe")
     assert found.state == "failure"

@@ -13,7 +13,7 @@ from yue.recipe.document import Document, read_document
 from yue.recipe.drift import drift_of
 from yue.recipe.faults import shown_path
 from yue.recipe.model import Recipe
-from yue.recipe.notes import fetch_notes, input_notes, shown
+from yue.recipe.notes import recipe_notes, shown
 from yue.recipe.read import recipe_of
 from yue.recipe.write import active_text
 
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     recipe = activate(file, root, force=args.force)
     print(f"use: {shown_path(file)} is the active recipe (params.yaml)")
     print("  next: dvc repro", flush=True)
-    for note in input_notes(recipe, root) + fetch_notes(recipe, root):
+    for note in recipe_notes(recipe, root):
         print(note, file=sys.stderr)
 
 

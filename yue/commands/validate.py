@@ -13,7 +13,7 @@ from yue.errors import RecipeError
 from yue.paths import Paths
 from yue.recipe.document import read_document
 from yue.recipe.faults import RecipeFaultsError
-from yue.recipe.notes import Note, drift_notes, fetch_notes, input_notes
+from yue.recipe.notes import Note, drift_notes, recipe_notes
 from yue.recipe.read import read_recipe, recipe_of
 from yue.recipe.undo import undo_faults
 
@@ -44,9 +44,8 @@ def run(args: argparse.Namespace) -> None:
             _undo_override(paths, error)
         raise
     params = read_document(paths.params)
-    recipe = recipe_of(params)
     _print_notes(drift_notes(params, paths.root))
-    _print_notes(input_notes(recipe, paths.root) + fetch_notes(recipe, paths.root))
+    _print_notes(recipe_notes(recipe_of(params), paths.root))
 
 
 def _undo_override(paths: Paths, error: RecipeFaultsError) -> None:
@@ -70,7 +69,7 @@ def _validate_files(files: Iterable[Path]) -> None:
             errors.append(error)
             continue
         print(f"validate: {file} is the recipe {recipe.name}: no faults")
-        _print_notes(input_notes(recipe, Path.cwd()) + fetch_notes(recipe, Path.cwd()))
+        _print_notes(recipe_notes(recipe, Path.cwd()))
     if errors:
         raise RecipeError("\n".join(str(error) for error in errors))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from yue.doctor.check import Finding, ok
 from yue.errors import RecipeError
 from yue.recipe.model import Recipe
-from yue.recipe.notes import fetch_notes, input_notes
+from yue.recipe.notes import fetch_notes, input_notes, unwatched_notes
 from yue.recipe.read import read_recipe
 
 
@@ -26,8 +26,8 @@ def check_project(root: Path) -> list[Finding]:
     findings.append(ok("recipe", f"{recipe.name}: no faults"))
     notes = input_notes(recipe, root)
     findings += [Finding("input", "failure", note.what, note.fix) for note in notes]
-    later = fetch_notes(recipe, root)
-    findings += [Finding("weights", "warning", note.what, note.fix) for note in later]
+    for name, told in (("weights", fetch_notes), ("samples", unwatched_notes)):
+        findings += [Finding(name, "warning", n.what, n.fix) for n in told(recipe, root)]
     return [*findings, *_codec(recipe, root), *_disk(recipe, root), *_code(root)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,15 @@ class Note:
         return f"note: {self.what}\n  fix: {self.fix}"
 
 
+def recipe_notes(recipe: Recipe, root: Path) -> list[Note]:
+    """All notes of a recipe in a project: what is missing first."""
+    return [
+        note
+        for notes in (input_notes, fetch_notes, unwatched_notes)
+        for note in notes(recipe, root)
+    ]
+
+
 def input_notes(recipe: Recipe, root: Path) -> list[Note]:
     """Inputs that neither exist nor are made by a pipeline file of the project."""
     inputs = {
@@ -49,7 +59,12 @@ def input_notes(recipe: Recipe, root: Path) -> list[Note]:
         for key, (path, fix) in inputs.items()
         if not _exists(root / path) and not is_made(path, root)
     ]
-    return missing + _mix_notes(recipe.mix, root) + _given_notes(recipe.generate, root)
+    given = [
+        Note(f"generate.{key}: {path} does not exist", f"see {folder}/README.md")
+        for key, path, folder in _given(recipe.generate)
+        if not _exists(root / path)
+    ]
+    return missing + _mix_notes(recipe.mix, root) + given
 
 
 def fetch_notes(recipe: Recipe, root: Path) -> list[Note]:
@@ -67,24 +82,25 @@ def fetch_notes(recipe: Recipe, root: Path) -> list[Note]:
     return notes
 
 
-def _given_notes(generate: Generate, root: Path) -> list[Note]:
-    """What samples are made with and is not there, or is where DVC does not look."""
-    notes = []
+def unwatched_notes(recipe: Recipe, root: Path) -> list[Note]:
+    """What samples are made with and is where DVC does not look."""
+    return [
+        Note(
+            f"generate.{key}: {path} is not in {folder}/, where DVC would see that its content "
+            "changes",
+            f"move it to {folder}/, or after a change of it run `dvc repro -f -s generate`",
+        )
+        for key, path, folder in _given(recipe.generate)
+        if _exists(root / path) and not (root / path).is_relative_to(root / folder)
+    ]
+
+
+def _given(generate: Generate) -> Iterator[tuple[str, str, str]]:
+    """Key, path and watched folder of what samples are made with."""
     for key, folder in WATCHED.items():
-        path = getattr(generate, key)
-        if path is None:
-            continue
-        if not _exists(root / path):
-            notes.append(Note(f"generate.{key}: {path} does not exist", f"see {folder}/README.md"))
-        elif not (root / path).is_relative_to(root / folder):
-            notes.append(
-                Note(
-                    f"generate.{key}: {path} is not in {folder}/, where DVC would see that its "
-                    "content changes",
-                    f"put it there, or after a change run `dvc repro -f -s generate` ({folder}/)",
-                )
-            )
-    return notes
+        path: str | None = getattr(generate, key)
+        if path is not None:
+            yield key, path, folder
 
 
 def _mix_notes(mix: Mix, root: Path) -> list[Note]:
