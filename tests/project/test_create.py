@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from yue.cli import main
 from yue.project.code import code_digest, code_text
+from yue.project.create import project_around
 from yue.project.pipeline import project_pipelines, stage_names
 from yue.project.template import PACKAGE, recipe_files
 from yue.recipe.read import read_recipe
@@ -134,6 +135,7 @@ def test_no_project_in_a_project_and_none_without_a_name(
     assert main(["init", "songs/other"]) == 2
     assert f"songs/other lies in the project {project}" in capsys.readouterr().err
     assert not (project / "songs" / "other").exists()
+    assert project_around(Path("../beside")) is None
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match="2"):
         main(["init", ""])

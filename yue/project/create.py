@@ -87,7 +87,7 @@ def update_project(folder: Path, skipped: Collection[str] = ()) -> list[str]:
 
 def project_around(folder: Path) -> Path | None:
     """The project in one of whose folders this one lies, if there is one."""
-    parents = folder.absolute().parents
+    parents = folder.resolve().parents
     return next((p for p in parents if all((p / mark).exists() for mark in _MARKS)), None)
 
 
