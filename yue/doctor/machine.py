@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from yue.doctor.check import Finding, ok
+from yue.workers import cores
 
 _GIB = 1 << 30
 _FILES = 1024  # open files: a data stage holds one or two a worker, DVC a few hundred
@@ -59,7 +60,7 @@ def _attention() -> Finding:
 
 
 def _cores() -> Finding:
-    return ok("processor", f"{len(os.sched_getaffinity(0))} cores for this process")
+    return ok("processor", f"{cores()} cores for this process")
 
 
 def _memory() -> Finding:
