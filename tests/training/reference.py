@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import importlib
+from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from yue.lm import loss
 from yue.training.checkpoint import Checkpoints
 from yue.training.job import Job
 from yue.training.loop import Loop
@@ -16,6 +23,72 @@ from yue.training.session import Session, start_session
 from yue.training.state import RunState
 from yue.training.stop import StopRequest
 from yue.training.world import World
+
+LOSSES = ("distinct", "frozen", "compiled", "compiled-frozen", "trained")
+"""Ways to compute the loss. The rows of the tests' output layer are mostly equal: distinct."""
+LIGER = "liger"
+"""Another, where its package is there, in a process with TRITON_INTERPRET=1."""
+
+
+@contextlib.contextmanager
+def computing(job: Job, way: str) -> Iterator[Job]:
+    """The job of one step, without dropout, whose loss is computed in this way."""
+    saved = ("lm_head",) if way == "trained" else ()
+    lora = dataclasses.replace(job.lora, dropout=0.0, modules_to_save=saved)
+    train = dataclasses.replace(
+        job.train,
+        max_steps=1,
+        max_grad_norm=1e9,
+        context_length=100,
+        eval_steps=9,
+        compile="always" if way.startswith("compiled") else "never",
+        loss_kernel=LIGER if way == LIGER else "chunked",
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        if way in ("frozen", "compiled-frozen", LIGER):
+            patch.setattr("yue.training.objective.distinct_head", lambda head: head)
+        # Blocks have a test of their own (tests/lm/test_compiled.py), and so has what a C++
+        # compiler makes of the loss; here is what it is given.
+        patch.setattr("yue.training.session.compile_blocks", lambda model: None)
+        patch.setattr(loss, "_compiled_score", _traced_score)
+        if way == LIGER:
+            _let_triton_interpret(patch)
+        yield dataclasses.replace(job, zero_stage=0, lora=lora, train=train)
+
+
+@lru_cache
+def _traced_score() -> loss.Score:
+    return torch.compile(loss._score_without_writing, dynamic=True, backend="aot_eager")
+
+
+def _let_triton_interpret(patch: pytest.MonkeyPatch) -> None:
+    """Triton's interpreter makes a number of an array of one, which NumPy no longer allows."""
+    interpreter = importlib.import_module("triton.runtime.interpreter")
+    before = interpreter._patch_lang_tensor
+
+    def patch_tensor(tensor: type, scope: object) -> None:
+        before(tensor, scope)
+        tensor.__index__ = lambda self: int(self.handle.data.item())
+
+    patch.setattr(interpreter, "_patch_lang_tensor", patch_tensor)
+
+
+def exact_of_all(job: Job, world: World) -> dict[str, dict[str, Tensor]]:
+    """The exact gradients by way; they differ only where the output layer learns too."""
+    exact = {}
+    for way in ("distinct", "trained"):
+        with computing(job, way) as one:
+            exact[way] = exact_gradients(one, world)
+    return {way: exact.get(way, exact["distinct"]) for way in (*LOSSES, LIGER)}
+
+
+def check_gradients(found: dict[str, Tensor], exact: dict[str, Tensor], way: str) -> None:
+    assert found.keys() == exact.keys()
+    assert any("lm_head" in name for name in found) == (way == "trained")
+    for name, weight in exact.items():
+        # A sum over all rows of an output layer that cancels out loses digits in float32.
+        atol = 1e-3 * float(weight.abs().max())
+        torch.testing.assert_close(found[name].double(), weight, rtol=1e-3, atol=atol)
 
 
 def learning(session: Session) -> dict[str, Tensor]:
@@ -33,7 +106,7 @@ def unsettle(session: Session) -> dict[str, Tensor]:
 
 def loop_gradients(job: Job, world: World) -> dict[str, Tensor]:
     """The gradients at the first update of a job of one step; ZeRO 0."""
-    session = start_session(job, world)
+    session = dataclasses.replace(start_session(job, world), valid=None)
     unsettle(session)
     found: dict[str, Tensor] = {}
     step = session.engine.step

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import copy
 import dataclasses
+import importlib.util
 import json
 import os
 import subprocess
@@ -11,12 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from tests.training.reference import exact_gradients
+from tests.training.reference import LIGER, LOSSES, check_gradients, exact_of_all
 from tests.training.test_loop import go, weights
 from yue.errors import TrainingError
 from yue.recipe.model import Launch
@@ -52,7 +54,7 @@ def launch(**changes: object) -> Launch:
 @pytest.fixture
 def job(job: Job) -> Job:
     """Without dropout, which draws by process; with equally many rows for two."""
-    train = dataclasses.replace(job.train, batch_size=8, micro_batch_size=1, max_steps=3)
+    train = dataclasses.replace(job.train, batch_size=8, micro_batch_size=1, max_steps=2)
     lora = dataclasses.replace(job.lora, dropout=0.0)
     return dataclasses.replace(job, lora=lora, train=train)
 
@@ -65,15 +67,13 @@ def fake_commands(folder: Path) -> Path:
     return folder
 
 
-def run(job: Job, fleets: list[Fleet], stages: list[int], folder: Path) -> Path:
-    """Start each fleet's command; returns the folder of the results."""
-    write_job(JobFolder(folder), job)
-    program = ["tests.training.together", str(folder), *map(str, stages)]
+def start(fleets: list[Fleet], program: list[str], folder: Path, **more: str) -> None:
+    """Start each fleet's command, and wait until all are done."""
     started = []
     for fleet in fleets:
         own = folder / f"host-{fleet.here}"
-        own.mkdir()
-        env = environment(fleet, "cpu") | {"OMP_NUM_THREADS": "1"}
+        own.mkdir(parents=True)
+        env = environment(fleet, "cpu") | {"OMP_NUM_THREADS": "1", **more}
         env["PATH"] = os.pathsep.join([str(folder.parent / "bin"), env["PATH"]])
         command = launcher_command(fleet, program, own)
         started.append(
@@ -83,7 +83,6 @@ def run(job: Job, fleets: list[Fleet], stages: list[int], folder: Path) -> Path:
     for process in started:
         text = process.communicate(timeout=300)[0]
         assert process.returncode == 0, text
-    return folder
 
 
 def fleets(launcher: str, monkeypatch: pytest.MonkeyPatch) -> list[Fleet]:
@@ -109,41 +108,71 @@ def fleets(launcher: str, monkeypatch: pytest.MonkeyPatch) -> list[Fleet]:
 def test_two_hosts_learn_what_one_process_learns(
     job: Job, world: World, base_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fake_commands(tmp_path / "bin")
-    (tmp_path / "no_ssh").mkdir()
-    found = run(job, fleets("no_ssh", monkeypatch), [0, 1, 2, 3], tmp_path / "no_ssh")
+    found, stages = tmp_path / "found", range(4)
+    found.mkdir()
+    write_job(JobFolder(found), job)
+    ways = [*LOSSES, LIGER] if importlib.util.find_spec("liger_kernel") else LOSSES
+    program = ["tests.training.together", str(found), *map(str, stages), *ways]
+    start(fleets("no_ssh", monkeypatch), program, found, TRITON_INTERPRET="1")
     session, alone, _ = go(job, world)
     expected = weights(session)
-    for stage in range(4):
+    plain = AutoModelForCausalLM.from_pretrained(base_path)
+    for stage in stages:
         folder = found / f"stage-{stage}"
         outcome = json.loads((folder / "outcome.json").read_text())
         assert outcome["loss"] == pytest.approx(alone.state.last("loss"), rel=1e-4)
         assert outcome["valid_loss"] == pytest.approx(alone.state.last("valid_loss"), rel=1e-4)
         assert outcome["tokens_seen"] == alone.state.tokens_seen
-        peft = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base_path), folder)
+        peft = PeftModel.from_pretrained(copy.deepcopy(plain), folder)
         loaded = {n: w for n, w in peft.named_parameters() if "lora_" in n}
         assert loaded.keys() == expected.keys()
         for name, weight in loaded.items():
             np.testing.assert_allclose(weight.detach(), expected[name], rtol=1e-2, atol=1e-3)
-    one_step = dataclasses.replace(job.train, max_steps=1, max_grad_norm=1e9)
-    exact = exact_gradients(dataclasses.replace(job, zero_stage=0, train=one_step), world)
-    for micro in (1, 4):  # four and one forward passes of each process
-        gradients = load_file(found / f"gradients-{micro}.safetensors")
-        for name, weight in exact.items():
-            torch.testing.assert_close(gradients[name].double(), weight, rtol=2e-3, atol=1e-6)
+    exact = exact_of_all(job, world)
+    for way in ways:
+        for micro in (1, 4):  # four and one forward passes of each process
+            check_gradients(load_file(found / f"{way}-{micro}.safetensors"), exact[way], way)
+
+
+@pytest.mark.slow
+def test_liger_s_gradients_equal_a_float64_reference(
+    job: Job, world: World, tmp_path: Path
+) -> None:
+    pytest.importorskip("liger_kernel")
+    write_job(JobFolder(tmp_path), job)
+    program = ["tests.training.together", str(tmp_path), LIGER]
+    start([find_fleet(launch(), 1, Path())], program, tmp_path, TRITON_INTERPRET="1")
+    exact = exact_of_all(job, world)[LIGER]
+    for micro in (1, 4):
+        check_gradients(load_file(tmp_path / f"{LIGER}-{micro}.safetensors"), exact, LIGER)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["slurm", "deepspeed"])
 def test_other_launchers_reach_two_hosts_too(
-    job: Job, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launcher: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launcher: str
 ) -> None:
     fake_commands(tmp_path / "bin")
-    (tmp_path / "results").mkdir()
-    run(job, fleets(launcher, monkeypatch), [2], tmp_path / "results")
-    outcome = json.loads((tmp_path / "results" / "stage-2" / "outcome.json").read_text())
-    _, alone, _ = go(job, world)
-    assert outcome["loss"] == pytest.approx(alone.state.last("loss"), rel=1e-4)
+    start(fleets(launcher, monkeypatch), ["tests.training.meet", str(tmp_path / "found")],
+          tmp_path / "found")  # fmt: skip
+    one, two = (json.loads((tmp_path / "found" / f"{rank}.json").read_text()) for rank in (0, 1))
+    assert (one.pop("RANK"), two.pop("RANK")) == ("0", "1")
+    assert one == two
+    assert (one["LOCAL_RANK"], one["WORLD_SIZE"], one["DS_ACCELERATOR"]) == ("0", "2", "cpu")
+
+
+def test_a_host_uses_the_gpus_that_it_may_see(monkeypatch: pytest.MonkeyPatch) -> None:
+    def places(fleet: Fleet) -> object:
+        command = launcher_command(fleet, ["program"], None)
+        return json.loads(base64.urlsafe_b64decode(command[command.index("--world_info") + 1]))
+
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert places(find_fleet(launch(), 2, Path())) == {"localhost": [0, 1]}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-5,3,1")
+    assert places(find_fleet(launch(), 2, Path())) == {"localhost": ["GPU-5", "3"]}
+    monkeypatch.setenv("YUE_NODE_RANK", "1")
+    two = find_fleet(launch(launcher="no_ssh", hosts=("a", "b")), 1, Path())
+    assert places(two) == {"a": [0], "b": ["GPU-5"]}
 
 
 def test_hosts_are_named_by_the_recipe_a_file_or_slurm(

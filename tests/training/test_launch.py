@@ -15,7 +15,11 @@ from safetensors.numpy import load_file
 
 from yue.cli import main
 from yue.errors import TrainingError
-from yue.training.run import Results, RunSetup, TrainingRun
+from yue.recipe.read import default_recipe
+from yue.training.fleet import find_fleet
+from yue.training.job import JobFolder
+from yue.training.launch import run_workers
+from yue.training.run import RunSetup, TrainingRun
 
 FLAGS = "--context-length 256 --max-steps 6 --lr 0.01 --batch-size 4 --lora-r 4 --lora-alpha 8"
 FLAGS += " --save-steps 2 --eval-steps 3 --logging-steps 2 --device cpu"
@@ -60,11 +64,11 @@ def test_the_verb_trains_outside_a_project_and_in_paths_with_spaces(
     shares = record["dataset_tokens"]
     assert shares["songs"] / sum(shares.values()) == pytest.approx(2 / 3, abs=0.05)
     assert {"recipe_digest", "data_digest", "base_digest"} <= set(record)
+    assert record["codec"].keys() == {"name", "digest", "frame_rate", "codebooks"}
     metrics = json.loads((output / "train.json").read_text())
     assert metrics["role_loss"].keys() == {"special", "vocal", "instrumental"}
     assert metrics["loss"] < 11
     assert metrics["peak_memory_bytes"] > 1e6
-    assert record["codec"].keys() == {"name", "digest", "frame_rate", "codebooks"}
     assert (output / "curves" / "loss.tsv").read_text().splitlines()[0] == "step\tloss"
     assert any(weight.any() for name, weight in weights(output).items() if "lora_B" in name)
     # Nothing is left behind, neither checkpoints nor temporary folders nor files at home.
@@ -73,24 +77,11 @@ def test_the_verb_trains_outside_a_project_and_in_paths_with_spaces(
     assert not any(home.iterdir())
 
 
-def train(setup: RunSetup, keep: Path) -> Results:
-    with TrainingRun(setup) as run:
-        results = run.train()
-        shutil.copytree(results.adapter, keep)
-        return results
-
-
-@pytest.mark.slow
-def test_an_error_in_a_worker_is_told_in_its_own_words(setup: RunSetup, tmp_path: Path) -> None:
-    base = Path(shutil.copytree(setup.base, tmp_path / "damaged"))
-    weights_file = base / "model.safetensors"
-    weights_file.write_bytes(weights_file.read_bytes()[:-1000])
-    launch = dataclasses.replace(setup.launch, processes=2)
-    with (
-        TrainingRun(dataclasses.replace(setup, base=base, launch=launch)) as run,
-        pytest.raises(TrainingError, match=r"cannot load the base model in .*damaged"),
-    ):
-        run.train()
+def test_an_error_in_a_worker_is_told_in_its_own_words(tmp_path: Path) -> None:
+    (tmp_path / "job.json").write_text("{}")
+    fleet = find_fleet(default_recipe().launch, 2, tmp_path)
+    with pytest.raises(TrainingError, match=r"job\.json: not a job"):
+        run_workers(JobFolder(tmp_path), fleet, device="cpu", log=tmp_path / "log")
 
 
 def test_faults_are_found_before_anything_is_launched(

@@ -25,7 +25,7 @@ def test_a_rehearsal_says_what_would_run_and_leaves_nothing(
     text = "\n".join(rehearse(setup))
     assert "6 steps of 4 x 256 tokens" in text
     assert "processes: 1 on cpu: localhost (1)" in text
-    assert "-m deepspeed.launcher.runner" in text
+    assert "-m deepspeed.launcher.launch" in text
     assert '"stage": 2' in text
     assert "starts at step 0" in text
     assert not any(setup.scratch.iterdir())

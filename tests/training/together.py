@@ -1,7 +1,8 @@
-"""What several processes do together: ``python -m tests.training.together FOLDER STAGE ...``.
+"""What several processes do together: ``python -m tests.training.together FOLDER WHAT ...``.
 
-Trains the job in FOLDER with every ZeRO stage, in one start of the libraries, and writes what
-became of it. Then it notes one step's gradients, by accumulation steps.
+Trains the job in FOLDER with a ZeRO stage where WHAT is a number, and writes what became of it;
+else notes one step's gradients with the loss computed in that way, by the rows of a forward pass.
+All in one start of the libraries.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from tests.training.reference import loop_gradients
+from tests.training.reference import computing, loop_gradients
 from yue.files import write_json
 from yue.training.checkpoint import Checkpoints
 from yue.training.engine import start_distributed
@@ -42,20 +43,25 @@ def train(job: Job, world: World, stage: int, output: Path) -> None:
         write_json(folder / "outcome.json", dataclasses.asdict(outcome))
 
 
+def note_gradients(job: Job, world: World, way: str, output: Path) -> None:
+    with computing(job, way) as one:
+        for micro in (1, 4):
+            train = dataclasses.replace(one.train, micro_batch_size=micro)
+            found = loop_gradients(dataclasses.replace(one, train=train), world)
+            if world.first:
+                save_file(found, output / f"{way}-{micro}.safetensors")
+
+
 def main() -> None:
     torch.set_num_threads(1)
     output = Path(sys.argv[1])
     job = read_job(JobFolder(output))
     world = start_distributed("cpu")
-    for stage in sys.argv[2:]:
-        train(job, world, int(stage), output)
-    for micro in (1, 4):
-        section = dataclasses.replace(
-            job.train, micro_batch_size=micro, max_steps=1, max_grad_norm=1e9
-        )
-        found = loop_gradients(dataclasses.replace(job, zero_stage=0, train=section), world)
-        if world.first:
-            save_file(found, output / f"gradients-{micro}.safetensors")
+    for what in sys.argv[2:]:
+        if what.isdigit():
+            train(job, world, int(what), output)
+        else:
+            note_gradients(job, world, what, output)
     world.barrier()
     sys.stdout.flush()
     os._exit(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import shlex
 import sys
@@ -31,19 +33,36 @@ def launcher_command(fleet: Fleet, program: Sequence[str], folder: Path | None) 
 
 
 def _deepspeed(fleet: Fleet, folder: Path | None) -> list[str]:
-    command = [sys.executable, "-m", "deepspeed.launcher.runner", "--log_level", "error"]
-    command += ["--no_local_rank", "--module", "--master_port", str(fleet.port)]
-    if len(fleet.hosts) == 1 and fleet.hosts[0].name == "localhost":
-        return [*command, "--hostfile", os.devnull, "--num_gpus", str(fleet.processes)]
+    if fleet.launcher == "no_ssh" or [host.name for host in fleet.hosts] == ["localhost"]:
+        return _deepspeed_here(fleet)
     hostfile = (folder or Path()) / "hostfile"
     if folder:
         write_text(hostfile, "".join(f"{h.name} slots={h.processes}\n" for h in fleet.hosts))
+    command = [sys.executable, "-m", "deepspeed.launcher.runner", "--log_level", "error"]
+    command += ["--no_local_rank", "--module", "--master_port", str(fleet.port)]
     command += ["--hostfile", str(hostfile)]
     if fleet.address:
         command += ["--master_addr", fleet.address]
-    if fleet.launcher == "no_ssh":
-        return [*command, "--no_ssh", "--node_rank", str(fleet.here)]
     return [*command, "--launcher", "pdsh", "--force_multi"]
+
+
+def _deepspeed_here(fleet: Fleet) -> list[str]:
+    """DeepSpeed's launcher of one host's processes.
+
+    Its runner would only look for the hosts, which are known, and not heed CUDA_VISIBLE_DEVICES.
+    """
+    places: dict[str, list[int | str]] = {h.name: [*range(h.processes)] for h in fleet.hosts}
+    here = fleet.hosts[fleet.here]
+    visible = [word for word in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if word]
+    if len(visible) >= here.processes:
+        places[here.name] = [*visible[: here.processes]]
+    world = base64.urlsafe_b64encode(json.dumps(places).encode()).decode()
+    return [
+        *(sys.executable, "-m", "deepspeed.launcher.launch", "--log_level", "error"),
+        *("--world_info", world, "--node_rank", str(fleet.here)),
+        *("--master_addr", str(fleet.address), "--master_port", str(fleet.port)),
+        *("--no_local_rank", "--module"),
+    ]
 
 
 def _torchrun(fleet: Fleet, place: str) -> list[str]:
