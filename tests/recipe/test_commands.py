@@ -198,11 +198,20 @@ def test_validate_notes_drift_and_missing_inputs(project: Path, yue: Run) -> Non
     edit(project / "params.yaml", "  audio_prompt:  ", "  audio_prompt: songs/a.wav ")
     err = yue("validate")[2]
     assert "generate.stage2: models/stage2/mine does not exist\n  fix: see models/stage2/R" in err
-    for path in ("models/stage2/mine", "songs/a.wav"):
-        (project / path).mkdir(parents=True)
+    (project / "models" / "stage2" / "mine").mkdir(parents=True)
+    (project / "songs").mkdir()
+    (project / "songs" / "a.wav").touch()
     err = yue("validate")[2]
     assert "generate.stage2: " not in err
     assert "generate.audio_prompt: songs/a.wav is not in prompts/, where DVC would see" in err
+    edit(project / "params.yaml", ": songs/a.wav ", ": prompts/a.wav ")
+    (project / "prompts").mkdir()
+    (project / "prompts" / "a.wav").symlink_to(project / "songs" / "a.wav")
+    (project / "models" / "stage2" / "mine").rename(project / "models" / "mine")
+    (project / "models" / "stage2" / "mine").symlink_to(project / "models" / "mine")
+    err = yue("validate")[2]
+    assert "generate.audio_prompt: " not in err  # DVC follows links to files alone
+    assert "generate.stage2: models/stage2/mine is not in models/stage2/, where DVC" in err
     (project / "recipes" / "demo.yaml").unlink()
     assert "recipes/demo.yaml, which params.yaml was written from, is gone" in yue("validate")[2]
 

@@ -91,8 +91,14 @@ def unwatched_notes(recipe: Recipe, root: Path) -> list[Note]:
             f"move it to {folder}/, or after a change of it run `dvc repro -f -s generate`",
         )
         for key, path, folder in _given(recipe.generate)
-        if _exists(root / path) and not (root / path).is_relative_to(root / folder)
+        if _exists(root / path) and not _is_watched(root / path, root / folder)
     ]
+
+
+def _is_watched(path: Path, folder: Path) -> bool:
+    """Whether DVC sees a path's content in a folder: it follows links to files, none to folders."""
+    place = path if path.is_dir() else path.parent
+    return place.resolve().is_relative_to(folder.resolve())
 
 
 def _given(generate: Generate) -> Iterator[tuple[str, str, str]]:
