@@ -13,13 +13,16 @@ from typing import Any
 import mmap_stage
 import numpy as np
 import upstream_mmap
-from timing import Line, best, line
+from native_indices import pointer
+from timing import Line, best, compile_c, line
 
 from yue.dataset.reader import TokenFiles
+from yue.files import atomic_file
 from yue.native import reference
 from yue.native.codes import interleave
 from yue.native.gather import gather
 from yue.native.index import read_index
+from yue.native.library import library
 from yue.native.writer import BinWriter
 from yue.tokens.megatron import HEADER, bin_path, idx_path
 from yue.tokens.pair import write_index
@@ -51,9 +54,15 @@ def stage(folder: Path, tokenizer: Path, rounds: int) -> Iterator[Line]:
 
 def lanes(rounds: int) -> Iterator[Line]:
     codes = np.random.default_rng(0).integers(0, 1024, (2, 30_000))
-    source = np.ones(60_000, dtype=np.int32)
+    source, target = np.ones(60_000, dtype=np.int32), np.empty(60_000, dtype=np.int32)
+    native = library()
     for goal, dtype in (("G2", np.int16), ("G2b", np.int64)):
         first, second = codes.astype(dtype)
+        function = {"G2": native.lib.yue_interleave, "G2b": native.lib.yue_interleave64}[goal]
+        lanes = native.pointer(first), native.pointer(second)
+        bare = (*lanes, 30_000, XCODEC.offset, 1024, native.pointer(target, True), 60_000,
+                native.ffi.new("int64_t *"))  # fmt: skip
+        as_many = np.ones(first.nbytes + target.nbytes // 2, dtype=np.int8)  # read and written
 
         def ours(a: Any = first, b: Any = second) -> np.ndarray:
             return interleave(a, b, offset=XCODEC.offset, size=1024)
@@ -73,9 +82,15 @@ def lanes(rounds: int) -> Iterator[Line]:
         assert np.array_equal(ours(), numpy())
         assert ours().tolist() == upstream()
 
-        times = best(20 * rounds, ours=ours, memcpy=source.copy, numpy=numpy) | best(
-            rounds, upstream=upstream
-        )
+        times = best(
+            20 * rounds,
+            calls=20,
+            ours=ours,
+            memcpy=source.copy,
+            c_alone_floor=lambda function=function, bare=bare: function(*bare),
+            memcpy_of_as_many_bytes=as_many.copy,
+            numpy=numpy,
+        ) | best(rounds, upstream=upstream)
         wanted = {"memcpy": ("<=", 1.5)} | ({"upstream": (">=", 100.0)} if goal == "G2" else {})
         yield line(goal, f"interleave 2 x 30,000 {np.dtype(dtype)}", times, wanted)
 
@@ -130,8 +145,16 @@ def index_files(folder: Path, count: int, rounds: int) -> Iterator[Line]:
             stream.write(np.array(pointers, dtype=np.int64).tobytes(order="C"))
             stream.write(np.array(few, dtype=np.int64).tobytes(order="C"))
 
-    times = best(rounds, ours=ours, upstream=upstream)
+    ours()
+    content = idx_path(prefix).read_bytes()
+
+    def write_floor() -> None:
+        with atomic_file(prefix.with_suffix(".floor")) as stream:
+            stream.write(content)
+
+    times = best(rounds, ours=ours, upstream=upstream, write_floor=write_floor)
     times["upstream"] *= part
+    prefix.with_suffix(".floor").unlink()
     tracemalloc.start()
     ours()
     memory = tracemalloc.get_traced_memory()[1] / count
@@ -212,6 +235,7 @@ def reads(folder: Path, rounds: int) -> Iterator[Line]:
                 flat[row] = pool[start : start + count]
 
     view = memoryview(mapped).cast("B")
+    floors, descriptor = compile_c("floors", folder), os.open(bin_path(prefix), os.O_RDONLY)
     for what, work, parts, least in (
         ("in order", in_order, documents, 5.0),
         ("shuffled", mixed, mixed, 3.0),
@@ -227,15 +251,22 @@ def reads(folder: Path, rounds: int) -> Iterator[Line]:
                 for spans in parts:
                     _query(view, spans, width)
 
+            def preads_floor(work: Any = work) -> None:
+                for spans in work:
+                    floors.bare_preads(descriptor, pointer(spans), len(spans), pointer(flat))
+
             ours(work[:1])
             assert np.array_equal(out, _query(view, parts[0], width))
-            times = best(rounds, ours=ours, memcpy=memcpy, upstream=upstream)
+            times = best(
+                4 * rounds, ours=ours, memcpy=memcpy, preads_floor=preads_floor, upstream=upstream
+            )
             wanted = {"upstream": (">=", least)}
             if dtype == np.int32:
                 wanted["memcpy"] = ("<=", 2.0)
             times = {name: seconds / batches for name, seconds in times.items()}
             name = f"batch of 8 x 8193 {what}, into {np.dtype(dtype)}"
             yield line("G12", name, times, wanted)
+    os.close(descriptor)
     yield from loaders(files, mapped, in_order, rounds)
 
 
@@ -321,10 +352,18 @@ def loaders(
         loader = DataLoader(dataset, batch_size=BATCH, collate_fn=collate)
         return lambda: [None for _ in loader]
 
+    class Nothing(Ours):
+        """The loader and a new batch, of which nothing is read."""
+
+        def __getitems__(self, numbers: list[int]) -> torch.Tensor:
+            spans_of(np.array([starts[n] for n in numbers]))
+            return torch.from_numpy(np.empty((len(numbers), STEP + 1), dtype=np.int64))
+
     mask = Theirs(is_masked=True)
     times = best(
-        rounds,
+        4 * rounds,
         ours=run(Ours(), lambda batch: batch),
+        loader_floor=run(Nothing(), lambda batch: batch),
         without_mask=run(Theirs(is_masked=False), None),
     )
     times |= {"with_mask": len(starts) * best(1, one=lambda: mask[0])["one"]}

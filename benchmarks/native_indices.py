@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import subprocess
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import packing
-from timing import Line, best, line
+from timing import Line, best, compile_c, line
 
 from yue.dataset.gpt_index import GptIndex, GptOptions, gpt_index
 from yue.dataset.packing import pack
@@ -25,13 +24,6 @@ from yue.tokens.vocabulary import codec_range
 STEP = 8192
 
 
-def compile_upstream(folder: Path) -> Any:
-    source = Path(__file__).with_name("upstream_index.c")
-    target = folder / "upstream.so"
-    subprocess.run(["cc", "-O3", "-fPIC", "-shared", str(source), "-o", str(target)], check=True)
-    return ctypes.CDLL(str(target))
-
-
 def pointer(array: np.ndarray) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
 
@@ -40,7 +32,7 @@ class Upstream:
     """Megatron's helpers, called on NumPy arrays."""
 
     def __init__(self, folder: Path) -> None:
-        self.lib = compile_upstream(folder)
+        self.lib = compile_c("upstream_index", folder)
 
     def samples(self, sizes: np.ndarray, documents: np.ndarray, rows: int) -> np.ndarray:
         """The sample index."""
@@ -73,17 +65,26 @@ class Upstream:
         return GptIndex(documents, samples, shuffle)
 
 
-def floor_of(sizes: np.ndarray, rows: int, order: np.ndarray | None) -> Callable[[], object]:
-    """Reads what must be read once and writes the output once."""
+def floors_of(
+    sizes: np.ndarray, rows: int, order: np.ndarray | None
+) -> dict[str, Callable[[], object]]:
+    """Reads what must be read once and writes the output once, into an array at hand or a new one."""
     out = np.empty((rows, 2), dtype=np.int32)
 
-    def run() -> None:
+    def read() -> None:
         sizes.max()
         if order is not None:
             order.max()
+
+    def floor() -> None:
+        read()
         out.fill(1)
 
-    return run
+    def new_output_floor() -> None:
+        read()
+        np.empty((rows, 2), dtype=np.int32).fill(1)
+
+    return {"floor": floor, "new_output_floor": new_output_floor}
 
 
 def sample_indices(upstream: Upstream, count: int, rounds: int) -> Iterator[Line]:
@@ -115,9 +116,8 @@ def sample_indices(upstream: Upstream, count: int, rounds: int) -> Iterator[Line
 
         assert np.array_equal(ours(), theirs())
         assert np.array_equal(ours(), numpy())
-        times = best(rounds, ours=ours, upstream=theirs, floor=floor_of(sizes, rows, order)) | best(
-            1, numpy=numpy
-        )
+        ways = {"ours": ours, "upstream": theirs, **floors_of(sizes, rows, order)}
+        times = best(rounds, **ways) | best(1, numpy=numpy)
         yield line(goal, f"sample index, {count:.0e} documents {what}", times, wanted)
 
 

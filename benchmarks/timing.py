@@ -1,12 +1,23 @@
-"""What the parts of native.py share: rounds in turn, and lines of the table."""
+"""What the parts of native.py share: rounds in turn, lines of the table, and C to compare with."""
 
 from __future__ import annotations
 
+import ctypes
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 Way = Callable[[], object]
+
+
+def compile_c(name: str, folder: Path) -> Any:
+    """A C file beside this one, compiled into a folder and loaded."""
+    source, target = Path(__file__).with_name(f"{name}.c"), folder / f"{name}.so"
+    subprocess.run(["cc", "-O3", "-fPIC", "-shared", str(source), "-o", str(target)], check=True)
+    return ctypes.CDLL(str(target))
 
 
 @dataclass(frozen=True)
@@ -31,12 +42,13 @@ class Line:
 
 
 def best(
-    rounds: int, *, clock: Callable[[], float] = time.thread_time, **ways: Way
+    rounds: int, *, calls: int = 1, clock: Callable[[], float] = time.thread_time, **ways: Way
 ) -> dict[str, float]:
     """The best time of each way in seconds; the ways take turns, since machines are shared.
 
     Args:
         rounds: How often.
+        calls: How often in a turn; more than one where a call is not long against the clock's.
         clock: By default the processor's time of this thread, kernel included, which other
             programs of the machine disturb least.
         ways: What to measure.
@@ -45,8 +57,9 @@ def best(
     for _ in range(rounds):
         for name, way in ways.items():
             start = clock()
-            way()
-            times[name].append(clock() - start)
+            for _ in range(calls):
+                way()
+            times[name].append((clock() - start) / calls)
     return {name: min(found) for name, found in times.items()}
 
 

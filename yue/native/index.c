@@ -10,6 +10,15 @@
  * cache, and their bytes are whole stripes of the checksum. */
 enum { BLOCK = 6144, LENGTHS = 2 * BLOCK };
 
+/* Whether one of the lengths is; a loop without branches. */
+static int is_negative(const int32_t *lengths, int64_t count) {
+    uint32_t bits = 0;
+    for (int64_t i = 0; i < count; i++) {
+        bits |= (uint32_t)lengths[i];
+    }
+    return bits >> 31 != 0;
+}
+
 int yue_index_pointers(const int32_t *lengths, int64_t sequences, int64_t item_size, int64_t start,
                        int64_t *out, int64_t capacity, int64_t *end, int64_t *bad) {
     int64_t position = start;
@@ -17,17 +26,21 @@ int yue_index_pointers(const int32_t *lengths, int64_t sequences, int64_t item_s
         bad == NULL || (sequences > 0 && (lengths == NULL || out == NULL))) {
         return YUE_ARGUMENT;
     }
-    for (int64_t i = 0; i < sequences; i++) {
-        if (lengths[i] < 0) {
-            *bad = i;
+    for (int64_t done = 0; done < sequences; done += BLOCK) {
+        const int64_t count = sequences - done < BLOCK ? sequences - done : BLOCK;
+        if (is_negative(lengths + done, count)) {
+            for (*bad = done; lengths[*bad] >= 0;) {
+                ++*bad;
+            }
             return YUE_RANGE;
         }
-        out[i] = position;
-        const int64_t bytes = item_size * (int64_t)lengths[i];
-        if (position > INT64_MAX - bytes) {
+        if (position > INT64_MAX - BLOCK * item_size * (int64_t)INT32_MAX) {
             return YUE_OVERFLOW;
         }
-        position += bytes;
+        for (int64_t i = done; i < done + count; i++) {
+            out[i] = position;
+            position += item_size * (int64_t)lengths[i];
+        }
     }
     *end = position;
     return YUE_OK;
@@ -70,11 +83,8 @@ static int read_lengths(int descriptor, int64_t sequences, int64_t offset, int32
         if (status != YUE_OK) {
             return status;
         }
-        uint32_t negative = 0;
-        for (int64_t i = 0; i < count; i++) {
-            negative |= (uint32_t)part[i];
-        }
-        for (int64_t i = 0; negative >> 31 && i < count; i++) {
+        const int negative = is_negative(part, count);
+        for (int64_t i = 0; negative && i < count; i++) {
             if (part[i] < 0) {
                 return wrong(0, start + i, what, bad);
             }
