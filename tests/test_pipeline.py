@@ -96,6 +96,11 @@ def test_dvc_watches_the_folders_of_what_samples_are_made_with() -> None:
     assert {f"{folder}/README.md" for folder in folders} <= set(NOTES)  # else DVC finds no folder
 
 
+def test_notes_rerun_no_stage() -> None:
+    ignored = (ROOT / ".dvcignore").read_text().splitlines()
+    assert {f"/{note}" for note in NOTES} <= set(ignored)
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_reads_only_the_sections_it_lists(stage: str) -> None:
     listed = {str(param).split(".")[0] for param in pipeline()[stage]["params"]}

@@ -14,7 +14,7 @@ from yue.cli import main
 from yue.project.code import code_digest, code_text
 from yue.project.create import project_around
 from yue.project.pipeline import project_pipelines, stage_names
-from yue.project.template import PACKAGE, recipe_files
+from yue.project.template import NOTES, PACKAGE, recipe_files
 from yue.recipe.read import read_recipe
 
 Capture = pytest.CaptureFixture[str]
@@ -38,6 +38,10 @@ def test_a_project_has_every_file_that_its_readme_names(project: Path) -> None:
     for name in ("params.yaml", "recipes", "dvc.yaml", "songs", "schemas/recipe.schema.json"):
         assert (project / name).exists(), name
     assert read_recipe(project / "params.yaml").name == "own-songs"
+    ignored = (project / ".dvcignore").read_text().splitlines()
+    assert {f"/{note}" for note in NOTES if (project / note).is_file()} == set(
+        ignored[-len(NOTES) :]
+    )
     assert {f.name for f in (project / "recipes").iterdir()} == {f.name for f in recipe_files()}
 
 

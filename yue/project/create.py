@@ -18,7 +18,16 @@ from yue.recipe.write import active_text
 
 HERE = Path(__file__).resolve().parent
 _ANALYTICS_OFF = "[core]\n    analytics = false\n"
-_DVCIGNORE = "# What Python leaves behind.\n__pycache__/\n*.tmp\n"
+_DVCIGNORE = "".join(
+    f"{line}\n"
+    for line in (
+        "# What Python leaves behind.",
+        "__pycache__/",
+        "*.tmp",
+        "# Notes in folders that stages depend on: other words make no other results.",
+        *(f"/{note}" for note in NOTES),
+    )
+)
 _MARKS = ("dvc.yaml", "params.yaml", "recipes")
 
 
