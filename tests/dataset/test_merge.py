@@ -62,7 +62,7 @@ def test_files_of_two_kinds_are_not_merged(tmp_path: Path, write_songs: Any) -> 
 
 def test_a_merge_of_nothing_or_into_itself_is_refused(tmp_path: Path, write_songs: Any) -> None:
     write_songs(tmp_path / "a", FIRST)
-    for prefixes in ([], [tmp_path / "a"]):
+    for prefixes in ([], [tmp_path / "a"], [tmp_path / "b" / ".." / "a"]):
         with pytest.raises(UsageError):
             merge(prefixes, tmp_path / "a")
     TokenFiles.open(tmp_path / "a").verify()

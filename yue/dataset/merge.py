@@ -40,7 +40,7 @@ def merge(prefixes: Sequence[Path], output_prefix: Path) -> TokenFileInfo:
         UsageError: There is nothing to merge, or the output is one of the inputs.
         TokenFileError: A file is damaged, or the files are not of one kind.
     """
-    if not prefixes or output_prefix in prefixes:
+    if not prefixes or output_prefix.resolve() in {prefix.resolve() for prefix in prefixes}:
         raise UsageError(
             f"cannot merge {len(prefixes)} token files into {output_prefix}",
             fix="name one or more files, and an output that is none of them",
