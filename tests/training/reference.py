@@ -47,8 +47,8 @@ def computing(job: Job, way: str) -> Iterator[Job]:
     with pytest.MonkeyPatch.context() as patch:
         if way in ("frozen", "compiled-frozen", LIGER):
             patch.setattr("yue.training.objective.distinct_head", lambda head: head)
-        # Blocks have a test of their own (tests/lm/test_compiled.py), and so has what a C++
-        # compiler makes of the loss; here is what it is given.
+        # Blocks, and what a C++ compiler makes of the loss, are in tests/lm/test_compiled.py; here
+        # is what it is given.
         patch.setattr("yue.training.session.compile_blocks", lambda model: None)
         patch.setattr(loss, "_compiled_score", _traced_score)
         if way == LIGER:

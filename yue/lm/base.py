@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from yue.audio.digests import Digests
 from yue.errors import YueError
 from yue.files import bytes_digest, file_digest, read_json
 
@@ -55,7 +56,18 @@ def read_base(path: Path, *, needed_rows: int = 0) -> BaseCard:
     return card
 
 
-def base_digest(folder: Path) -> str:
-    """Digest of a base model: its configuration and weights."""
+def base_digest(folder: Path, memory: Path | None = None) -> str:
+    """Digest of a base model: its configuration and weights.
+
+    Args:
+        folder: The model's.
+        memory: A folder where the files' digests are remembered by their size and times, so that
+            tens of gigabytes are not read again; None reads all.
+    """
     files = sorted([folder / "config.json", *folder.glob("*.safetensors")])
-    return bytes_digest(*(part for file in files for part in (file.name, file_digest(file))))
+    known = Digests(memory / "models") if memory else None
+    digest = known.of if known else file_digest
+    found = bytes_digest(*(part for file in files for part in (file.name, digest(file))))
+    if known:
+        known.save(folder)
+    return found

@@ -233,7 +233,7 @@ def _check(setup: RunSetup, processes: int) -> tuple[dict[str, str], int]:
     digests = {
         "recipe_digest": value_digest(sections),
         "data_digest": data_digest(splits),
-        "base_digest": base_digest(setup.base),
+        "base_digest": base_digest(setup.base, setup.checkpoints.parent),
     }
     return digests, rows.epoch_rows
 
