@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from yue.errors import CodecError
 from yue.files import file_digest, safe_name, value_digest, write_jsonl
 from yue.progress import Progress
 from yue.store import Store
+from yue.workers import cores
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _encode_all(
     jobs: Sequence[_Job], codecs: Sequence[Codec], store: Store | None, workers: int
 ) -> _Done:
     done = _Done()
-    first, threads = codecs[0], workers or os.cpu_count() or 1
+    first, threads = codecs[0], workers or cores()
     seconds = [track_seconds(job.song, first.sample_rate) for job in jobs]
 
     def read(place: int) -> list[Audio]:

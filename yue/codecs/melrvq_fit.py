@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,6 +16,7 @@ from yue.codecs.quality import mel_distance
 from yue.codecs.threads import one_blas_thread
 from yue.errors import CodecError
 from yue.files import bytes_digest
+from yue.workers import cores
 
 _HELD_OUT = 10  # one in so many frames of each track, at its end
 _MEASURED_SECONDS = 30.0
@@ -93,7 +93,7 @@ def fit(
 
 
 def _training_frames(parts: Sequence[Audio], shape: MelShape, rng: np.random.Generator) -> Vectors:
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         found = list(pool.map(lambda part: log_mel(part, shape), parts))
     frames = np.concatenate([np.zeros((0, shape.mels), np.float32), *found])
     varied = int(_MAX_FRAMES * _VARIED_SHARE)
@@ -121,7 +121,7 @@ def _fit_codebooks(
 ) -> list[Vectors]:
     books = []
     rest = frames
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         for place, size in enumerate(sizes):
             book = fit_codebook(rest, size, _ITERATIONS, rng, zero=place > 0, spread=pool.map)
             if place == 0:
@@ -142,5 +142,5 @@ def _distance(codec: MelRvq, held_out: Sequence[Audio], codebooks: int) -> float
         decoded = codec.decode(codec.encode(part[np.newaxis])[0, :codebooks])
         return mel_distance(part, decoded, codec.sample_rate)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         return float(np.mean(list(pool.map(distance, held_out))))

@@ -14,10 +14,8 @@ import functools
 import importlib.util
 import os
 import platform
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -26,6 +24,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from yue.errors import NativeError
+from yue.files import atomic_folder
 from yue.native.build import source_hash
 
 if TYPE_CHECKING:
@@ -151,14 +150,8 @@ def _build(wanted: str) -> Path:
 
 
 def _build_anew(target: Path) -> None:
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
-    try:
+    with atomic_folder(target) as temporary:
         _compile(temporary)
-        shutil.rmtree(target, ignore_errors=True)
-        temporary.rename(target)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 def _compile(folder: Path) -> None:

@@ -6,7 +6,6 @@ The folder is one a user could have made: ``NAME.Vocals.wav``, ``NAME.Instrument
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from yue.demo.music.render import Tracks, render
 from yue.demo.music.styles import FINE_TUNING_STYLE, FRAME, PRETRAINING_STYLES, SAMPLE_RATE, Style
 from yue.files import atomic_folder, write_json, write_text
 from yue.songs.lyrics import line_content
+from yue.workers import cores
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def make_songs(songs: SongSet, seed: int) -> Iterator[Song]:
         rng = np.random.default_rng([seed, songs.stream, number, 1])
         return Song(score, render(score, rng))
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         yield from pool.map(play, range(songs.count), compose_songs(songs, seed))
 
 
