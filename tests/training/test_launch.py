@@ -77,6 +77,16 @@ def test_the_verb_trains_outside_a_project_and_in_paths_with_spaces(
     assert not any(home.iterdir())
 
 
+def test_an_error_names_the_flag_that_was_given(
+    base_path: Path, tokens_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = flags(base_path, tokens_path, tmp_path / "out", "--context-length 512 --dry-run")
+    assert main(words) == 1
+    text = capsys.readouterr().err
+    assert "train.context_length (--context-length) is 512, the base model reads 256" in text
+    assert "fix: use train.context_length (--context-length): 256 or less" in text
+
+
 def test_an_error_in_a_worker_is_told_in_its_own_words(tmp_path: Path) -> None:
     (tmp_path / "job.json").write_text("{}")
     fleet = find_fleet(default_recipe().launch, 2, tmp_path)

@@ -58,15 +58,16 @@ def run(args: argparse.Namespace) -> None:
         return
     needed = ("model", "data_dir", "output_dir")
     need_flags(args, needed, EXAMPLE)
-    from yue.recipe.flags import recipe_from_flags
+    from yue.recipe.flags import naming_flags, recipe_from_flags
     from yue.stages.train import summary
 
     recipe = recipe_from_flags(args, *_SECTIONS)
     setup = _setup(recipe, args.data_dir, args.output_dir, args.device or "auto")
-    if args.dry_run:
-        _dry_run(setup)
-        return
-    outcome = _train(setup, args.output_dir)
+    with naming_flags(args):
+        if args.dry_run:
+            _dry_run(setup)
+            return
+        outcome = _train(setup, args.output_dir)
     if outcome is None:
         print("train: this host's part is done; the first host has the adapter")
         return

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from yue.errors import RecipeError
+from yue.errors import RecipeError, YueError
 from yue.recipe.build import build_recipe, typed
 from yue.recipe.document import parse_scalar
 from yue.recipe.model import Recipe
@@ -71,6 +73,27 @@ def given_values(args: argparse.Namespace, *sections: str) -> dict[str, dict[str
         if value is not None:
             values[key.section][key.name] = value
     return values
+
+
+@contextlib.contextmanager
+def naming_flags(args: argparse.Namespace) -> Iterator[None]:
+    """Have errors that name a recipe's key name its flag beside it: ``train.lr (--lr)``."""
+    names: dict[str, str] = getattr(args, _NAMES)
+    try:
+        yield
+    except YueError as error:
+        parts = (_with_flags(text, names) for text in (error.what, error.why, error.fix))
+        error.what, error.why, error.fix = parts
+        error.args = ("\n".join(error.lines()),)
+        raise
+
+
+def _with_flags(text: str, names: Mapping[str, str]) -> str:
+    def both(found: re.Match[str]) -> str:
+        name = names.get(found[0])
+        return found[0] if name is None else f"{found[0]} (--{name.replace('_', '-')})"
+
+    return re.sub(r"(?<![\w./-])[a-z]+\.[a-z_]+\b(?![./])", both, text)
 
 
 def _options(parser: argparse.ArgumentParser, key: Key) -> list[str]:
