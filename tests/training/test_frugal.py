@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 from pathlib import Path
@@ -103,8 +104,6 @@ def test_products_are_measured() -> None:
 def test_estimate_answers_without_weights_and_says_that_nothing_was_measured(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    import argparse
-
     recipe = Path(__file__).parents[2] / "recipes" / "yue-s1-lora.yaml"
     monkeypatch.chdir(tmp_path)
     parser = argparse.ArgumentParser()
@@ -119,3 +118,28 @@ def test_estimate_answers_without_weights_and_says_that_nothing_was_measured(
     assert sum(parts.values()) == value["memory"]["peak"]
     command.run(parser.parse_args(words))
     assert "Nothing of this was measured on a GPU" in capsys.readouterr().out
+
+
+def test_estimate_says_what_the_tokens_were_counted_in_and_when_another_recipe_made_them(
+    tokens_path: Path,
+    base_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    for place, target in (("work/tokens", tokens_path), ("demo/work/base", base_path)):
+        (tmp_path / place).parent.mkdir(parents=True)
+        (tmp_path / place).symlink_to(target)
+    monkeypatch.chdir(tmp_path)
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    for name, ending in (
+        ("own-songs", "by work/tokens/train.idx\n"),
+        (
+            "yue-s1-icl",
+            "work/tokens/train.idx, made with codec.name melrvq, not xcodec; tokens.layout",
+        ),
+    ):
+        recipe = Path(__file__).parents[2] / "recipes" / f"{name}.yaml"
+        command.run(parser.parse_args([str(recipe), "--gpu", "H100"]))
+        assert ending in capsys.readouterr().out, name

@@ -41,11 +41,13 @@ def run(args: argparse.Namespace) -> None:
 
     gpu, recipe = find_gpu(args.gpu), read_recipe(args.recipe)
     shape, known = _shape(Path(recipe.model.path))
-    found = estimate(recipe, shape, gpu, _tokens(recipe, args.tokens))
+    tokens, counted = _tokens(recipe, args.tokens)
+    found = estimate(recipe, shape, gpu, tokens)
     if args.json:
-        print(json.dumps({**found.plain(), "measured": False, "model": known}, indent=2))
+        notes = {"measured": False, "model": known, "tokens_from": counted}
+        print(json.dumps({**found.plain(), **notes}, indent=2))
         return
-    for line in _lines(recipe, found, known):
+    for line in _lines(recipe, found, known, counted):
         print(line)
 
 
@@ -59,19 +61,46 @@ def _shape(folder: Path) -> tuple[ModelShape, str]:
     return read_shape(folder), str(folder / "config.json")
 
 
-def _tokens(recipe: Recipe, an_epoch: int | None) -> int | None:
-    """Tokens of the whole run; None where nothing says how many an epoch has."""
+def _tokens(recipe: Recipe, an_epoch: int | None) -> tuple[int | None, str]:
+    """Tokens of the whole run, None where nothing says how many an epoch has; and what says it."""
     train, prefix = recipe.train, Path("work/tokens/train")
     if train.max_steps is not None:
-        return train.max_steps * train.batch_size * train.context_length
-    if an_epoch is None and prefix.with_suffix(".idx").is_file():
+        return train.max_steps * train.batch_size * train.context_length, "train.max_steps"
+    source = "--tokens"
+    if an_epoch is None:
+        if not prefix.with_suffix(".idx").is_file():
+            return None, "nothing"
         from yue.tokens.index_file import count
 
-        an_epoch = count(prefix).tokens
-    return None if an_epoch is None else round(train.epochs * an_epoch)
+        an_epoch, source = count(prefix).tokens, f"{prefix}.idx{_otherwise(recipe, prefix)}"
+    return round(train.epochs * an_epoch), f"{train.epochs:g} epochs of {an_epoch:,}, by {source}"
 
 
-def _lines(recipe: Recipe, found: Estimate, known: str) -> list[str]:
+def _otherwise(recipe: Recipe, prefix: Path) -> str:
+    """In what the recipe that made token files differs from this one."""
+    from dataclasses import fields
+
+    from yue.tokens.info import read_info
+    from yue.tokens.options import Options
+    from yue.tokens.vocabulary import CODECS
+
+    if not prefix.with_suffix(".json").is_file():
+        return ", which another program wrote"
+    info = read_info(prefix.with_suffix(".json"))
+    pairs = {}
+    if recipe.codec.name in CODECS:  # codecs of other packages have another's ids
+        pairs["codec.name"] = (info.codec.name, recipe.codec.name)
+    if info.options is not None:
+        for field in fields(Options):
+            theirs, ours = getattr(info.options, field.name), getattr(recipe.tokens, field.name)
+            pairs[f"tokens.{field.name}"] = (theirs, ours)
+    other = [
+        f"{key} {theirs}, not {ours}" for key, (theirs, ours) in pairs.items() if theirs != ours
+    ]
+    return f", made with {'; '.join(other)}: `dvc repro mmap` makes them anew" if other else ""
+
+
+def _lines(recipe: Recipe, found: Estimate, known: str, counted: str) -> list[str]:
     memory, gib = found.memory, 2**30
     parts = {
         "base weights": memory.weights,
@@ -98,6 +127,7 @@ def _lines(recipe: Recipe, found: Estimate, known: str) -> list[str]:
         f"  speed: about {found.tokens_a_second:,.0f} tokens a second, "
         f"{found.operations_a_token / 1e9:.2f} GFLOP each",
         f"  {time}",
+        *([] if found.tokens is None else [f"  tokens: {counted}"]),
         f"  disk: {found.checkpoint / 1e9:.2f} GB a checkpoint, {found.adapter / 1e9:.2f} GB the "
         "adapter",
         "  Nothing of this was measured on a GPU. Memory is summed from shapes, in agreement with "
