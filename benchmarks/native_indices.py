@@ -68,7 +68,7 @@ class Upstream:
 def floors_of(
     sizes: np.ndarray, rows: int, order: np.ndarray | None
 ) -> dict[str, Callable[[], object]]:
-    """Reads what must be read once, and writes the output once: to an array at hand or a new one."""
+    """Reads the input once and writes the output once, to an array at hand or to a new one."""
     out = np.empty((rows, 2), dtype=np.int32)
 
     def read() -> None:
