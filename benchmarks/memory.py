@@ -25,7 +25,7 @@ from yue.lm.forward import hidden_states, output_head
 from yue.lm.loss import token_losses
 from yue.lm.recompute import set_checkpointing
 from yue.lm.released import released_shape
-from yue.lm.shape import ModelShape
+from yue.lm.shape import ModelShape, llama_config
 from yue.recipe.model import Lora
 from yue.training.live_memory import LiveMemory
 from yue.training.lora import add_adapter
@@ -49,20 +49,10 @@ LORA = Lora(
 
 def llama(shape: ModelShape, dtype: torch.dtype, *, filled: bool = False) -> Any:
     """A Llama of this shape; its weights are zeros that take no memory, or filled."""
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers import LlamaForCausalLM
 
-    config = LlamaConfig(
-        vocab_size=shape.vocabulary,
-        hidden_size=shape.hidden,
-        intermediate_size=shape.feed_forward,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.key_value_heads,
-        max_position_embeddings=shape.context,
-        tie_word_embeddings=False,
-    )
     with torch.device("meta"):
-        model = LlamaForCausalLM(config).to(dtype)
+        model = LlamaForCausalLM(llama_config(shape)).to(dtype)
     model = model.to_empty(device="cpu")
     for tensor in [*model.parameters(), *model.buffers()] if filled else ():
         torch.nn.init.normal_(tensor.data, std=0.02)

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from yue.lm.released import released_shape
-from yue.lm.shape import ModelShape
+from yue.lm.shape import ModelShape, llama_config
 from yue.recipe.model import Lora
 from yue.recipe.read import default_recipe
 from yue.training.flops import step_cost
@@ -62,24 +62,13 @@ def a_case(*, tiny: bool) -> Case:
 
 
 def base_model(case: Case) -> Any:
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers import LlamaForCausalLM
 
-    shape = case.shape
-    config = LlamaConfig(
-        vocab_size=shape.vocabulary,
-        hidden_size=shape.hidden,
-        intermediate_size=shape.feed_forward,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.key_value_heads,
-        max_position_embeddings=shape.context,
-        tie_word_embeddings=False,
-    )
     torch.manual_seed(0)
     torch.set_default_dtype(getattr(torch, case.dtype))
     try:
         with case.device:
-            return LlamaForCausalLM(config)
+            return LlamaForCausalLM(llama_config(case.shape))
     finally:
         torch.set_default_dtype(torch.float32)
 

@@ -89,6 +89,23 @@ def shape_of(config: Mapping[str, Any]) -> ModelShape:
     )
 
 
+def llama_config(shape: ModelShape) -> Any:
+    """Transformers' configuration of a model of this shape."""
+    from transformers import LlamaConfig
+
+    return LlamaConfig(
+        vocab_size=shape.vocabulary,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.feed_forward,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.key_value_heads,
+        head_dim=shape.head_size,
+        max_position_embeddings=shape.context,
+        tie_word_embeddings=shape.tied,
+    )
+
+
 def read_shape(folder: Path) -> ModelShape:
     """The shape of a base model in a folder.
 
