@@ -105,12 +105,27 @@ def fill(model: _Model, state: Mapping[str, Tensor], file: Path, device: str) ->
     from yue.lm.device import pick_device
 
     where = pick_device(device)
+    for name, value in state.items():
+        if value.numel() > 1 and not value.is_floating_point():  # quantised, or not a weight at all
+            raise wrong_checkpoint(file, f"{name} is {value.dtype}, not floating-point numbers")
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
         raise wrong_checkpoint(file, " ".join(str(error).split())[:400]) from error
+    check_finite(model, file)
     ready: _Model = model.float().eval().to(where)
     return ready
+
+
+def check_finite(model: nn.Module, file: Path) -> None:
+    """Refuse weights that would make codes of nothing: a comparison with NaN chooses code 0.
+
+    Raises:
+        CodecError: A weight is infinite or no number.
+    """
+    for name, value in model.state_dict().items():
+        if not value.sum().isfinite():
+            raise wrong_checkpoint(file, f"{name} has values that are not finite numbers")
 
 
 def layer_name(rest: str, model: str, *, encoder: bool) -> str | None:

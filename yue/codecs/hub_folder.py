@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypeVar
 
+from safetensors import safe_open
 from torch import nn
 
+from yue.codecs.checkpoint import check_finite, wrong_checkpoint
 from yue.codecs.hub_files import WEIGHTS
 from yue.errors import CodecError
+
+_FLOATING = ("F64", "F32", "F16", "BF16")
 
 _Model = TypeVar("_Model", bound=nn.Module)
 
@@ -53,5 +57,21 @@ def load_model(kind: type[_Model], path: Path, device: str) -> _Model:
             why=kinds,
             fix="fetch it again, or use the codec that these weights are for",
         )
+    if strange := _not_floating(path / WEIGHTS):
+        raise wrong_checkpoint(path / WEIGHTS, strange)
+    check_finite(model, path / WEIGHTS)
     ready: _Model = model.float().eval().to(where)
     return ready
+
+
+def _not_floating(file: Path) -> str:
+    """Which weight is of another kind than floating-point numbers, "" if none is.
+
+    Transformers turns whole numbers into weights without a word.
+    """
+    with safe_open(file, framework="pt") as weights:
+        for name in weights.keys():  # noqa: SIM118 (it is no dict)
+            kind = weights.get_slice(name).get_dtype()
+            if kind not in _FLOATING:
+                return f"{name} is {kind}, not floating-point numbers"
+    return ""

@@ -153,7 +153,10 @@ def load(name: str, path: Path, codebooks: int | None, device: str) -> MelRvq:
         shape = MelShape(*(int(config[key]) for key in ("sample_rate", "n_fft", "hop", "mels")))
         tensors = load_file(path / _WEIGHTS)
         sizes, fitted = config["codebook_sizes"], tuple(config["fitted_sizes"])
-        tables = [tensors[f"codebook.{k}"].astype(np.float32) for k in range(len(sizes))]
+        names = [f"codebook.{k}" for k in range(len(sizes))]
+        if tensors.keys() != set(names) or any(t.dtype != np.int16 for t in tensors.values()):
+            raise ValueError(f"{_WEIGHTS} has other tensors than {len(sizes)} codebooks of int16")
+        tables = [tensors[name].astype(np.float32) for name in names]
         for table, size, rows in zip(tables, sizes, fitted, strict=True):
             if table.shape != (size, shape.mels) or not 1 <= rows <= size:
                 raise ValueError(f"a codebook of shape {table.shape}, {rows} rows of {size} fitted")
