@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import importlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,7 +157,12 @@ def world():
     alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
     os.environ.update(alone, MASTER_PORT=str(_free_port()), DS_ACCELERATOR="cpu")
     torch.set_num_threads(1)
-    return start_distributed("cpu")
+    found = start_distributed("cpu")
+    # DeepSpeed collects garbage with every engine: not of all that is imported, each time anew.
+    for module in ("transformers", "peft", "deepspeed.runtime.engine", "yue.training.session"):
+        importlib.import_module(module)
+    gc.freeze()
+    return found
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ All in one start of the libraries.
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import sys
 from pathlib import Path
@@ -58,6 +59,7 @@ def main() -> None:
     job = read_job(JobFolder(output))
     world = start_distributed("cpu")
     for what in sys.argv[2:]:
+        gc.freeze()  # DeepSpeed collects garbage with every engine: not all that is imported
         if what.isdigit():
             train(job, world, int(what), output)
         else:
