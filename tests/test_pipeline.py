@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # how errors read and how files reach the disk, never what is in them.
 SHARED = {
     "yue/__init__.py",
+    "yue/digests.py",
     "yue/errors.py",
     "yue/files.py",
     "yue/paths.py",

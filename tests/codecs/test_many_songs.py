@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from tests.codecs.conftest import RATE
 from yue.codecs.encode import Encoded, encode_songs

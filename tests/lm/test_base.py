@@ -17,11 +17,11 @@ def test_weights_that_have_not_changed_are_not_read_again(
     (base / "config.json").write_text("{}")
     weights = base / "model.safetensors"
     weights.write_bytes(b"old")
-    monkeypatch.setattr("yue.audio.digests._FRESH", -(10**18))  # as if written long ago
+    monkeypatch.setattr("yue.digests._FRESH", -(10**18))  # as if written long ago
     old = base_digest(base)
     assert base_digest(base, memory) == old
     with monkeypatch.context() as patch:
-        patch.setattr("yue.audio.digests.file_digest", None)
+        patch.setattr("yue.digests.file_digest", None)
         assert base_digest(base, memory) == old
     weights.write_bytes(b"newer")
     assert base_digest(base, memory) == base_digest(base) != old

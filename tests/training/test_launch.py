@@ -14,12 +14,13 @@ import pytest
 from safetensors.numpy import load_file
 
 from yue.cli import main
+from yue.dataset.reader import TokenFiles
 from yue.errors import TrainingError
 from yue.recipe.read import default_recipe
 from yue.training.fleet import find_fleet
 from yue.training.job import JobFolder
 from yue.training.launch import run_workers
-from yue.training.run import RunSetup, TrainingRun
+from yue.training.run import RunSetup, TrainingRun, plan_run
 
 FLAGS = "--context-length 256 --max-steps 6 --lr 0.01 --batch-size 4 --lora-r 4 --lora-alpha 8"
 FLAGS += " --save-steps 2 --eval-steps 3 --logging-steps 2 --device cpu"
@@ -108,3 +109,15 @@ def test_faults_are_found_before_anything_is_launched(
     refused("loss_on is codebook_3, and no token", train=a_train(loss_on=("codebook_3",)))
     refused("which 3 processes cannot share", launch=dataclasses.replace(setup.launch, processes=3))
     refused("torch sees no GPU", device="cuda")
+
+
+def test_a_mixture_without_the_projects_songs_is_planned_with_its_own_codec(
+    setup: RunSetup, tmp_path: Path
+) -> None:
+    corpus = tmp_path / "corpora" / "other"
+    corpus.parent.mkdir()
+    shutil.copytree(setup.tokens, corpus)
+    mix = dataclasses.replace(setup.mix, datasets=("other=1",), folder=str(corpus.parent))
+    alone = dataclasses.replace(setup, mix=mix, tokens=tmp_path / "no songs")
+    plan = plan_run(alone, JobFolder(tmp_path / "job"))
+    assert plan.codec == TokenFiles.open(corpus / "train").info.codec

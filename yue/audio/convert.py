@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from yue.audio.digests import Digests
 from yue.audio.discover import SongFiles, discover_songs
 from yue.audio.memo import finish
 from yue.audio.rejected import Rejected, rejection
 from yue.audio.rows import Track, read_tracks
 from yue.audio.song import ROWS, VERSION, convert_song
+from yue.digests import Digests
 from yue.errors import AudioError
 from yue.files import safe_name, value_digest
 from yue.recipe.model import Convert

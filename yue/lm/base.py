@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from yue.audio.digests import Digests
+from yue.digests import Digests
 from yue.errors import YueError
 from yue.files import bytes_digest, file_digest, read_json
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
-import shutil
-import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -16,6 +15,8 @@ from yue.lm.base import base_digest, read_base
 from yue.lm.quantize import check_quantizer
 from yue.recipe.model import Launch as LaunchSection
 from yue.recipe.model import Logging, Lora, Mix, Model, Recipe, Train
+from yue.temporary import temporary_folder
+from yue.tokens.info import CodecIdentity
 from yue.training.devices import choose_device
 from yue.training.fleet import Fleet, find_fleet
 from yue.training.identity import data_digest, fingerprint
@@ -75,12 +76,14 @@ class Plan:
         fleet: On which hosts.
         digests: Of the recipe's sections, the data and the base model.
         rows: Packed rows of an epoch.
+        codec: Which made the codes that are learned.
     """
 
     job: Job
     fleet: Fleet
     digests: dict[str, str]
     rows: int
+    codec: CodecIdentity
 
 
 @dataclass(frozen=True)
@@ -112,15 +115,15 @@ class TrainingRun:
     def __init__(self, setup: RunSetup) -> None:
         self._setup = setup
         self._folder: JobFolder | None = None
+        self._open = contextlib.ExitStack()
 
     def __enter__(self) -> TrainingRun:
-        root = tempfile.mkdtemp(prefix=".train.", suffix=".tmp", dir=self._setup.scratch)
-        self._folder = JobFolder(Path(root))
+        root = self._open.enter_context(temporary_folder(self._setup.scratch / "train"))
+        self._folder = JobFolder(root)
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._folder is not None
-        shutil.rmtree(self._folder.root, ignore_errors=True)
+        self._open.close()
 
     def train(self) -> Results | None:
         """Train to the end.
@@ -148,7 +151,7 @@ class TrainingRun:
                 fix="run the same command again to go on from there",
             )
         record = run_record(job, outcome, plan.digests, plan.fleet)
-        record["codec"] = asdict(TokenFiles.open(setup.tokens / "train").info.codec)
+        record["codec"] = asdict(plan.codec)
         write_json(folder.adapter / "run.json", record)
         write_json(folder.metrics, metrics(outcome))
         return Results(
@@ -172,7 +175,7 @@ def plan_run(setup: RunSetup, folder: JobFolder) -> Plan:
     """
     device, processes = choose_device(setup.device, setup.launch.processes)
     fleet = find_fleet(setup.launch, processes, setup.root)
-    digests, rows = _check(setup, fleet.processes)
+    digests, rows, codec = _check(setup, fleet.processes)
     identity = fingerprint(
         **digests,
         processes=[host.processes for host in fleet.hosts],
@@ -196,11 +199,11 @@ def plan_run(setup: RunSetup, folder: JobFolder) -> Plan:
         train=setup.train,
         logging=setup.logging,
     )
-    return Plan(job, fleet, digests, rows)
+    return Plan(job, fleet, digests, rows, codec)
 
 
-def _check(setup: RunSetup, processes: int) -> tuple[dict[str, str], int]:
-    """Check the data, the model and the packages; returns the digests and the rows of an epoch."""
+def _check(setup: RunSetup, processes: int) -> tuple[dict[str, str], int, CodecIdentity]:
+    """Check the data, the model and the packages; returns digests, rows of an epoch, the codec."""
     train = setup.train
     datasets = open_datasets(setup.mix, setup.tokens / "train")
     needed_rows = max(files.info.vocabulary_rows for files in datasets.values())
@@ -235,7 +238,11 @@ def _check(setup: RunSetup, processes: int) -> tuple[dict[str, str], int]:
         "data_digest": data_digest(splits),
         "base_digest": base_digest(setup.base, setup.checkpoints.parent),
     }
-    return digests, rows.epoch_rows
+    # Files that another program wrote do not say whose weights made their codes.
+    codecs = sorted(
+        (files.info.codec for files in datasets.values()), key=lambda codec: not codec.digest
+    )
+    return digests, rows.epoch_rows, codecs[0]
 
 
 def _check_packages(setup: RunSetup) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from yue.audio.digests import Digests
+from yue.digests import Digests
 
 
 def old_file(path: Path, data: bytes) -> Path:
