@@ -5,11 +5,13 @@ import sys
 if __name__ == "__main__":
     try:
         from yue.cli import main
+
+        code = main()
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "yue":
             raise
         sys.exit(
             f"yue: this Python ({sys.executable}) has no package '{error.name}'.\n"
-            "  fix: activate the project's environment (`. .venv/bin/activate`), or `make .venv`"
+            "  fix: activate the project's environment: `. .venv/bin/activate` (`make repro` makes it)"
         )
-    sys.exit(main())
+    sys.exit(code)

@@ -48,7 +48,7 @@ def make_base(
 ) -> Pretrained:
     """Pretrain on songs and write the model as a Hugging Face folder."""
     torch.set_num_threads(_THREADS)
-    codec = load(NAME, codec_folder, None, "cpu")
+    codec = load(NAME, codec_folder, 1, "cpu")
     with TemporaryDirectory() as scratch:
         prefix = Path(scratch) / "train"
         write_documents(make_songs(songs, seed), tokenizer, codec, prefix)

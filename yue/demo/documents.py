@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from yue.demo.music.styles import FRAME, SAMPLE_RATE
 from yue.files import write_jsonl
 from yue.tokens.vocabulary import codec_range
 from yue.tokens.write import write_token_files
+from yue.workers import cores
 
 
 def write_documents(songs: Iterable[Song], tokenizer: Path, codec: Codec, prefix: Path) -> None:
@@ -26,7 +30,9 @@ def write_documents(songs: Iterable[Song], tokenizer: Path, codec: Codec, prefix
         prefix: Path of the token files without their suffixes; rows and codes go beside them.
     """
     folder = prefix.parent
-    rows = [_row(song, f"song-{number}", codec, folder) for number, song in enumerate(songs)]
+    with ThreadPoolExecutor(cores()) as pool:
+        names = (f"song-{number}" for number in count())
+        rows = list(pool.map(partial(_row, codec, folder), songs, names))
     write_jsonl(folder / "songs.jsonl", rows)
     write_token_files(
         folder / "songs.jsonl",
@@ -39,7 +45,7 @@ def write_documents(songs: Iterable[Song], tokenizer: Path, codec: Codec, prefix
     )
 
 
-def _row(song: Song, name: str, codec: Codec, folder: Path) -> dict[str, Any]:
+def _row(codec: Codec, folder: Path, song: Song, name: str) -> dict[str, Any]:
     """A row of songs.jsonl; writes the codes that it names."""
     tracks = song.tracks.normalised()
     codes = codec.encode(np.stack([tracks.vocal, tracks.instrumental]))

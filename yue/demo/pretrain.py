@@ -47,7 +47,7 @@ class Plan:
     heads: int = 4
     head_size: int = 24
     context: int = 768
-    steps: int = 500
+    steps: int = 400
     lr: float = 5e-3
     warmup: int = 20
 

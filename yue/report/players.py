@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from yue.generation.records import MODELS, TRACKS, Sample
 from yue.report.sound import Sound, load_sound
+from yue.workers import cores
 
 MODEL_NAMES = {
     "original": "Recording",
@@ -89,15 +91,17 @@ def load_songs(
 
 def load_tracks(sample: Sample, folder: Path, numbers: count[int]) -> tuple[Track, ...]:
     """The players of a sample; ``numbers`` makes their ids."""
+    names = [track for track in SHOWN_TRACKS if track in sample.files]
+    with ThreadPoolExecutor(cores()) as pool:
+        sounds = list(pool.map(load_sound, [folder / sample.files[track] for track in names]))
     return tuple(
         Track(
             f"sound-{next(numbers)}",
             track,
-            load_sound(folder / sample.files[track]),
+            sound,
             sample.statistics[track].rms_db if track in sample.statistics else None,
         )
-        for track in SHOWN_TRACKS
-        if track in sample.files
+        for track, sound in zip(names, sounds, strict=True)
     )
 
 
