@@ -12,6 +12,6 @@ if __name__ == "__main__":
             raise
         sys.exit(
             f"yue: this Python ({sys.executable}) has no package '{error.name}'.\n"
-            "  fix: activate the project's environment: `. .venv/bin/activate` (`make repro` makes it)"
+            "  fix: `. .venv/bin/activate`, the project's environment (`make repro` makes it)"
         )
     sys.exit(code)
