@@ -25,6 +25,7 @@ from yue.demo.initial import set_initial_weights
 from yue.demo.music.corpus import PRETRAINING, SongSet, make_songs
 from yue.demo.pretrain import PLAN, Plan, Pretrained, Progress, pretrain
 from yue.files import atomic_folder
+from yue.lm.shape import ModelShape, llama_config
 from yue.tokens.vocabulary import (
     MELRVQ_SEPARATOR,
     ROWS,
@@ -84,18 +85,17 @@ def used_ids(tokenizer: Path) -> Tensor:
     )
 
 
-def _config(plan: Plan, rows: int) -> LlamaConfig:
-    return LlamaConfig(
-        vocab_size=rows,
-        hidden_size=plan.hidden,
-        intermediate_size=plan.mlp,
-        num_hidden_layers=plan.layers,
-        num_attention_heads=plan.heads,
-        num_key_value_heads=plan.heads // 2,
-        head_dim=plan.head_size,
-        max_position_embeddings=4096,
-        rope_theta=10_000.0,
-        tie_word_embeddings=False,
+def _shape(plan: Plan, rows: int) -> ModelShape:
+    return ModelShape(
+        vocabulary=rows,
+        hidden=plan.hidden,
+        feed_forward=plan.mlp,
+        layers=plan.layers,
+        heads=plan.heads,
+        key_value_heads=plan.heads // 2,
+        head_size=plan.head_size,
+        context=4096,
+        tied=False,
     )
 
 
@@ -109,7 +109,7 @@ def small_model(plan: Plan, used: Tensor, codebook: Tensor, seed: int) -> LlamaF
         seed: Of the weights that are random.
     """
     torch.manual_seed(seed)
-    model = LlamaForCausalLM(_config(plan, len(used)))
+    model = LlamaForCausalLM(llama_config(_shape(plan, len(used))))
     first_code = int(torch.searchsorted(used, codec_range(NAME).offset))
     set_initial_weights(model, first_code, codebook)
     return model
