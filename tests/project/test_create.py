@@ -11,8 +11,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from yue.cli import main
+from yue.errors import UsageError
 from yue.project.code import code_digest, code_text
-from yue.project.create import project_around
+from yue.project.create import project_around, update_project
 from yue.project.pipeline import project_pipelines, stage_names
 from yue.project.template import NOTES, PACKAGE, recipe_files
 from yue.recipe.read import read_recipe
@@ -209,3 +210,12 @@ def test_a_wheel_makes_projects_without_the_checkout(tmp_path: Path) -> None:
     assert str(tmp_path / "site") in done.stdout
     assert (tmp_path / "p" / "dvc.yaml").read_text() == project_pipelines().texts["dvc.yaml"]
     assert list((tmp_path / "site" / "yue" / "native").glob("_yue_native*.so"))
+
+
+def test_a_checkouts_pipeline_files_are_its_own(tmp_path: Path) -> None:
+    (tmp_path / "yue").mkdir()
+    for name in ("dvc.yaml", "yue/__init__.py"):
+        (tmp_path / name).touch()
+    with pytest.raises(UsageError, match="checkout of yue"):
+        update_project(tmp_path)
+    assert (tmp_path / "dvc.yaml").read_text() == ""

@@ -81,10 +81,14 @@ def update_project(folder: Path, skipped: Collection[str] = ()) -> list[str]:
         Names of the files that changed.
 
     Raises:
-        UsageError: There is no project.
+        UsageError: There is no project, or it is a checkout of yue.
     """
     if not (folder / "dvc.yaml").is_file():
         raise UsageError(f"{folder} is no project: it has no dvc.yaml", fix=f"yue init {folder}")
+    if (folder / "yue" / "__init__.py").is_file():
+        raise UsageError(
+            f"{folder} is a checkout of yue, whose pipeline files are its own", fix="git pull"
+        )
     changed = []
     for name, text in _pipeline_texts(project_pipelines(skipped)).items():
         file = folder / name
