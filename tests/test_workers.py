@@ -20,7 +20,7 @@ def work(seconds):
 
 if __name__ == "__main__":
     with worker_pool(1) as pool:
-        pool.submit(work, 60.0).result()
+        pool.submit(work, 600.0).result()
 """
 
 
@@ -30,7 +30,7 @@ def test_workers_go_when_their_parent_is_killed(tmp_path: Path) -> None:
     assert job.stdout is not None
     assert job.stdout.readline() == b"at work\n"
     job.kill()
-    assert job.communicate(timeout=10)[0] == b""  # the worker held our end of the pipe open
+    assert job.communicate(timeout=60)[0] == b""  # the worker held our end of the pipe open
 
 
 def test_a_worker_calls_what_it_is_to_start_with_and_leaves_interrupts_to_its_parent() -> None:

@@ -163,10 +163,9 @@ def test_a_wrong_override_is_refused_and_leaves_no_trace(
     project: Project, override: str, words: list[str]
 ) -> None:
     before = (project.root / "params.yaml").read_bytes()
-    start = time.monotonic()
     done = project.run("dvc", "exp", "run", "-S", override, check=False)
     assert done.returncode != 0
-    assert time.monotonic() - start < 20  # seconds; a stage that trains takes longer
+    assert "Running stage 'train'" not in done.stdout
     for word in words:
         assert word in done.stdout
     assert (project.root / "params.yaml").read_bytes() == before
