@@ -50,7 +50,7 @@ def kill(work: Callable[[], Any], after: float) -> None:
 
 
 def duration(work: Callable[[], Any], prepare: Callable[[], None]) -> float:
-    """Of the same in a fork that is let live; the longest of some, so that late kills find it done."""
+    """Of the same in a fork that is let live; the longest of some: late kills find it done."""
     times = []
     for _ in range(5):
         prepare()
