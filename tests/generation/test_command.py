@@ -141,7 +141,7 @@ def test_reference_audio_goes_into_the_prompt(
         ({"--lyrics": "[vrese]\nla\n"}, "unknown tag [vrese]\n  why: "),
         ({"--lyrics": "[vrese]\nla\n"}, "did you mean [verse]?"),
         ({"--lyrics": "[verse]\nla\n\n[strofa]\nla\n"}, "unknown tag [strofa]"),
-        ({"--seconds": "60"}, "song 1, section 1: "),
+        ({"--seconds": "60"}, "song 'my song', section 1 [verse 2]: "),
         ({"--adapter": "ADAPTER"}, "does not fit the base model"),
         ({"--codec-path": "/none"}, "no melrvq codec in /none"),
         ({"--codec-type": "xcodec", "--codec-path": "/none"}, "xcodec"),

@@ -313,7 +313,10 @@ def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"generate": {"audio_prompt": "/none.wav"}}, "/none.wav"),
         ({"tokens": {"tokenizer": "/none"}}, "/none: no such tokenizer"),
         ({"model": {"path": "/none"}}, "no base model in /none"),
-        ({"generate": {"seconds": 60.0}}, r"(?s)song 1, section 1: .* exceed .*--seconds"),
+        (
+            {"generate": {"seconds": 60.0}},
+            r"(?s)song 'a/one', section 1 \[.*\]: .* exceed .*--seconds",
+        ),
         ({"generate": {"seconds": 0.01}}, "no frame at 50 frames a second"),
     ],
 )

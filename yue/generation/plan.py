@@ -143,6 +143,7 @@ def _prompts(
         song_prompt(
             tokenizer,
             ids,
+            song_id=source.song_id,
             layout=options.layout,
             genres=source.genres,
             line_contents=source.line_contents,
