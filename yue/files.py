@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-from yue.errors import YueError
+from yue.errors import MissingFileError, YueError
 from yue.temporary import exchange, naming, temporary_file, temporary_folder
 
 _SAFE_NAME_BYTES = 180
+_AGAIN = "run the stage that writes it again, or copy it again with the model that it belongs to"
 
 
 @contextlib.contextmanager
@@ -108,9 +109,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise YueError(f"{path}: no such file") from error
+        raise MissingFileError(f"{path}: no such file", fix=_AGAIN) from error
     except (ValueError, UnicodeDecodeError) as error:
-        raise YueError(f"{path}: not valid JSON ({error})") from error
+        raise YueError(f"{path}: not valid JSON ({error})", fix=_AGAIN) from error
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
@@ -122,9 +123,11 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
                 try:
                     rows.append(json.loads(line))
                 except ValueError as error:
-                    raise YueError(f"{path}:{number}: not valid JSON ({error})") from error
+                    raise YueError(
+                        f"{path}:{number}: not valid JSON ({error})", fix=_AGAIN
+                    ) from error
     except FileNotFoundError as error:
-        raise YueError(f"{path}: no such file") from error
+        raise MissingFileError(f"{path}: no such file", fix=_AGAIN) from error
     return rows
 
 

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from yue.errors import UsageError, YueError
+from yue.errors import MissingFileError, UsageError, YueError
 from yue.paths import Paths
 from yue.recipe.read import read_recipe
 from yue.stages import StageSummary
@@ -57,9 +57,7 @@ def run_stage(stage: str) -> None:
     module = importlib.import_module(f"yue.stages.{stage}")
     try:
         summary = module.main(recipe, paths)
-    except YueError as error:
-        if error.fix or not error.what.endswith("no such file"):
-            raise
+    except MissingFileError as error:
         raise YueError(
             error.what,
             why=f"`yue {stage}` runs this stage alone, and an earlier one makes that file",
