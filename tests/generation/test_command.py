@@ -57,6 +57,16 @@ def test_with_an_adapter_both_models_sing(
     assert [s.model for s in read_samples(tmp_path / "out")] == ["tuned"]
 
 
+def test_the_base_model_s_digest_is_kept_beside_what_is_made(
+    flags: list[str], adapter_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("yue.digests._FRESH", -(10**18))  # as if written long ago
+    adapter = Path(shutil.copytree(adapter_path, tmp_path / "adapter"))
+    write_json(adapter / "run.json", {"base_digest": "0" * 64})
+    assert main([*flags, "--adapter", str(adapter)]) == 1
+    assert (tmp_path / ".yue" / "models" / "digests.json").is_file()
+
+
 def test_a_folder_with_other_things_is_left_alone(
     flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

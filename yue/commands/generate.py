@@ -76,6 +76,7 @@ def _generate(args: argparse.Namespace) -> None:
     from yue.generation.make import make_samples
     from yue.generation.setup import Setup, audio_prompt_of
     from yue.lm.device import pick_device
+    from yue.paths import side_store_beside
     from yue.recipe.flags import recipe_from_flags
     from yue.stages import StageSummary
     from yue.tokens.options import Options
@@ -100,6 +101,7 @@ def _generate(args: argparse.Namespace) -> None:
         options=Options(),
         audio_prompt=audio_prompt_of(how, Path()),
         stage2=None if how.stage2 is None else Path(how.stage2),
+        memory=side_store_beside(args.output_dir),
     )
     with atomic_folder(args.output_dir) as folder:
         samples = make_samples([source], setup, folder)

@@ -39,8 +39,9 @@ def run(args: argparse.Namespace) -> None:
         )
     from yue.lm.fit import check_fit
     from yue.lm.merge import merge
+    from yue.paths import side_store_beside
 
-    check_fit(args.adapter, args.base)
+    check_fit(args.adapter, args.base, side_store_beside(args.output_dir))
     parity = merge(args.base, args.adapter, args.output_dir, dtype=args.dtype)
     print(f"merge: {args.base} with {args.adapter} in {args.output_dir} ({args.dtype})")
     print(

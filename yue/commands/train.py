@@ -77,6 +77,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _setup(recipe: Recipe, data: Path, output: Path, device: str) -> RunSetup:
+    from yue.paths import side_store_beside
     from yue.training.run import RunSetup
 
     beside = output.absolute().parent
@@ -90,7 +91,7 @@ def _setup(recipe: Recipe, data: Path, output: Path, device: str) -> RunSetup:
         device=device,
         base=Path(recipe.model.path),
         tokens=data,
-        checkpoints=beside / ".yue" / "checkpoints",
+        checkpoints=side_store_beside(output) / "checkpoints",
         scratch=beside,
         watch=beside / f"{output.name}-watch",
     )
