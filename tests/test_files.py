@@ -16,7 +16,6 @@ from yue.files import (
     atomic_file,
     atomic_folder,
     bytes_digest,
-    folder_digest,
     read_json,
     read_jsonl,
     safe_name,
@@ -112,12 +111,3 @@ def test_digests_keep_parts_apart(first: list[bytes], second: list[bytes]) -> No
 def test_value_digest_ignores_key_order() -> None:
     assert value_digest({"a": 1, "b": 2}) == value_digest({"b": 2, "a": 1})
     assert value_digest({"a": 1}) != value_digest({"a": 2})
-
-
-def test_folder_digest_sees_names_and_contents(tmp_path: Path) -> None:
-    for name in ("x", "y"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "f").write_text("1")
-    assert folder_digest(tmp_path / "x") == folder_digest(tmp_path / "y")
-    (tmp_path / "y" / "f").rename(tmp_path / "y" / "g")
-    assert folder_digest(tmp_path / "x") != folder_digest(tmp_path / "y")

@@ -152,14 +152,6 @@ def value_digest(value: Any) -> str:
     return bytes_digest(json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False))
 
 
-def folder_digest(path: Path) -> str:
-    """Hexadecimal SHA-256 over the relative names and contents of a folder's regular files."""
-    files = sorted(p for p in path.rglob("*") if p.is_file())
-    return bytes_digest(
-        *(part for p in files for part in (p.relative_to(path).as_posix(), file_digest(p)))
-    )
-
-
 def safe_name(song_id: str) -> str:
     """A song id as one file-name component: unique, portable, and never a path.
 

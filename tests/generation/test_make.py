@@ -13,10 +13,11 @@ import pytest
 import soundfile
 from transformers import LlamaForCausalLM
 
+from tests.folders import folder_digest
 from tests.generation.conftest import save_adapter, save_base
 from yue.codecs.registry import load_codec
 from yue.errors import YueError
-from yue.files import folder_digest, write_json, write_jsonl
+from yue.files import write_json, write_jsonl
 from yue.generation.plan import section_limits
 from yue.generation.records import Sample, read_samples
 from yue.generation.song import SectionLimits
