@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yue.errors import YueError
+from yue.errors import UsageError, YueError
 from yue.files import (
     adopt,
     atomic_file,
     atomic_folder,
     bytes_digest,
+    check_replaceable,
     read_json,
     read_jsonl,
     safe_name,
@@ -101,6 +102,19 @@ def test_safe_names_are_single_components_and_never_collide(first: str, second: 
         assert not name.startswith(".")
         assert len(name.encode()) < 200
     assert (names[0] == names[1]) == (first == second)
+
+
+def test_a_folder_is_replaced_only_where_an_earlier_result_goes(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    check_replaceable(folder, "mark")
+    folder.mkdir()
+    check_replaceable(folder, "mark")
+    (folder / "thesis.txt").touch()
+    for output, words in ((folder, "holds other files"), (folder / "thesis.txt", "is a file")):
+        with pytest.raises(UsageError, match=words):
+            check_replaceable(output, "mark")
+    (folder / "mark").touch()
+    check_replaceable(folder, "mark")
 
 
 @given(st.lists(st.binary(max_size=8), max_size=4), st.lists(st.binary(max_size=8), max_size=4))

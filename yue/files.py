@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-from yue.errors import MissingFileError, YueError
+from yue.errors import MissingFileError, UsageError, YueError
 from yue.temporary import exchange, naming, temporary_file, temporary_folder
 
 _SAFE_NAME_BYTES = 180
@@ -61,6 +61,28 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         yield temporary
         if not adopt(temporary, path) and not exchange(temporary, path):
             _replace_folder(path, temporary)
+
+
+def check_replaceable(output: Path, mark: str) -> None:
+    """Check that replacing a folder as a whole destroys nothing but an earlier result.
+
+    Args:
+        output: What the user named with ``--output-dir``.
+        mark: A file that every result has.
+
+    Raises:
+        UsageError: It is a file, or holds other things.
+    """
+    if not output.exists() or (output / mark).is_file():
+        return
+    if not output.is_dir():
+        raise UsageError(f"--output-dir {output} is a file", fix="give a new or empty folder")
+    if any(output.iterdir()):
+        raise UsageError(
+            f"--output-dir {output} holds other files",
+            why=f"the output folder is replaced as a whole, and this one has no {mark}",
+            fix="give a new or empty folder",
+        )
 
 
 def adopt(new: Path, path: Path) -> bool:

@@ -73,7 +73,7 @@ def test_a_folder_with_other_things_is_left_alone(
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("x")
     assert main(flags) == 2
-    assert "holds something else" in capsys.readouterr().err
+    assert "holds other files" in capsys.readouterr().err
     assert (tmp_path / "out" / "thesis.txt").read_text() == "x"
 
 

@@ -29,14 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Merge, check that logits stay, and say by how much they moved."""
-    from yue.errors import UsageError
+    from yue.files import check_replaceable
 
-    if args.output_dir.exists() and not (args.output_dir / "merge.json").is_file():
-        raise UsageError(
-            f"{args.output_dir} is there already and is no merged model",
-            why="the folder is replaced as a whole",
-            fix="give --output-dir a new folder",
-        )
+    check_replaceable(args.output_dir, "merge.json")
     from yue.lm.fit import check_fit
     from yue.lm.merge import merge
     from yue.paths import side_store_beside

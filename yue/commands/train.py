@@ -99,17 +99,10 @@ def _setup(recipe: Recipe, data: Path, output: Path, device: str) -> RunSetup:
 
 def _train(setup: RunSetup, output: Path) -> Outcome | None:
     """Train into one folder: the adapter, ``train.json`` and ``curves/``."""
-    from yue.errors import UsageError
-    from yue.files import atomic_folder
+    from yue.files import atomic_folder, check_replaceable
     from yue.training.run import TrainingRun
 
-    ours = (output / "run.json").is_file() or not output.exists()
-    if not ours and not (output.is_dir() and not any(output.iterdir())):
-        raise UsageError(
-            f"{output} is there already and is no adapter of an earlier run",
-            why="the folder is replaced as a whole",
-            fix="give --output-dir a new folder",
-        )
+    check_replaceable(output, "run.json")
     output.absolute().parent.mkdir(parents=True, exist_ok=True)
     with TrainingRun(setup) as training:
         results = training.train()
