@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from tests.generation.conftest import save_tokenizer
+from tests.llama import tiny_llama
 from yue.paths import Paths
 from yue.recipe.model import Model, Train
 from yue.recipe.read import default_recipe
@@ -63,21 +64,7 @@ def song(root: Path, name: str, seed: int, *, frames: int = 60) -> dict[str, obj
 
 def save_base(folder: Path, *, hidden: int = 32) -> Path:
     """A random Llama; as after pretraining, the rows of ids that it never met are all equal."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=ROWS,
-        hidden_size=hidden,
-        intermediate_size=2 * hidden,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=CONTEXT,
-        tie_word_embeddings=False,
-        initializer_range=0.1,
-    )
-    model = LlamaForCausalLM(config)
+    model = tiny_llama(rows=ROWS, hidden=hidden, context=CONTEXT, spread=0.1)
     with torch.no_grad():
         head = model.lm_head.weight
         head[400:YUE_ROWS] = head[400]
