@@ -51,11 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Generate: with ``--lyrics`` for these, else for the held-out songs of the project."""
-    from yue.commands.project import need_flags, run_stage
+    from yue.commands.project import given_flags, need_flags, run_stage
     from yue.errors import UsageError
 
-    known = {"verb", "debug", "recipe_flags"}
-    if all(value is None for name, value in vars(args).items() if name not in known):
+    if not given_flags(args):
         run_stage("generate")
         return
     need_flags(args, _NEEDED, EXAMPLE)

@@ -30,6 +30,12 @@ def project_paths() -> Paths:
     return paths
 
 
+def given_flags(args: argparse.Namespace, *but: str) -> list[str]:
+    """Names of the attributes that the command line gave a value, apart from those in ``but``."""
+    ours = {"verb", "debug", "recipe_flags", *but}
+    return [name for name, value in vars(args).items() if name not in ours and value is not None]
+
+
 def need_flags(args: argparse.Namespace, names: Sequence[str], example: str) -> None:
     """Hold a verb that is given flags to those without which it cannot work.
 

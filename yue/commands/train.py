@@ -47,10 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train: the project's stage where no flag is given, else on ``--data-dir``."""
-    from yue.commands.project import need_flags, print_summary, run_stage
+    from yue.commands.project import given_flags, need_flags, print_summary, run_stage
 
-    known = {"verb", "debug", "recipe_flags", "dry_run"}
-    if all(value is None for name, value in vars(args).items() if name not in known):
+    if not given_flags(args, "dry_run"):
         if args.dry_run:
             _dry_run_project()
         else:
