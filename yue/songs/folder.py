@@ -49,12 +49,11 @@ class _Record:
 
 
 def describe_songs(songs_dir: Path, tracks: Mapping[str, Sequence[str]]) -> Described:
-    """Describe every song; where sources disagree, the first of this list is believed.
+    """Describe every song by a metadata row and the files beside its audio.
 
-    An LRC takes the labels of labelled lyrics beside it.
-
-    A metadata row, ``song.json``, ``song.lrc``, ``song.lyrics.txt``, ``song.txt``,
-    ``song.genres.txt``.
+    Where they disagree, the first of this list is believed: metadata row, ``song.json``,
+    ``song.lrc``, ``song.lyrics.txt``, ``song.txt``, ``song.genres.txt``. An LRC takes the labels
+    of labelled lyrics beside it.
 
     Args:
         songs_dir: The songs folder.
