@@ -132,8 +132,8 @@ def upstream_stage2(model: LlamaForCausalLM, filled: np.ndarray, frames: int) ->
 def make_prompt(seed: int) -> SongPrompt:
     rng = np.random.default_rng(seed)
     text = [rng.integers(3, 32_000, n, dtype=np.int32) for n in (HEAD, *[WORDS] * SECTIONS)]
-    openings = [Opening(np.concatenate([words, opening(ONE)]), END) for words in text[1:]]
-    return SongPrompt(text[0], tuple(openings), seed)
+    openings = [Opening("", np.concatenate([words, opening(ONE)]), END) for words in text[1:]]
+    return SongPrompt("", text[0], tuple(openings), seed)
 
 
 def upstream_stage1(model: LlamaForCausalLM, prompt: SongPrompt) -> None:

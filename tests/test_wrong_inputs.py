@@ -59,6 +59,12 @@ def wrong_recipe(old: str, new: str) -> Words:
     return lambda project: ["validate", edited(project, (old, new))]
 
 
+def encoded(codec: str) -> Words:
+    return lambda project: [
+        *("tokenize", "--input-dir", tone(project), "--output-dir", "c", "--codec-type", codec)
+    ]
+
+
 WRONG: dict[str, tuple[Words, str]] = {
     "a verb that is none": (lambda p: ["convrt"], "convert"),
     "a flag that is none": (lambda p: ["convert", "--inptu-dir", "x"], "--inptu-dir"),
@@ -79,27 +85,11 @@ WRONG: dict[str, tuple[Words, str]] = {
     ),
     "no output folder": (lambda p: ["convert", "--input-dir", tone(p)], "--output-dir"),
     "a codec without weights": (
-        lambda p: [
-            "tokenize",
-            "--input-dir",
-            tone(p),
-            "--output-dir",
-            "c",
-            "--codec-type",
-            "xcodec",
-        ],
+        encoded("xcodec"),
         "xcodec",
     ),
     "a codec that is none": (
-        lambda p: [
-            "tokenize",
-            "--input-dir",
-            tone(p),
-            "--output-dir",
-            "c",
-            "--codec-type",
-            "xcodek",
-        ],
+        encoded("xcodek"),
         "xcodec",
     ),
     "rows that are not there": (

@@ -27,7 +27,6 @@ class Digests:
         self._file = folder / _NAME
         self._known = _read(self._file)
         self._used: dict[str, list[int | str]] = {}
-        self.computed = 0
 
     def of(self, path: Path) -> str:
         """Hexadecimal SHA-256 of a file; any number of threads may ask at once.
@@ -42,7 +41,6 @@ class Digests:
             self._used[name] = known
             return str(known[3])
         digest = file_digest(path)
-        self.computed += 1
         if time.time_ns() - max(state.st_mtime_ns, state.st_ctime_ns) > _FRESH:
             self._used[name] = [*now, digest]
         return digest

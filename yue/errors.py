@@ -31,6 +31,10 @@ class YueError(Exception):
         return parts
 
 
+class MissingFileError(YueError):
+    """A file that is not there, which a stage makes or a model brings."""
+
+
 class UsageError(YueError):
     """A wrong command line."""
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-from yue.errors import YueError
+from yue.errors import MissingFileError, UsageError, YueError
 from yue.temporary import exchange, naming, temporary_file, temporary_folder
 
 _SAFE_NAME_BYTES = 180
+_AGAIN = "run the stage that writes it again, or copy it again with the model that it belongs to"
 
 
 @contextlib.contextmanager
@@ -62,6 +63,28 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             _replace_folder(path, temporary)
 
 
+def check_replaceable(output: Path, mark: str) -> None:
+    """Check that replacing a folder as a whole destroys nothing but an earlier result.
+
+    Args:
+        output: What the user named with ``--output-dir``.
+        mark: A file that every result has.
+
+    Raises:
+        UsageError: It is a file, or holds other things.
+    """
+    if not output.exists() or (output / mark).is_file():
+        return
+    if not output.is_dir():
+        raise UsageError(f"--output-dir {output} is a file", fix="give a new or empty folder")
+    if any(output.iterdir()):
+        raise UsageError(
+            f"--output-dir {output} holds other files",
+            why=f"the output folder is replaced as a whole, and this one has no {mark}",
+            fix="give a new or empty folder",
+        )
+
+
 def adopt(new: Path, path: Path) -> bool:
     """Rename a folder to ``path``; False, and nothing is changed, if one with files is there."""
     try:
@@ -83,6 +106,15 @@ def _replace_folder(path: Path, new: Path) -> None:
         except OSError:
             old.rename(path)
             raise
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's names, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -108,9 +140,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise YueError(f"{path}: no such file") from error
+        raise MissingFileError(f"{path}: no such file", fix=_AGAIN) from error
     except (ValueError, UnicodeDecodeError) as error:
-        raise YueError(f"{path}: not valid JSON ({error})") from error
+        raise YueError(f"{path}: not valid JSON ({error})", fix=_AGAIN) from error
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
@@ -122,9 +154,11 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
                 try:
                     rows.append(json.loads(line))
                 except ValueError as error:
-                    raise YueError(f"{path}:{number}: not valid JSON ({error})") from error
+                    raise YueError(
+                        f"{path}:{number}: not valid JSON ({error})", fix=_AGAIN
+                    ) from error
     except FileNotFoundError as error:
-        raise YueError(f"{path}: no such file") from error
+        raise MissingFileError(f"{path}: no such file", fix=_AGAIN) from error
     return rows
 
 
@@ -147,14 +181,6 @@ def bytes_digest(*parts: bytes | str) -> str:
 def value_digest(value: Any) -> str:
     """Hexadecimal SHA-256 of a JSON-able value, independent of key order."""
     return bytes_digest(json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False))
-
-
-def folder_digest(path: Path) -> str:
-    """Hexadecimal SHA-256 over the relative names and contents of a folder's regular files."""
-    files = sorted(p for p in path.rglob("*") if p.is_file())
-    return bytes_digest(
-        *(part for p in files for part in (p.relative_to(path).as_posix(), file_digest(p)))
-    )
 
 
 def safe_name(song_id: str) -> str:

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+_SIDE_STORE = ".yue"
+
 
 @dataclass(frozen=True)
 class Paths:
@@ -89,4 +91,9 @@ class Paths:
         It lies under DVC's root, which DVC names in ``DVC_ROOT`` for every stage it runs, so that
         experiments in temporary folders share it.
         """
-        return Path(os.environ.get("DVC_ROOT") or self.root) / ".yue"
+        return Path(os.environ.get("DVC_ROOT") or self.root) / _SIDE_STORE
+
+
+def side_store_beside(output: Path) -> Path:
+    """The side store of a command that runs in no project: next to what it makes."""
+    return output.absolute().parent / _SIDE_STORE

@@ -63,10 +63,11 @@ class Progress:
             speed = f"{rate:.3g} {self._speed}"
         else:
             speed = f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each"
-        return f"{line}, {speed}, {_clock(left)} left"
+        return f"{line}, {speed}, {duration(left)} left"
 
 
-def _clock(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """``1:02:03``, or ``2:03`` below an hour."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -19,7 +19,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from yue.files import adopt, file_digest
+from yue.files import adopt, file_digest, sync
 from yue.temporary import sweep, temporary_folder
 
 _MANIFEST = ".manifest.json"
@@ -96,7 +96,7 @@ class Store:
                 self.place(path, new / path.name)
                 (new / path.name).chmod(_READ_ONLY)
                 if path.stat().st_size > _SMALL:
-                    _flush(new / path.name)
+                    sync(new / path.name)  # a size alone must mean that they are there
             states = {path.name: _state(new / path.name) for path in files}
             (new / _MANIFEST).write_text(json.dumps(states))
             attempts = itertools.count()
@@ -154,12 +154,3 @@ def _reflink(source: Path, target: Path) -> bool:
             target.unlink()
             return False
     return True
-
-
-def _flush(path: Path) -> None:
-    """Wait until a file's bytes are on the disk: a size alone must mean that they are there."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 
-from yue.audio.decode import Samples
+from yue.audio.decode import Samples, open_audio
+from yue.errors import AudioError
 from yue.recipe.model import Convert
 
 RATE = 16_000
@@ -45,3 +47,17 @@ def write(path: Path, samples: Samples, rate: int = RATE, **options: str) -> Pat
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, samples, rate, **options)
     return path
+
+
+def read(path: Path) -> Samples:
+    with open_audio(path) as audio:
+        return np.concatenate(list(audio.blocks()))
+
+
+def refusal(path: Path) -> AudioError:
+    with pytest.raises(AudioError) as caught:
+        read(path)
+    assert caught.value.what == str(path)
+    assert caught.value.why
+    assert caught.value.fix
+    return caught.value

@@ -12,25 +12,10 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.audio.conftest import music, write
-from yue.audio.decode import Samples, open_audio
-from yue.errors import AudioError
+from tests.audio.conftest import music, read, refusal, write
+from yue.audio.decode import open_audio
 
 TONE = music(1.5, 44_100)
-
-
-def read(path: Path) -> Samples:
-    with open_audio(path) as audio:
-        return np.concatenate(list(audio.blocks()))
-
-
-def refusal(path: Path) -> AudioError:
-    with pytest.raises(AudioError) as caught:
-        read(path)
-    assert caught.value.what == str(path)
-    assert caught.value.why
-    assert caught.value.fix
-    return caught.value
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,8 @@ import av
 import numpy as np
 import pytest
 
-from tests.audio.conftest import music
-from yue.audio.decode import Samples, open_audio
-from yue.errors import AudioError
+from tests.audio.conftest import music, read, refusal
+from yue.audio.decode import Samples
 
 TONE = music(3, 44_100)
 
@@ -34,20 +33,6 @@ def encode(
             out.mux(stream.encode(part))
         out.mux(stream.encode(None))
     return path
-
-
-def read(path: Path) -> Samples:
-    with open_audio(path) as audio:
-        return np.concatenate(list(audio.blocks()))
-
-
-def refusal(path: Path) -> AudioError:
-    with pytest.raises(AudioError) as caught:
-        read(path)
-    assert caught.value.what == str(path)
-    assert caught.value.why
-    assert caught.value.fix
-    return caught.value
 
 
 @pytest.mark.parametrize(

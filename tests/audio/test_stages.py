@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from tests.audio.conftest import convert_settings, music, write
+from tests.folders import folder_digest
 from yue.audio.rejected import Rejected, check_share, describe
 from yue.audio.rows import Stems, Track, read_stems, read_tracks
 from yue.errors import AudioError
-from yue.files import folder_digest
 from yue.paths import Paths
 from yue.recipe.model import Data, Recipe, Runtime, Separate
 from yue.recipe.read import default_recipe

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.audio.conftest import convert_settings, music, write
-from yue.files import folder_digest
+from tests.folders import folder_digest
 from yue.paths import Paths
 from yue.recipe.model import Data, Recipe, Runtime, Separate
 from yue.recipe.read import default_recipe

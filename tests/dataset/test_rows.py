@@ -85,7 +85,7 @@ def test_targets_are_the_next_token_of_the_same_piece(
 
 def test_lanes_keep_their_places_in_every_piece(make_files: Make) -> None:
     rows = PackedRows(make_files([(10, [(2, 400), (3, 33)])])[0], 120, seed=0)
-    assert rows.packing.cut_songs == (0,)
+    assert any(piece.cut for piece in rows.packing.split)
     for row in all_rows(rows, 0):
         for tokens, roles in pieces_of(row):
             alone = roles_of(np.array(tokens, dtype=np.int32), XCODEC).tolist()

@@ -9,6 +9,7 @@ import pytest
 import sentencepiece
 import torch
 
+from tests.llama import tiny_llama
 from yue.codecs.melrvq_fit import fit
 from yue.generation.alphabet import Alphabet
 from yue.tokens.text import TextTokenizer
@@ -59,21 +60,7 @@ def alphabet(codec: CodecRange) -> Alphabet:
 
 def save_base(folder: Path, *, layers: int = 2, hidden: int = 32, rows: int = ROWS) -> Path:
     """A random model of YuE's architecture, small in all but its vocabulary."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=rows,
-        hidden_size=hidden,
-        intermediate_size=2 * hidden,
-        num_hidden_layers=layers,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=CONTEXT,
-        tie_word_embeddings=False,
-        initializer_range=0.2,  # so that contexts tell: logits far from uniform
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    tiny_llama(rows=rows, hidden=hidden, layers=layers, context=CONTEXT).save_pretrained(folder)
     return folder
 
 

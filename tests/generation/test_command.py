@@ -57,13 +57,23 @@ def test_with_an_adapter_both_models_sing(
     assert [s.model for s in read_samples(tmp_path / "out")] == ["tuned"]
 
 
+def test_the_base_model_s_digest_is_kept_beside_what_is_made(
+    flags: list[str], adapter_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("yue.digests._FRESH", -(10**18))  # as if written long ago
+    adapter = Path(shutil.copytree(adapter_path, tmp_path / "adapter"))
+    write_json(adapter / "run.json", {"base_digest": "0" * 64})
+    assert main([*flags, "--adapter", str(adapter)]) == 1
+    assert (tmp_path / ".yue" / "models" / "digests.json").is_file()
+
+
 def test_a_folder_with_other_things_is_left_alone(
     flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("x")
     assert main(flags) == 2
-    assert "holds something else" in capsys.readouterr().err
+    assert "holds other files" in capsys.readouterr().err
     assert (tmp_path / "out" / "thesis.txt").read_text() == "x"
 
 
@@ -141,7 +151,7 @@ def test_reference_audio_goes_into_the_prompt(
         ({"--lyrics": "[vrese]\nla\n"}, "unknown tag [vrese]\n  why: "),
         ({"--lyrics": "[vrese]\nla\n"}, "did you mean [verse]?"),
         ({"--lyrics": "[verse]\nla\n\n[strofa]\nla\n"}, "unknown tag [strofa]"),
-        ({"--seconds": "60"}, "song 1, section 1: "),
+        ({"--seconds": "60"}, "song 'my song', section 1 [verse 2]: "),
         ({"--adapter": "ADAPTER"}, "does not fit the base model"),
         ({"--codec-path": "/none"}, "no melrvq codec in /none"),
         ({"--codec-type": "xcodec", "--codec-path": "/none"}, "xcodec"),

@@ -51,6 +51,7 @@ def prompt_of(tokenizer: TextTokenizer, way: str) -> SongPrompt:
     return song_prompt(
         tokenizer,
         codec,
+        song_id=way,
         genres=way,
         line_contents=LYRICS,
         reference=reference(way),

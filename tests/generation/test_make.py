@@ -13,10 +13,11 @@ import pytest
 import soundfile
 from transformers import LlamaForCausalLM
 
+from tests.folders import folder_digest
 from tests.generation.conftest import save_adapter, save_base
 from yue.codecs.registry import load_codec
 from yue.errors import YueError
-from yue.files import folder_digest, write_json, write_jsonl
+from yue.files import write_json, write_jsonl
 from yue.generation.plan import section_limits
 from yue.generation.records import Sample, read_samples
 from yue.generation.song import SectionLimits
@@ -313,7 +314,10 @@ def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"generate": {"audio_prompt": "/none.wav"}}, "/none.wav"),
         ({"tokens": {"tokenizer": "/none"}}, "/none: no such tokenizer"),
         ({"model": {"path": "/none"}}, "no base model in /none"),
-        ({"generate": {"seconds": 60.0}}, r"(?s)song 1, section 1: .* exceed .*--seconds"),
+        (
+            {"generate": {"seconds": 60.0}},
+            r"(?s)song 'a/one', section 1 \[.*\]: .* exceed .*--seconds",
+        ),
         ({"generate": {"seconds": 0.01}}, "no frame at 50 frames a second"),
     ],
 )

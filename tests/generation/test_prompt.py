@@ -78,6 +78,7 @@ def test_prompt_and_codes_are_the_training_document(
     prompt = song_prompt(
         text,
         ids,
+        song_id=source.song_id,
         layout=options.layout,
         genres=source.genres,
         line_contents=source.line_contents,
@@ -101,6 +102,7 @@ def test_reference_audio_needs_a_header(tokenizer: TextTokenizer) -> None:
         song_prompt(
             tokenizer,
             ids,
+            song_id="x",
             layout="interleave",
             genres="x",
             line_contents=["[verse]\n\n"],

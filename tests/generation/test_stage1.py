@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -29,7 +30,9 @@ HOW = Sampling(temperature=1.1, top_k=50, top_p=0.93, repetition_penalty=1.1, gu
 
 @pytest.fixture(scope="session")
 def song(tokenizer: TextTokenizer, codec: CodecRange) -> SongPrompt:
-    return song_prompt(tokenizer, codec, genres="folk", line_contents=LYRICS, sections=None, seed=5)
+    return song_prompt(
+        tokenizer, codec, song_id="one", genres="folk", line_contents=LYRICS, sections=None, seed=5
+    )
 
 
 def whole_vocabulary_reference(
@@ -161,6 +164,7 @@ def test_a_song_does_not_depend_on_the_batch(
     other = song_prompt(
         tokenizer,
         codec,
+        song_id="two",
         genres="a much longer list of genres than the first song has",
         line_contents=("[chorus]\nla\n\n", "[a]\nla la la la\n\n"),
         sections=None,
@@ -181,7 +185,7 @@ def test_a_seed_names_a_song(
     limits = SectionLimits(8, 8)
     first = all_ids(song, stage1.generate([song], limits)[0].sections, codec)
     again = all_ids(song, stage1.generate([song], limits)[0].sections, codec)
-    other = SongPrompt(song.head, song.openings, seed=6)
+    other = replace(song, seed=6)
     assert first == again
     assert first != all_ids(other, stage1.generate([other], limits)[0].sections, codec)
 
@@ -195,7 +199,9 @@ def test_a_long_song_keeps_its_head_and_its_latest_sections(
 ) -> None:
     """Past the context, the ids are those of a fresh model that reads head and last sections."""
     texts = tuple(f"[verse {n}]\nla\n\n" for n in range(6))
-    song = song_prompt(tokenizer, codec, genres="x", line_contents=texts, sections=None, seed=1)
+    song = song_prompt(
+        tokenizer, codec, song_id="x", genres="x", line_contents=texts, sections=None, seed=1
+    )
     frames = 10
     length = len(song.openings[0].before) + 2 * frames + len(song.openings[0].after)
     context = len(song.head) + 3 * length + length // 2
@@ -223,7 +229,9 @@ def test_a_long_song_keeps_its_head_and_its_latest_sections(
 def test_a_section_that_cannot_fit_is_refused_before_any_work(
     model: LlamaForCausalLM, song: SongPrompt, codec: CodecRange, alphabet: Alphabet
 ) -> None:
-    with pytest.raises(GenerationError, match=r"section 1.*exceed the model's context of 1024"):
+    with pytest.raises(
+        GenerationError, match=r"song 'one', section 1 \[verse 2\]: .* context of 1024"
+    ):
         Stage1(model, alphabet, HOW).generate([song], SectionLimits(1, 600))
 
 

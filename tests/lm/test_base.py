@@ -1,4 +1,4 @@
-"""The digest of a base model, remembered."""
+"""What a base model's folder says of it, and its digest, remembered."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from yue.lm.base import base_digest
+from yue.errors import YueError
+from yue.lm.base import base_digest, read_base
 
 
 def test_weights_that_have_not_changed_are_not_read_again(
@@ -25,3 +26,9 @@ def test_weights_that_have_not_changed_are_not_read_again(
         assert base_digest(base, memory) == old
     weights.write_bytes(b"newer")
     assert base_digest(base, memory) == base_digest(base) != old
+
+
+def test_a_model_of_another_kind_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
+    with pytest.raises(YueError, match=r"(?s)model type 'gpt2'.*fix: .*--model"):
+        read_base(tmp_path)

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
-from tests.lm.conftest import tiny_llama
+from tests.llama import tiny_llama
+from tests.lm.conftest import ROWS
 from yue.lm import backends
 from yue.lm.compiled import compile_blocks
 from yue.lm.forward import hidden_states
@@ -21,7 +22,7 @@ def test_compiled_blocks_are_one_program_and_their_gradients_are_exact(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(backends.BACKENDS, "sdpa", backends.by_piece)  # put back afterwards
-    model, tokens = tiny_llama(), torch.arange(40)
+    model, tokens = tiny_llama(rows=ROWS), torch.arange(40)
     exact = copy.deepcopy(model).double()
     hidden_states(exact, tokens, [0, 15, 40]).square().sum().backward()
     counters.clear()

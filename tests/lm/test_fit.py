@@ -44,6 +44,16 @@ def test_an_adapter_fits_the_model_it_was_made_for(adapter: Path, base: Path) ->
     check_fit(adapter, base)
 
 
+def test_the_second_time_the_base_model_is_not_read(
+    adapter: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("yue.digests._FRESH", -(10**18))  # as if written long ago
+    write_json(adapter / "run.json", {"base_digest": base_digest(base)})
+    check_fit(adapter, base, tmp_path / "store")
+    monkeypatch.setattr("yue.digests.file_digest", None)
+    check_fit(adapter, base, tmp_path / "store")
+
+
 @pytest.mark.parametrize(
     ("shape", "words"),
     [

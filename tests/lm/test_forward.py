@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from peft import LoraConfig, get_peft_model
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from tests.llama import tiny_llama
 from yue.lm.forward import hidden_states, output_head
 
 ROWS = 97
@@ -104,22 +106,6 @@ def test_a_call_without_boundaries_is_refused_rather_than_wrong(llama) -> None:
         llama(some_tokens(4)[None])
 
 
-_MODEL = []
-
-
+@functools.cache
 def packed_model():
-    if not _MODEL:
-        from transformers import LlamaConfig, LlamaForCausalLM
-
-        torch.manual_seed(3)
-        config = LlamaConfig(
-            vocab_size=ROWS,
-            hidden_size=32,
-            intermediate_size=48,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            initializer_range=0.2,
-        )
-        _MODEL.append(LlamaForCausalLM(config).eval())
-    return _MODEL[0]
+    return tiny_llama(rows=ROWS, seed=3)

@@ -9,7 +9,9 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
+from yue.cli import main
 from yue.errors import YueError
+from yue.files import read_json
 from yue.lm.load import load_base
 from yue.lm.merge import merge
 
@@ -33,9 +35,13 @@ def test_plain_transformers_loads_the_merged_model_with_the_same_logits(
     from peft import PeftModel
 
     adapter = write_adapter(base_path, tmp_path / "adapter", 0.1)
-    parity = merge(base_path, adapter, tmp_path / "out", dtype="float32")
-    assert parity.largest < 1e-4
-    assert parity.effect > 0.01
+    models = ["--base", str(base_path), "--adapter", str(adapter)]
+    assert (
+        main(["merge", *models, "--output-dir", str(tmp_path / "out"), "--dtype", "float32"]) == 0
+    )
+    record = read_json(tmp_path / "out" / "merge.json")
+    assert record["largest_logit_difference"] < 1e-4
+    assert record["adapter_effect"] > 0.01
     tokens = torch.arange(20)[None]
     plain = AutoModelForCausalLM.from_pretrained(base_path)
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "out")

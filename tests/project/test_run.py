@@ -14,7 +14,7 @@ from yue.cli import main
 from yue.files import write_json, write_jsonl
 from yue.paths import Paths
 from yue.project.arrays import adopt_arrays
-from yue.project.run import fork_steps
+from yue.project.run import skipped_stages
 from yue.recipe.read import read_recipe
 from yue.songs.inputs import read_inputs
 
@@ -91,8 +91,8 @@ def test_wrong_words_leave_nothing_behind(
 
 
 def test_steps_of_the_scripts_before_are_stages() -> None:
-    assert fork_steps(["convert", "count"]) == ("convert",)
-    assert fork_steps(["train"]) == ("train", "evaluate", "generate", "report")
+    assert skipped_stages(["convert", "count"]) == ("convert",)
+    assert skipped_stages(["train"]) == ("train", "evaluate", "generate", "report")
 
 
 def test_a_skipped_step_needs_its_result(

@@ -131,5 +131,5 @@ def test_a_listing_never_leads_out_of_the_cache_nor_of_the_folder(tmp_path: Path
 def test_a_folder_that_is_no_project_is_named(tmp_path: Path) -> None:
     with pytest.raises(YueError, match=r"`dvc exp show` failed: .*not inside of a DVC repository"):
         show_experiments(tmp_path)
-    with pytest.raises(YueError, match="not a DVC project"):
+    with pytest.raises(YueError, match=r"(?s)not a DVC project.*yue init"):
         cache_folder(tmp_path)

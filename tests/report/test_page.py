@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.report.conftest import make_results, sample_metrics
 from yue.files import write_json
 from yue.generation.records import read_samples, write_samples
 from yue.paths import Paths
+from yue.recipe.read import default_recipe
 from yue.report.facts import read_facts
 from yue.report.page import render
 from yue.report.tokens import DocumentView, Run
@@ -49,8 +51,15 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def render_results(results: Paths) -> str:
-    recipe = {"name": "demo", "description": "A <demo>", "lora": {"r": 8, "target": ["q", "v"]}}
-    recipe["tokens"] = {"layout": "stage2"}
+    recipe = default_recipe()
+    recipe = replace(
+        recipe,
+        name="demo",
+        description="A <demo>",
+        lora=replace(recipe.lora, target_modules=("q_proj", "v_proj")),
+        tokens=replace(recipe.tokens, layout="stage2"),
+        generate=replace(recipe.generate, seed=0),
+    )
     samples = read_samples(results.samples)
     facts = read_facts(results, sample_metrics())
     return render(facts, samples, results.samples, VIEW, recipe)

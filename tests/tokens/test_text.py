@@ -83,7 +83,7 @@ def test_a_missing_or_wrong_model_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(YueError, match="no such tokenizer"):
         TextTokenizer(tmp_path / "none.model")
     (tmp_path / "bad.model").write_bytes(b"not a model")
-    with pytest.raises(YueError, match="not a SentencePiece model"):
+    with pytest.raises(YueError, match=r"(?s)not a SentencePiece model\n  fix: .*--tokenizer"):
         TextTokenizer(tmp_path / "bad.model")
 
 

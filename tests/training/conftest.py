@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import sentencepiece
 import torch
 
+from tests.generation.conftest import save_tokenizer
+from tests.llama import tiny_llama
 from yue.paths import Paths
 from yue.recipe.model import Model, Train
 from yue.recipe.read import default_recipe
@@ -29,24 +30,14 @@ DEFAULTS = default_recipe()
 def tokens_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Token files: 8 songs to train on, 2 held out; every code follows from the one before."""
     root = tmp_path_factory.mktemp("tokens")
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(["[verse] [chorus] la di da", "Generate music segment by segment"]),
-        model_prefix=str(root / "tokenizer"),
-        model_type="bpe",
-        vocab_size=300,
-        byte_fallback=True,
-        normalization_rule_name="identity",
-        remove_extra_whitespaces=False,
-        hard_vocab_limit=False,
-        minloglevel=2,
-    )
+    tokenizer = save_tokenizer(root)
     for split, count in (("train", 8), ("valid", 2)):
         rows = [song(root, f"{split}{number}", number) for number in range(count)]
         (root / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         write_token_files(
             root / f"{split}.jsonl",
             root,
-            root / "tokenizer.model",
+            tokenizer,
             codec_range("melrvq"),
             output_prefix=root / split,
         )
@@ -73,21 +64,7 @@ def song(root: Path, name: str, seed: int, *, frames: int = 60) -> dict[str, obj
 
 def save_base(folder: Path, *, hidden: int = 32) -> Path:
     """A random Llama; as after pretraining, the rows of ids that it never met are all equal."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=ROWS,
-        hidden_size=hidden,
-        intermediate_size=2 * hidden,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=CONTEXT,
-        tie_word_embeddings=False,
-        initializer_range=0.1,
-    )
-    model = LlamaForCausalLM(config)
+    model = tiny_llama(rows=ROWS, hidden=hidden, context=CONTEXT, spread=0.1)
     with torch.no_grad():
         head = model.lm_head.weight
         head[400:YUE_ROWS] = head[400]

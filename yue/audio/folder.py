@@ -11,7 +11,7 @@ from yue.audio.rejected import check_share, describe, write_rejected
 from yue.audio.rows import Track, write_stems, write_tracks
 from yue.audio.separate import Separated, separate_tracks
 from yue.errors import UsageError
-from yue.files import atomic_folder
+from yue.files import atomic_folder, check_replaceable
 from yue.recipe.model import Recipe
 from yue.stages import StageSummary
 from yue.temporary import temporary_folder
@@ -36,7 +36,13 @@ def convert_to_folder(
         UsageError: Writing ``output`` would destroy what is not ours.
     """
     songs_dir, output = songs_dir.resolve(), output.resolve()
-    _refuse_to_destroy(songs_dir, output)
+    if songs_dir == output or output in songs_dir.parents:
+        raise UsageError(
+            f"--output-dir {output} holds the songs",
+            why="the output folder is replaced as a whole",
+            fix="give another folder",
+        )
+    check_replaceable(output, _ROWS)
     workers = recipe.runtime.workers
     with temporary_folder(output.with_name("yue-store")) as store:
         with atomic_folder(output) as folder:
@@ -58,23 +64,6 @@ def convert_to_folder(
         rejected=describe(rejected),
         next=f"yue tokenize --input-dir {output} --output-dir codes --codec-type NAME",
     )
-
-
-def _refuse_to_destroy(songs_dir: Path, output: Path) -> None:
-    if songs_dir == output or output in songs_dir.parents:
-        raise UsageError(
-            f"--output-dir {output} holds the songs",
-            why="the output folder is replaced as a whole",
-            fix="give another folder",
-        )
-    if output.exists() and not output.is_dir():
-        raise UsageError(f"--output-dir {output} is a file", fix="give a new or empty folder")
-    if output.exists() and not (output / _ROWS).is_file() and any(output.iterdir()):
-        raise UsageError(
-            f"--output-dir {output} holds other files",
-            why=f"the output folder is replaced as a whole, and this one has no {_ROWS}",
-            fix="give a new or empty folder",
-        )
 
 
 def _detect(

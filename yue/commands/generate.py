@@ -51,11 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Generate: with ``--lyrics`` for these, else for the held-out songs of the project."""
-    from yue.commands.project import need_flags, run_stage
+    from yue.commands.project import given_flags, need_flags, run_stage
     from yue.errors import UsageError
 
-    known = {"verb", "debug", "recipe_flags"}
-    if all(value is None for name, value in vars(args).items() if name not in known):
+    if not given_flags(args):
         run_stage("generate")
         return
     need_flags(args, _NEEDED, EXAMPLE)
@@ -70,18 +69,20 @@ def run(args: argparse.Namespace) -> None:
 
 def _generate(args: argparse.Namespace) -> None:
     from yue.commands.project import print_summary
-    from yue.files import atomic_folder
+    from yue.files import atomic_folder, check_replaceable
     from yue.generation.codec_card import check_codec
     from yue.generation.given import lyrics_source
     from yue.generation.make import make_samples
+    from yue.generation.records import SAMPLES_FILE
     from yue.generation.setup import Setup, audio_prompt_of
     from yue.lm.device import pick_device
+    from yue.paths import side_store_beside
     from yue.recipe.flags import recipe_from_flags
     from yue.stages import StageSummary
     from yue.tokens.options import Options
 
     how = recipe_from_flags(args, "generate").generate
-    _check_output(args.output_dir)
+    check_replaceable(args.output_dir, SAMPLES_FILE)
     source = lyrics_source(args.lyrics, args.genres, any_tag=bool(args.any_tag))
     if args.adapter is not None and args.adapter.is_dir():
         note = check_codec(args.adapter, args.codec_type, args.codec_path)
@@ -100,6 +101,7 @@ def _generate(args: argparse.Namespace) -> None:
         options=Options(),
         audio_prompt=audio_prompt_of(how, Path()),
         stage2=None if how.stage2 is None else Path(how.stage2),
+        memory=side_store_beside(args.output_dir),
     )
     with atomic_folder(args.output_dir) as folder:
         samples = make_samples([source], setup, folder)
@@ -112,18 +114,3 @@ def _generate(args: argparse.Namespace) -> None:
             next=f"listen to {args.output_dir / samples[-1].files['mix']}",
         ),
     )
-
-
-def _check_output(folder: Path) -> None:
-    """A folder is replaced as a whole, so it must be new, empty, or an earlier answer."""
-    from yue.errors import UsageError
-    from yue.generation.records import SAMPLES_FILE
-
-    if folder.exists() and not (folder / SAMPLES_FILE).is_file():
-        if folder.is_dir() and not any(folder.iterdir()):
-            return
-        raise UsageError(
-            f"--output-dir {folder} is there already and holds something else",
-            why="the folder is replaced as a whole",
-            fix="name a new folder",
-        )

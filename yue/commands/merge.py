@@ -29,18 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Merge, check that logits stay, and say by how much they moved."""
-    from yue.errors import UsageError
+    from yue.files import check_replaceable
 
-    if args.output_dir.exists() and not (args.output_dir / "merge.json").is_file():
-        raise UsageError(
-            f"{args.output_dir} is there already and is no merged model",
-            why="the folder is replaced as a whole",
-            fix="give --output-dir a new folder",
-        )
+    check_replaceable(args.output_dir, "merge.json")
     from yue.lm.fit import check_fit
     from yue.lm.merge import merge
+    from yue.paths import side_store_beside
 
-    check_fit(args.adapter, args.base)
+    check_fit(args.adapter, args.base, side_store_beside(args.output_dir))
     parity = merge(args.base, args.adapter, args.output_dir, dtype=args.dtype)
     print(f"merge: {args.base} with {args.adapter} in {args.output_dir} ({args.dtype})")
     print(

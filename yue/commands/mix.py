@@ -61,16 +61,14 @@ def run(args: argparse.Namespace) -> None:
 
 def _what(args: argparse.Namespace) -> tuple[Recipe, Path]:
     """The recipe, and the folder of the project's own token files."""
-    from yue.commands.project import project_paths
+    from yue.commands.project import given_flags, project_paths
     from yue.errors import UsageError
     from yue.recipe.flags import recipe_from_flags
     from yue.recipe.read import read_recipe
 
     if args.data_dir is not None:
         return recipe_from_flags(args, *_SECTIONS), args.data_dir
-    ours = {"action", "json", "upstream", "data_dir", "verb", "debug", "recipe_flags"}
-    given = [name for name, value in vars(args).items() if name not in ours and value is not None]
-    if given:
+    if given := given_flags(args, "action", "json", "upstream", "data_dir"):
         raise UsageError(
             f"--{given[0].replace('_', '-')} also needs --data-dir",
             why="without it the active recipe is planned as it is",

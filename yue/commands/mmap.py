@@ -10,7 +10,6 @@ EXAMPLE = (
     "--layout icl --audio-prompt dual --output-prefix tokens/train"
 )
 _NEEDED = ("songs", "output_prefix", "codec_type", "tokenizer")
-_ALONE = ("verb", "debug", "recipe_flags")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write token files: of the project where no flag is given, else of ``--songs``."""
-    from yue.commands.project import need_flags, print_summary, run_stage
+    from yue.commands.project import given_flags, need_flags, print_summary, run_stage
     from yue.errors import UsageError
     from yue.recipe.flags import recipe_from_flags
     from yue.stages import StageSummary
@@ -50,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
     from yue.tokens.vocabulary import codec_range
     from yue.tokens.write import write_token_files
 
-    if all(value is None for name, value in vars(args).items() if name not in _ALONE):
+    if not given_flags(args):
         run_stage("mmap")
         return
     need_flags(args, _NEEDED, EXAMPLE)

@@ -12,8 +12,8 @@ EXAMPLE = (
 )
 _SECTIONS = ("convert", "separate", "codec", "songs", "tokens", "model", "lora", "train")
 _HOW = ("runtime", "launch", "logging")
-BASES = {"melrvq": "own-songs", "semanticodec": "semanticodec"}
-_RELATIVE = (("codec", "path"), ("tokens", "tokenizer"), ("model", "path"), ("separate", "weights"))
+_BASES = {"melrvq": "own-songs", "semanticodec": "semanticodec"}
+_PATHS = (("codec", "path"), ("tokens", "tokenizer"), ("model", "path"), ("separate", "weights"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,14 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Make the project of these flags, and run it."""
-    from yue.project.run import Order, fork_steps, prepare
+    from yue.project.run import Order, prepare, skipped_stages
     from yue.project.run import run as run_order
 
-    skipped = fork_steps(args.skip_steps)
+    skipped = skipped_stages(args.skip_steps)
     order = Order(
         name="pipeline",
         folder=args.output_dir,
-        base=args.recipe or BASES.get(args.codec_type or "", "yue-s1-lora"),
+        base=args.recipe or base_recipe(args.codec_type),
         values=_values(args, trains="train" not in skipped),
         skipped=skipped,
     )
@@ -67,8 +67,20 @@ def run(args: argparse.Namespace) -> None:
     print(f"pipeline: done; {args.output_dir / 'report.html'} shows and plays what it learned")
 
 
+def base_recipe(codec: str | None) -> str:
+    """Name of the ready recipe for a codec."""
+    return _BASES.get(codec or "", "yue-s1-lora")
+
+
+def make_absolute(values: dict[str, dict[str, Any]]) -> None:
+    """Make the paths among recipe values absolute: the project is another folder."""
+    for section, name in _PATHS:
+        if name in values.get(section, {}):
+            values[section][name] = str(Path(values[section][name]).absolute())
+
+
 def _values(args: argparse.Namespace, *, trains: bool) -> dict[str, dict[str, Any]]:
-    """Recipe values of the flags; the project is another folder, so paths become absolute."""
+    """Recipe values of the flags, and of what they imply."""
     from yue.errors import UsageError
     from yue.recipe.flags import given_values
 
@@ -84,9 +96,7 @@ def _values(args: argparse.Namespace, *, trains: bool) -> dict[str, dict[str, An
             fix="give the model's folder, a --recipe that names one (own-songs has a tiny one), "
             "or --skip-steps train",
         )
-    for section, name in _RELATIVE:
-        if name in values[section]:
-            values[section][name] = str(Path(values[section][name]).absolute())
+    make_absolute(values)
     if "path" in values["model"] and "tokenizer" not in values["tokens"]:
         tokenizer = Path(values["model"]["path"]) / "tokenizer.model"
         if tokenizer.is_file():

@@ -10,7 +10,6 @@ EXAMPLE = (
 )
 _SECTIONS = ("separate", "codec", "songs", "tokens", "runtime")
 _SKIPPED = ("convert", "train", "evaluate", "generate", "report")
-_RELATIVE = (("codec", "path"), ("tokens", "tokenizer"), ("separate", "weights"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Make the project of these flags around the arrays, and run it."""
-    from yue.commands.pipeline import BASES
+    from yue.commands.pipeline import base_recipe, make_absolute
     from yue.errors import UsageError
     from yue.project.arrays import adopt_arrays, check_arrays
     from yue.project.run import Order, prepare
@@ -52,12 +51,9 @@ def run(args: argparse.Namespace) -> None:
             fix=f"--output-dir {songs}-processed",
         )
     values = given_values(args, *_SECTIONS)
-    for section, name in _RELATIVE:
-        if name in values[section]:
-            values[section][name] = str(Path(values[section][name]).absolute())
+    make_absolute(values)
     values["data"] = {"songs_dir": str(songs)}
-    base = BASES.get(args.codec_type or "", "yue-s1-lora")
-    order = Order("preprocess", folder, base, values, _SKIPPED)
+    order = Order("preprocess", folder, base_recipe(args.codec_type), values, _SKIPPED)
     prepare(order)
     adopt_arrays(args.data_dir, folder / "work" / "audio")
     run_order(order)

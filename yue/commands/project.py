@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from yue.errors import UsageError, YueError
+from yue.errors import MissingFileError, UsageError, YueError
 from yue.paths import Paths
 from yue.recipe.read import read_recipe
 from yue.stages import StageSummary
@@ -28,6 +28,12 @@ def project_paths() -> Paths:
             " or give the stage's flags (see --help)",
         )
     return paths
+
+
+def given_flags(args: argparse.Namespace, *but: str) -> list[str]:
+    """Names of the attributes that the command line gave a value, apart from those in ``but``."""
+    ours = {"verb", "debug", "recipe_flags", *but}
+    return [name for name, value in vars(args).items() if name not in ours and value is not None]
 
 
 def need_flags(args: argparse.Namespace, names: Sequence[str], example: str) -> None:
@@ -57,9 +63,7 @@ def run_stage(stage: str) -> None:
     module = importlib.import_module(f"yue.stages.{stage}")
     try:
         summary = module.main(recipe, paths)
-    except YueError as error:
-        if error.fix or not error.what.endswith("no such file"):
-            raise
+    except MissingFileError as error:
         raise YueError(
             error.what,
             why=f"`yue {stage}` runs this stage alone, and an earlier one makes that file",

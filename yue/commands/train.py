@@ -47,10 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train: the project's stage where no flag is given, else on ``--data-dir``."""
-    from yue.commands.project import need_flags, print_summary, run_stage
+    from yue.commands.project import given_flags, need_flags, print_summary, run_stage
 
-    known = {"verb", "debug", "recipe_flags", "dry_run"}
-    if all(value is None for name, value in vars(args).items() if name not in known):
+    if not given_flags(args, "dry_run"):
         if args.dry_run:
             _dry_run_project()
         else:
@@ -77,6 +76,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _setup(recipe: Recipe, data: Path, output: Path, device: str) -> RunSetup:
+    from yue.paths import side_store_beside
     from yue.training.run import RunSetup
 
     beside = output.absolute().parent
@@ -90,7 +90,7 @@ def _setup(recipe: Recipe, data: Path, output: Path, device: str) -> RunSetup:
         device=device,
         base=Path(recipe.model.path),
         tokens=data,
-        checkpoints=beside / ".yue" / "checkpoints",
+        checkpoints=side_store_beside(output) / "checkpoints",
         scratch=beside,
         watch=beside / f"{output.name}-watch",
     )
@@ -98,17 +98,10 @@ def _setup(recipe: Recipe, data: Path, output: Path, device: str) -> RunSetup:
 
 def _train(setup: RunSetup, output: Path) -> Outcome | None:
     """Train into one folder: the adapter, ``train.json`` and ``curves/``."""
-    from yue.errors import UsageError
-    from yue.files import atomic_folder
+    from yue.files import atomic_folder, check_replaceable
     from yue.training.run import TrainingRun
 
-    ours = (output / "run.json").is_file() or not output.exists()
-    if not ours and not (output.is_dir() and not any(output.iterdir())):
-        raise UsageError(
-            f"{output} is there already and is no adapter of an earlier run",
-            why="the folder is replaced as a whole",
-            fix="give --output-dir a new folder",
-        )
+    check_replaceable(output, "run.json")
     output.absolute().parent.mkdir(parents=True, exist_ok=True)
     with TrainingRun(setup) as training:
         results = training.train()

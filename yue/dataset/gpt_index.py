@@ -110,7 +110,10 @@ def gpt_index(
     """
     chosen = range(len(lengths)) if sequences is None else sequences
     if options.samples < 1 or options.sequence_length < 1:
-        raise UsageError(f"{options.samples} samples of {options.sequence_length} tokens")
+        raise UsageError(
+            f"{options.samples} samples of {options.sequence_length} tokens",
+            fix="ask for one sample of one token at the least",
+        )
     if not int(lengths[chosen.start : chosen.stop].sum(dtype=np.int64)):
         raise UsageError(
             f"sequences {chosen.start} to {chosen.stop} have no tokens",

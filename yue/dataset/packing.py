@@ -52,21 +52,6 @@ class Packing:
         """Tokens of each row, int64, shape (rows,)."""
         return np.add.reduceat(self.lengths[self.members], self.row_starts[:-1])
 
-    @property
-    def repeated(self) -> int:
-        """Tokens that later pieces of a song repeat."""
-        return sum(piece.repeated for piece in self.split)
-
-    @property
-    def padding_share(self) -> float:
-        """Share of the rows' room that is left empty, 0..1."""
-        return 1 - self.tokens / (self.rows * self.context)
-
-    @property
-    def cut_songs(self) -> tuple[int, ...]:
-        """Documents of which a section is cut within, because no row holds it."""
-        return tuple(dict.fromkeys(piece.document for piece in self.split if piece.cut))
-
     def pieces(self, row: int) -> list[Piece]:
         """The pieces of a row, in order."""
         first, last = self.row_starts[row], self.row_starts[row + 1]

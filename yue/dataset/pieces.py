@@ -165,9 +165,10 @@ def _cut_section(
     # A frame of slack: a part is rounded to whole frames.
     room = context - len(header) - len(opening) - (section.stop - codes.stop) - width
     if shape.stages:  # codebook 0 must stay in view of all that follows from it
-        raise _too_small(files, document, header, len(header) + len(section), context)
+        needed = len(header) + len(section)
+        raise _too_small(files, document, header, needed, context, section)
     if room < width:
-        raise _too_small(files, document, header, context - room + width, context)
+        raise _too_small(files, document, header, context - room + width, context, section)
     parts = -(-len(codes) // room)
     frames = len(codes) // width
     cuts = [codes.start + width * (frames * part // parts) for part in range(1, parts)]
@@ -194,7 +195,12 @@ def _codes(files: TokenFiles, document: int, section: range) -> range:
 
 
 def _too_small(
-    files: TokenFiles, document: int, header: range, needed: int, context: int
+    files: TokenFiles,
+    document: int,
+    header: range,
+    needed: int,
+    context: int,
+    section: range = range(0),
 ) -> TrainingError:
     lyrics = ", or shorten its lyrics and genres" if header else ""
     return TrainingError(
@@ -202,6 +208,7 @@ def _too_small(
         why=f"its header (instruction, genres, all lyrics) is {len(header)} tokens and stands "
         "before every piece of the song"
         if header
-        else "it has a section that must not be cut so small",
+        else f"its tokens {section.start} to {section.stop - 1} are a section that must not be cut "
+        "so small",
         fix=f"raise train.context_length (this song needs {needed} at the least){lyrics}",
     )

@@ -251,7 +251,7 @@ class TokenFiles:
                 )
 
 
-def _open_again(prefix: Path, codec: CodecRange) -> TokenFiles:
+def _open_again(prefix: Path, codec: CodecRange | None) -> TokenFiles:
     return TokenFiles.open(prefix, codec=codec)
 
 

@@ -13,6 +13,7 @@ from yue.dataset.describe import DocumentView, SequenceView
 from yue.dataset.pieces import Piece
 from yue.dataset.reader import TokenFiles
 from yue.tokens.roles import Role
+from yue.tokens.rows import printable
 from yue.tokens.vocabulary import CodecRange, token_name
 
 _ANSI = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35,
@@ -164,7 +165,7 @@ def _faults(view: DocumentView, paint: Painter) -> list[str]:
 
 def _printable(text: str) -> str:
     """Text without control characters: lyrics must not be able to drive the terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _clock(seconds: float) -> str:

@@ -86,7 +86,7 @@ def make_plan(sources: Sequence[SongSource], setup: Setup) -> Plan:
     base = read_base(setup.base, needed_rows=vocabulary.rows)
     check_weights(setup.base)
     if setup.adapter is not None:
-        check_fit(setup.adapter, setup.base)
+        check_fit(setup.adapter, setup.base, setup.memory)
     codec = load_codec(setup.codec_name, setup.codec_path, device=device)
     if setup.codec_card is not None:
         same_codec(setup.codec_card, codec.card)
@@ -143,6 +143,7 @@ def _prompts(
         song_prompt(
             tokenizer,
             ids,
+            song_id=source.song_id,
             layout=options.layout,
             genres=source.genres,
             line_contents=source.line_contents,

@@ -29,10 +29,12 @@ class Opening:
     """What comes before the codes of one section, and what comes after them.
 
     Attributes:
+        label: The first line of its text, such as ``"[verse]"``.
         before: The section's text with what stands before it, SOA, the codec's separator.
         after: EOA, and the marker after it where the layout has one.
     """
 
+    label: str
     before: Ids
     after: Ids
 
@@ -42,12 +44,14 @@ class SongPrompt:
     """A song to generate.
 
     Attributes:
+        song_id: Names it in errors.
         head: The instruction, the genres, the lyrics of all sections and the reference audio, as
             far as the layout has a header.
         openings: The sections to generate, in order.
         seed: Of this song's own random numbers.
     """
 
+    song_id: str
     head: Ids
     openings: tuple[Opening, ...]
     seed: int
@@ -57,6 +61,7 @@ def song_prompt(
     tokenizer: TextTokenizer,
     codec: CodecRange,
     *,
+    song_id: str,
     layout: str = "cot",
     genres: str,
     line_contents: Sequence[str],
@@ -69,6 +74,7 @@ def song_prompt(
     Args:
         tokenizer: Text to ids.
         codec: The ids of the codebooks that documents carry.
+        song_id: Names the song in errors.
         layout: One of :data:`SUNG_LAYOUTS`.
         genres: Free text.
         line_contents: One text for each section: ``"[label]\nlines\n\n"``. All of them are in
@@ -92,6 +98,7 @@ def song_prompt(
             fix="leave the audio prompt out, or train with tokens.layout: icl",
         )
     return SongPrompt(
+        song_id=song_id,
         head=_head(tokenizer, codec, layout, genres, line_contents, reference),
         openings=tuple(
             _opening(tokenizer, codec, layout, text) for text in line_contents[:sections]
@@ -116,9 +123,12 @@ def _head(
 
 
 def _opening(tokenizer: TextTokenizer, codec: CodecRange, layout: str, text: str) -> Opening:
+    label = text.split("\n", 1)[0]
     if layout == "interleave":
         words = interleave.text_ids(tokenizer, text, Draws(0), dropout=0.0)
-        return Opening(before=np.concatenate([words, opening(codec)]), after=END)
+        return Opening(label, before=np.concatenate([words, opening(codec)]), after=END)
     return Opening(
-        before=cot.section_start_ids(tokenizer, text, codec), after=cot.section_end_ids(tokenizer)
+        label,
+        before=cot.section_start_ids(tokenizer, text, codec),
+        after=cot.section_end_ids(tokenizer),
     )

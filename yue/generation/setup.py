@@ -27,6 +27,7 @@ class Setup:
         options: How the songs that the adapter learned from became documents.
         audio_prompt: Reference audio for all songs, or None.
         stage2: The folder of a model that adds codebooks, or None.
+        memory: A folder that remembers the digests of the base model's files; None reads them all.
         codec_card: The codec of the training songs' codes, or None where it is not known.
     """
 
@@ -41,6 +42,7 @@ class Setup:
     options: Options
     audio_prompt: AudioPrompt | None
     stage2: Path | None
+    memory: Path | None = None
     codec_card: CodecCard | None = None
 
 

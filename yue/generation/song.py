@@ -89,15 +89,16 @@ def check_context(
         context: The model's, in ids.
 
     Raises:
-        GenerationError: One does not; names the section and the longest that would fit.
+        GenerationError: One does not; names the song, the section and the longest that would fit.
     """
-    for song, prompt in enumerate(prompts, 1):
+    for prompt in prompts:
         for number, opening in enumerate(prompt.openings, 1):
             given = len(prompt.head) + len(opening.before)
             if given + width * limits.max_frames > context:
                 raise GenerationError(
-                    f"song {song}, section {number}: {given} tokens of prompt and "
-                    f"{width * limits.max_frames} of audio exceed the model's context of {context}",
+                    f"song '{prompt.song_id}', section {number} {opening.label}: {given} tokens of "
+                    f"prompt and {width * limits.max_frames} of audio exceed the model's "
+                    f"context of {context}",
                     why="a section must fit together with the song's head; here "
                     f"{max(0, (context - given) // width)} frames would fit",
                     fix="shorten the lyrics or the audio prompt, or lower generate.seconds "

@@ -42,7 +42,10 @@ def read_base(path: Path, *, needed_rows: int = 0) -> BaseCard:
     config = read_json(path / "config.json")
     kind = config.get("model_type") if isinstance(config, dict) else None
     if kind != "llama":
-        raise YueError(f"{path}: model type {kind!r}, but YuE v1 is 'llama'")
+        raise YueError(
+            f"{path}: model type {kind!r}, but YuE v1 is 'llama'",
+            fix="give the folder of a YuE v1 model, or of another Llama (model.path, --model)",
+        )
     card = BaseCard(
         rows=int(config.get("vocab_size", 0)),
         context=int(config.get("max_position_embeddings", 2048)),

@@ -17,12 +17,13 @@ from yue.lm.tuned import ADAPTER_WEIGHTS, check_adapter, mismatch
 _RECORD = "run.json"
 
 
-def check_fit(adapter: Path, base: Path) -> None:
+def check_fit(adapter: Path, base: Path, memory: Path | None = None) -> None:
     """Hold an adapter's weights to the layers of a base model, and its record to the model itself.
 
     Args:
         adapter: A PEFT folder.
         base: The base model's folder, with a config.json.
+        memory: A folder where the digests of its files are remembered (:func:`base_digest`).
 
     Raises:
         GenerationError: The adapter is missing, damaged, or was made for another model.
@@ -39,7 +40,7 @@ def check_fit(adapter: Path, base: Path) -> None:
         )
     record = read_json(adapter / _RECORD) if (adapter / _RECORD).is_file() else {}
     trained_on = record.get("base_digest") if isinstance(record, dict) else None
-    if trained_on is not None and trained_on != base_digest(base):
+    if trained_on is not None and trained_on != base_digest(base, memory):
         raise mismatch(
             adapter,
             base,

@@ -20,9 +20,6 @@ from yue.lm.head import DistinctHead
 IGNORE = -100
 """A target that has no loss."""
 
-KERNELS = ("eager", "compiled", "liger")
-"""Who works on a chunk of logits."""
-
 
 class Head(Protocol):
     """An output layer without bias."""

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+_BLOCK = 128  # rows and columns of a block, as FlexAttention itself takes
+
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
@@ -46,7 +48,7 @@ def cut(marks: tuple[int, ...], backend: str, device: torch.device) -> Pieces:
     return pieces
 
 
-def block_mask(marks: tuple[int, ...], device: torch.device | str, *, size: int = 128) -> Any:
+def block_mask(marks: tuple[int, ...], device: torch.device | str) -> Any:
     """Causal attention inside each piece, as a ``BlockMask``.
 
     FlexAttention's own maker would look at every pair of positions; whole blocks are told by where
@@ -55,7 +57,6 @@ def block_mask(marks: tuple[int, ...], device: torch.device | str, *, size: int 
     Args:
         marks: Where pieces start, and the sequence's length at the end.
         device: Where the mask goes.
-        size: Rows and columns of a block.
     """
     from torch.nn.attention.flex_attention import BlockMask
 
@@ -63,13 +64,13 @@ def block_mask(marks: tuple[int, ...], device: torch.device | str, *, size: int 
     starts = torch.zeros(length, dtype=torch.int64, device=device)
     for start, end in pairwise(marks):
         starts[start:end] = start
-    first = torch.arange(0, length, size, device=device)  # first row of each block
-    last = (first + size - 1).clamp(max=length - 1)
+    first = torch.arange(0, length, _BLOCK, device=device)  # first row of each block
+    last = (first + _BLOCK - 1).clamp(max=length - 1)
     column = first[None]
     causal = column <= first[:, None]
-    met = causal & (column + size > starts[first][:, None])
+    met = causal & (column + _BLOCK > starts[first][:, None])
     whole = causal & (column < first[:, None]) & (column >= starts[last][:, None])
-    whole &= (first + size <= length)[:, None]
+    whole &= (first + _BLOCK <= length)[:, None]
 
     def allowed(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return (key <= query) & (key >= starts[query])
@@ -81,7 +82,7 @@ def block_mask(marks: tuple[int, ...], device: torch.device | str, *, size: int 
         partial_order,
         whole_count,
         whole_order,
-        BLOCK_SIZE=size,
+        BLOCK_SIZE=_BLOCK,
         mask_mod=allowed,
         seq_lengths=(length, length),
     )

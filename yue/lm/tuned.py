@@ -87,7 +87,10 @@ def check_adapter(path: Path) -> None:
     config = read_json(path / _CONFIG)
     kind = config.get("peft_type") if isinstance(config, dict) else None
     if kind != "LORA":
-        raise GenerationError(f"{path}: a {kind!r} adapter; only LoRA is supported")
+        raise GenerationError(
+            f"{path}: a {kind!r} adapter; only LoRA is supported",
+            fix="give the folder of an adapter that `yue train` made (--adapter)",
+        )
 
 
 def load_tuned(

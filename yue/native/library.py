@@ -162,7 +162,10 @@ def _compile(folder: Path) -> None:
             command, cwd=folder, capture_output=True, text=True, timeout=_BUILD_SECONDS, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise NativeError(f"building the native library took over {_BUILD_SECONDS} s") from error
+        raise NativeError(
+            f"building the native library took over {_BUILD_SECONDS} s",
+            fix=f"build it by hand to see where it waits: {' '.join(command)}",
+        ) from error
     if done.returncode:
         lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
         raise NativeError(

@@ -51,7 +51,8 @@ def project_pipelines(skipped: Collection[str] = ()) -> Pipelines:
     for name in skipped:
         if name not in known or name == _FIRST:
             raise UsageError(
-                f"cannot skip {name}", fix=f"stages to skip: {', '.join(set_of(known, skipped))}"
+                f"cannot skip {name}",
+                fix=f"stages to skip: {', '.join(_skippable(known, skipped))}",
             )
     texts, code, given = {}, {}, []
     for file in PIPELINES:
@@ -73,7 +74,7 @@ def project_pipelines(skipped: Collection[str] = ()) -> Pipelines:
     return Pipelines(texts, code, tuple(given))
 
 
-def set_of(known: Iterable[str], skipped: Collection[str]) -> list[str]:
+def _skippable(known: Iterable[str], skipped: Collection[str]) -> list[str]:
     """The stages that may be skipped and are not yet."""
     return [name for name in known if name not in skipped and name != _FIRST]
 

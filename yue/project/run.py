@@ -102,8 +102,8 @@ def _recipe(order: Order) -> Document:
     return document
 
 
-def fork_steps(words: Collection[str]) -> tuple[str, ...]:
-    """Stages of ``--skip-steps``: names of stages, or the steps of the scripts this replaces."""
+def skipped_stages(words: Collection[str]) -> tuple[str, ...]:
+    """The stages that ``--skip-steps`` means, which also takes names of several stages at once."""
     steps = {
         "preprocess": ("separate", "tokenize", "songs"),
         "dataset": ("mmap",),

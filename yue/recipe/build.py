@@ -34,13 +34,8 @@ def section_class(name: str) -> type[Any]:
     return found
 
 
-def recipe_digest(recipe: model.Recipe) -> str:
-    """Hexadecimal SHA-256 of a recipe's values, whatever its comments and number formats."""
-    return values_digest(dataclasses.asdict(recipe))
-
-
 def values_digest(values: Mapping[str, Any]) -> str:
-    """The same digest, of plain values that may have problems."""
+    """Hexadecimal SHA-256 of a recipe's plain values, whatever its comments and number formats."""
     return value_digest(_canonical(values))
 
 

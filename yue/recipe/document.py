@@ -84,7 +84,10 @@ def read_text(path: Path) -> str:
         if path.is_dir():
             raise RecipeError(f"{file} is a folder, not a recipe", fix=_recipes_in(path))
         if path.stat().st_size > _MAX_BYTES:
-            raise RecipeError(f"{file} is larger than {_MAX_BYTES} bytes: not a recipe")
+            raise RecipeError(
+                f"{file} is larger than {_MAX_BYTES} bytes: not a recipe",
+                fix=_recipes_in(path.parent),
+            )
         data = path.read_bytes()
     except FileNotFoundError as error:
         near = did_you_mean(path.name, (p.name for p in path.parent.glob("*.yaml")))

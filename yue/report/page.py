@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from yue.evaluation.samples.unavailable import UNAVAILABLE
 from yue.generation.records import Sample
+from yue.recipe.model import Recipe
 from yue.report.charts import charts
 from yue.report.facts import Facts
 from yue.report.likeness import likeness
@@ -23,7 +23,7 @@ def render(
     samples: Sequence[Sample],
     folder: Path,
     document: DocumentView,
-    recipe: dict[str, Any],
+    recipe: Recipe,
     progress: Callable[[], None] = lambda: None,
 ) -> str:
     """The whole page as HTML without references to anything outside it.
@@ -33,7 +33,7 @@ def render(
         samples: What is to be heard.
         folder: Where their files are.
         document: The token view.
-        recipe: The recipe, as nested values, for the run card.
+        recipe: The recipe, for the run card.
         progress: Called after each sample whose sounds are ready.
 
     Raises:
@@ -43,7 +43,7 @@ def render(
     return render_page(
         "report.html",
         ("players.js", "tabs.js", "blind.js"),
-        title=recipe["name"],
+        title=recipe.name,
         verdict=judge(facts, samples),
         facts=facts,
         roles=list(facts.evaluation.change),
@@ -51,9 +51,9 @@ def render(
         likeness=likeness(facts.samples),
         songs=songs,
         blind={
-            "report": recipe["name"],
+            "report": recipe.name,
             "recipe_digest": facts.run.get("recipe_digest", ""),
-            "seed": recipe.get("generate", {}).get("seed", 0),
+            "seed": recipe.generate.seed,
             "pairs": blind_pairs(songs),
         },
         generated=[sample for sample in samples if sample.model in ("base", "tuned")],
@@ -62,11 +62,5 @@ def render(
         limits={"silence": MAX_SILENCE, "hold": MAX_RUN_SECONDS},
         unavailable=UNAVAILABLE,
         document=document,
-        recipe=recipe,
+        recipe=asdict(recipe),
     )
-
-
-def recipe_values(recipe: Any) -> dict[str, Any]:
-    """A recipe as nested values: scalars of the top, then one group for each section."""
-    values: dict[str, Any] = asdict(recipe)
-    return values

@@ -7,7 +7,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from yue.errors import YueError
+from yue.evaluation.samples.sound import read_track
 from yue.report.picture import colours, mel_levels, png, waveform
 
 
@@ -36,13 +36,8 @@ def load_sound(path: Path) -> Sound:
     """
     import soundfile
 
-    try:
-        audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise YueError(
-            f"{path}: cannot be read ({error})", fix="run `dvc repro generate`"
-        ) from error
-    mono = audio.mean(axis=1)
+    track = read_track(path)
+    mono, rate = track.audio, track.rate
     stream = io.BytesIO()
     soundfile.write(stream, mono, rate, format="MP3")
     return Sound(

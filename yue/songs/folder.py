@@ -13,6 +13,7 @@ from posixpath import normpath
 from typing import Any
 
 from yue.audio.metadata import METADATA_NAMES
+from yue.audio.rejected import printable
 from yue.errors import SongError
 from yue.songs.lrc import is_lrc
 from yue.songs.merge import merge_labels
@@ -49,12 +50,11 @@ class _Record:
 
 
 def describe_songs(songs_dir: Path, tracks: Mapping[str, Sequence[str]]) -> Described:
-    """Describe every song; where sources disagree, the first of this list is believed.
+    """Describe every song by a metadata row and the files beside its audio.
 
-    An LRC takes the labels of labelled lyrics beside it.
-
-    A metadata row, ``song.json``, ``song.lrc``, ``song.lyrics.txt``, ``song.txt``,
-    ``song.genres.txt``.
+    Where they disagree, the first of this list is believed: metadata row, ``song.json``,
+    ``song.lrc``, ``song.lyrics.txt``, ``song.txt``, ``song.genres.txt``. An LRC takes the labels
+    of labelled lyrics beside it.
 
     Args:
         songs_dir: The songs folder.
@@ -64,7 +64,7 @@ def describe_songs(songs_dir: Path, tracks: Mapping[str, Sequence[str]]) -> Desc
     sidecars = find_sidecars(files, tracks)
     rows = _rows_of(_records(songs_dir, files), tracks)
     warnings = tuple(
-        f"{_shown(file)}: belongs to no song; name it as the audio file is named"
+        f"{printable(file)}: belongs to no song; name it as the audio file is named"
         for file in sidecars.unclaimed
     )
     songs, faults = {}, {}
@@ -86,7 +86,7 @@ def _describe(
     texts: dict[str, str] = {}
     for kind in ("json", "lrc", "lyrics", "text", "genres"):
         if kind in files:
-            place = _shown(files[kind])
+            place = printable(files[kind])
             texts[kind] = read_text(songs_dir / files[kind], place)
             found = found.or_else(_sidecar(kind, texts[kind], place))
     return _with_labels(found, texts)
@@ -132,7 +132,7 @@ def _records(songs_dir: Path, files: Sequence[str]) -> list[_Record]:
         path = PurePosixPath(file)
         if path.name not in METADATA_NAMES:
             continue
-        place = _shown(file)
+        place = printable(file)
         try:
             text = read_text(songs_dir / file, place, _MAX_METADATA_BYTES)
         except SongError:
@@ -168,8 +168,3 @@ def _rows_of(
         if (song := owner.get(record.file)) is not None:
             rows.setdefault(song, []).append(record)
     return rows
-
-
-def _shown(name: str) -> str:
-    """A file name that any terminal and JSON file can hold, on one line."""
-    return name if name.isprintable() else ascii(name)

@@ -81,7 +81,10 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         with path.open("rb") as stream:
             yield from ((number, line) for number, line in enumerate(stream, 1) if line.strip())
     except OSError as error:
-        raise YueError(f"{path}: cannot be read ({error.strerror})") from error
+        raise YueError(
+            f"{path}: cannot be read ({error.strerror})",
+            fix="make it a readable file, or remove it",
+        ) from error
 
 
 def _object(line: bytes) -> dict[str, Any]:

@@ -155,4 +155,6 @@ def _rejected(path: Path) -> tuple[Rejected, ...]:
             Rejected(row["what"], row["reason"], row["fix"], row.get("song_id")) for row in rows
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise YueError(f"{path}: not a list of rejections ({error})") from error
+        raise YueError(
+            f"{path}: not a list of rejections ({error})", fix="run the stage that wrote it again"
+        ) from error

@@ -87,8 +87,12 @@ def label_stanzas(stanzas: Sequence[Sequence[str]]) -> tuple[LyricSection, ...]:
 
 
 def _key(stanza: Sequence[str]) -> tuple[str, ...]:
-    letters = (re.sub(r"[^\w]+", " ", line).strip().casefold() for line in stanza)
-    return tuple(letters)
+    return tuple(map(words_of, stanza))
+
+
+def words_of(line: str) -> str:
+    """A line without what two writings of it may differ in: punctuation and case."""
+    return re.sub(r"[^\w]+", " ", line).strip().casefold()
 
 
 def _stanzas(lines: Sequence[str]) -> list[list[str]]:

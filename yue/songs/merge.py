@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from difflib import SequenceMatcher
 
 from yue.songs.lrc import TimedLine, has_labels, is_lrc, parse_lrc
-from yue.songs.lyrics import parse_lyrics
+from yue.songs.lyrics import parse_lyrics, words_of
 
 _LEAST_SHARE = 0.5  # of the lines with times that must be found in the lyrics
 
@@ -30,8 +29,8 @@ def merge_labels(lrc: str, lyrics: str) -> str | None:
     timed = [line for stanza in stanzas for line in stanza.lines]
     sections = parse_lyrics(lyrics)
     owners = [number for number, section in enumerate(sections) for _ in section.lines]
-    texts = [_key(line) for section in sections for line in section.lines]
-    matcher = SequenceMatcher(None, [_key(line.text) for line in timed], texts, autojunk=False)
+    texts = [words_of(line) for section in sections for line in section.lines]
+    matcher = SequenceMatcher(None, [words_of(line.text) for line in timed], texts, autojunk=False)
     found = {
         block.a + step: owners[block.b + step]
         for block in matcher.get_matching_blocks()
@@ -63,7 +62,3 @@ def _written(
 def _stamp(seconds: float) -> str:
     minutes, rest = divmod(round(seconds * 1000), 60_000)
     return f"[{minutes:02}:{rest // 1000:02}.{rest % 1000:03}]"
-
-
-def _key(line: str) -> str:
-    return re.sub(r"[^\w]+", " ", line).strip().casefold()

@@ -96,6 +96,7 @@ def setup_of(recipe: Recipe, root: Path) -> Setup:
         options=_options(recipe, root),
         audio_prompt=audio_prompt_of(how, root),
         stage2=None if how.stage2 is None else root / how.stage2,
+        memory=Paths(root).side_store,
         codec_card=CodecCard.read(card) if card.is_file() else None,
     )
 

@@ -11,7 +11,7 @@ from yue.paths import Paths
 from yue.progress import Progress
 from yue.recipe.model import Recipe
 from yue.report.facts import read_facts
-from yue.report.page import recipe_values, render
+from yue.report.page import render
 from yue.report.tokens import view_document
 from yue.report.verdict import judge
 from yue.stages import StageSummary
@@ -29,9 +29,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
             paths.root / recipe.tokens.tokenizer,
             frozenset(recipe.train.loss_on),
         )
-        page = render(
-            facts, samples, paths.samples, document, recipe_values(recipe), progress.advance
-        )
+        page = render(facts, samples, paths.samples, document, recipe, progress.advance)
     write_text(paths.report, page)
     verdict = judge(facts, samples)
     missing = ", ".join(metric.name for metric in UNAVAILABLE)

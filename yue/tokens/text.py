@@ -45,6 +45,11 @@ _PROBES = ("a\nb", "\n", "a \n b", " \n\n  a  \n", "a\n\nb\n", "\u00e9\n\u4e00\n
 _REMEMBERED = 1 << 15  # words, lines or short texts
 _SHORT = 256  # characters of a text that is remembered whole
 
+_FIX = (
+    "set tokens.tokenizer (or --tokenizer) to a SentencePiece model; YuE's own is "
+    "inference/mm_tokenizer_v0.2_hf/tokenizer.model of its repository"
+)
+
 _Ids = TypeVar("_Ids")
 
 
@@ -169,15 +174,11 @@ class TextTokenizer:
 
 def _load(path: Path) -> sentencepiece.SentencePieceProcessor:
     if not path.is_file():
-        raise YueError(
-            f"{path}: no such tokenizer",
-            fix="set tokens.tokenizer (or --tokenizer) to a SentencePiece model; YuE's own is "
-            "inference/mm_tokenizer_v0.2_hf/tokenizer.model of its repository",
-        )
+        raise YueError(f"{path}: no such tokenizer", fix=_FIX)
     try:
         model = sentencepiece.SentencePieceProcessor(model_file=str(path))
     except (RuntimeError, OSError) as error:
-        raise YueError(f"{path}: not a SentencePiece model") from error
+        raise YueError(f"{path}: not a SentencePiece model", fix=_FIX) from error
     size = model.get_piece_size()
     if size > TEXT_SIZE and not (size == PIECES and model.id_to_piece(SOA) == "<SOA>"):
         raise YueError(

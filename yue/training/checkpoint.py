@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from yue.errors import TrainingError, YueError
-from yue.files import read_json, write_json
+from yue.files import read_json, sync, write_json
 from yue.training.console import say
 from yue.training.state import RunState, state_of
 from yue.training.world import World
@@ -140,7 +140,7 @@ class Checkpoints:
                 _complete(temporary, state)
                 shutil.rmtree(target, ignore_errors=True)
                 temporary.rename(target)
-                _sync(self.folder)
+                sync(self.folder)
                 self._forget_all_but(target)
         except (OSError, RuntimeError, SafetensorError) as error:
             shutil.rmtree(temporary, ignore_errors=True)  # it may be what fills the disk
@@ -165,15 +165,6 @@ def _locks(file: IO[str]) -> bool:
     return True
 
 
-def _sync(folder: Path) -> None:
-    """Have the folder's names on the disk too."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _complete(folder: Path, state: RunState) -> None:
     """Sync every file, then list them all: what is in the list is on the disk."""
     files = {}
@@ -183,7 +174,7 @@ def _complete(folder: Path, state: RunState) -> None:
         files[path.relative_to(folder).as_posix()] = path.stat().st_size
     write_json(folder / _COMPLETE, {"files": files, "state": state.plain()})
     for path in (folder, *(p for p in folder.rglob("*") if p.is_dir())):
-        _sync(path)
+        sync(path)
 
 
 def _read(folder: Path) -> Checkpoint | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from yue.progress import duration
 from yue.training.launch import MARK
 from yue.training.speed import Throughput
 from yue.training.tally import Losses
@@ -46,10 +47,3 @@ def losses_text(losses: Losses) -> str:
     """``loss 4.321 (vocal 4.100, instrumental 4.542)``."""
     roles = ", ".join(f"{name} {loss:.3f}" for name, loss in losses.roles.items())
     return f"loss {losses.mean:.3f} ({roles})" if losses.tokens else "loss - (nothing learnt)"
-
-
-def duration(seconds: float) -> str:
-    """``1:02:03``, or ``2:03`` below an hour."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

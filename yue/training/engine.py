@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from yue.errors import TrainingError
 from yue.recipe.model import Train
+from yue.training.memory import BUCKET
 from yue.training.world import World
 
 _NEVER = 2**31
-_BUCKET = 2**25  # weights whose gradients travel together
 _RATIO = "lr_ratio"  # of a group's learning rate to the schedule's
 
 
@@ -38,7 +38,7 @@ def deepspeed_config(
         zero_stage = max(zero_stage, 1)
     zero: dict[str, Any] = {"stage": zero_stage, "overlap_comm": device == "cuda"}
     # DeepSpeed holds two of these; by its default each takes 2 GB, for any adapter.
-    zero |= {"reduce_bucket_size": _BUCKET, "allgather_bucket_size": _BUCKET}
+    zero |= {"reduce_bucket_size": BUCKET, "allgather_bucket_size": BUCKET}
     place = {"device": "cpu", "pin_memory": device == "cuda"}
     if offload != "none":
         zero["offload_optimizer"] = place

@@ -53,7 +53,10 @@ def run_workers(folder: JobFolder, fleet: Fleet, *, device: str, log: Path) -> O
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     if fleet.launcher == "slurm" and shutil.which("srun") is None:
-        raise TrainingError("launch.launcher is slurm, but there is no srun on this machine")
+        raise TrainingError(
+            "launch.launcher is slurm, but there is no srun on this machine",
+            fix="start the run where SLURM is, or use launch.launcher: deepspeed",
+        )
     if fleet.launcher == "deepspeed" and len(fleet.hosts) > 1 and shutil.which("pdsh") is None:
         raise TrainingError(
             "DeepSpeed reaches other hosts by pdsh, which is not installed",

@@ -16,6 +16,9 @@ from yue.training.targets import target_names
 FILLED = 0.92
 """Share of a device's memory that a plan may fill."""
 
+BUCKET = 2**25
+"""Weights whose gradients travel between processes together."""
+
 _CONTEXT = int(1.0e9)  # CUDA's context and libraries' workspaces, about
 _NF4 = 0.516  # bytes of a weight in 4 bits, with its share of the scales
 _ROUNDING = 0.03  # of what lives shortly: an allocator's blocks are never all full
@@ -116,7 +119,7 @@ def training_memory(setting: Setting, *, cuda: bool) -> Memory:
         optimizer=optimizer,
         activations=activations,
         working=working,
-        other=_CONTEXT + 2 * 4 * 2**25 + int(_ROUNDING * (activations + working)) if cuda else 0,
+        other=_CONTEXT + 2 * 4 * BUCKET + int(_ROUNDING * (activations + working)) if cuda else 0,
     )
 
 

@@ -71,15 +71,14 @@ class RunPlan:
     padding_share: float
 
 
-def run_plan(mixed: MixedRows, train: Train, *, steps: int | None = None) -> RunPlan:
+def run_plan(mixed: MixedRows, train: Train) -> RunPlan:
     """The plan of a run.
 
     Args:
         mixed: What is read.
         train: The recipe's section.
-        steps: Steps that were done, where the run has ended; None takes the recipe's.
     """
-    steps = step_count(train, mixed.epoch_rows) if steps is None else steps
+    steps = step_count(train, mixed.epoch_rows)
     rows = steps * train.batch_size
     taken = mixed.taken(rows)
     tokens = sum(part.tokens for part in taken)

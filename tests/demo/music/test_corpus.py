@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.folders import folder_digest
 from yue.demo.music.corpus import FINE_TUNING, PRETRAINING, compose_songs, write_songs
 from yue.demo.music.styles import FRAME, SAMPLE_RATE
-from yue.files import folder_digest
 from yue.songs.lyrics import parse_lyrics
 
 FEW = replace(FINE_TUNING, count=5)

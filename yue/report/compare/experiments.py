@@ -67,7 +67,10 @@ def cache_folder(root: Path) -> Path:
     try:
         return Path(Repo(str(root)).cache.local.path).parents[1]
     except DvcException as error:
-        raise YueError(f"{root}: not a DVC project ({error})") from error
+        raise YueError(
+            f"{root}: not a DVC project ({error})",
+            fix="run it in a project; `yue init` makes one",
+        ) from error
 
 
 def read_experiments(shown: Any) -> list[Experiment]:
