@@ -9,11 +9,15 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from types import SimpleNamespace
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from yue.errors import YueError
 from yue.temporary import exchange, naming, temporary_file, temporary_folder
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _SAFE_NAME_BYTES = 180
 
@@ -101,6 +105,18 @@ def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     with atomic_file(path, "w") as stream:
         for row in rows:
             stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_array(stream: IO[bytes], array: NDArray[Any]) -> None:
+    """Write an array as a .npy.
+
+    ``np.save`` hands a file to C's streams, and an error of its last bytes is lost there: on a full
+    disk it leaves a file that is cut off, and says nothing.
+    """
+    import numpy as np
+
+    no_file: Any = SimpleNamespace(write=stream.write)
+    np.lib.format.write_array(no_file, array, allow_pickle=False)
 
 
 def read_json(path: Path) -> Any:

@@ -18,7 +18,7 @@ from yue.codecs.flow import Outcome, batches, encode_flow
 from yue.codecs.sources import SongFiles, TrackFile
 from yue.codecs.tracks import read_song, track_seconds
 from yue.errors import CodecError
-from yue.files import file_digest, safe_name, value_digest, write_jsonl
+from yue.files import file_digest, safe_name, value_digest, write_array, write_jsonl
 from yue.progress import Progress
 from yue.store import Store
 from yue.workers import cores
@@ -163,7 +163,8 @@ def _keep(job: _Job, codes: Sequence[Codes], store: Store | None) -> None:
     """
     job.made.mkdir()
     for track, track_codes in zip(job.song.tracks, codes, strict=True):
-        np.save(job.made / f"{track.role}.npy", track_codes)
+        with (job.made / f"{track.role}.npy").open("wb") as stream:
+            write_array(stream, track_codes)
     if store:
         store.add(job.key, job.made)
 
