@@ -119,6 +119,26 @@ def write_array(stream: IO[bytes], array: NDArray[Any]) -> None:
     np.lib.format.write_array(no_file, array, allow_pickle=False)
 
 
+def map_array(path: Path) -> NDArray[Any]:
+    """An array of a .npy, mapped into memory and not read.
+
+    Raises:
+        OSError: It is missing or cannot be read.
+        ValueError: It is no .npy: a pipe, a .npz, pickled objects, a header that is none.
+    """
+    import numpy as np
+
+    if path.is_fifo():  # opening one would wait for somebody to write into it
+        raise ValueError("it is a pipe")
+    try:
+        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+    except OSError:
+        raise
+    except Exception as error:  # a damaged header raises whatever NumPy's parser runs into
+        raise ValueError(str(error) or type(error).__name__) from error
+    return array
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file; a missing or malformed one is a :class:`YueError` that names it."""
     try:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -221,6 +222,49 @@ def test_stereo_is_mixed_to_mono_by_its_mean(
     np.testing.assert_array_equal(
         np.load(tmp_path / "codes" / "x.mixture.npy"), melrvq.encode(mono[np.newaxis])[0]
     )
+
+
+def _npz(path: Path) -> None:
+    with path.open("wb") as stream:
+        np.savez(stream, audio=np.zeros(RATE, np.float32))
+
+
+def _header(text: bytes) -> Callable[[Path], object]:
+    start = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little")
+    return lambda path: path.write_bytes(start + text + bytes(100))
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (_npz, "magic string"),
+        (_header(b"{'descr': '<f4', 'fortran_order': False, 'shape': (\n"), "EOF in multi-line"),
+        (
+            _header(b"{'descr': '<f4', 'fortran_order': False, 'shape': (%d,), }\n" % 10**30),
+            "large",
+        ),
+        (lambda path: path.write_bytes(b""), "magic string"),
+        (os.mkfifo, "a pipe"),
+        (lambda path: np.save(path, np.zeros((RATE, 2), np.float32)), "shape"),
+        (lambda path: np.save(path, np.zeros((0, RATE), np.float32)), "shape"),
+        (lambda path: np.save(path, np.full(RATE, 32_767, np.float32)), "full scale is 1"),
+    ],
+)
+def test_an_array_that_is_no_track_is_left_out(
+    encode: Callable[..., Encoded],
+    tracks: Sequence[Audio],
+    tmp_path: Path,
+    make: Callable[[Path], object],
+    reason: str,
+) -> None:
+    make(tmp_path / "bad.npy")
+    np.save(tmp_path / "good.npy", tracks[0][:RATE])
+    songs = [
+        SongFiles(name, None, None, (TrackFile("mixture", tmp_path / f"{name}.npy"),))
+        for name in ("bad", "good")
+    ]
+    done = encode("codes", songs)
+    assert [(entry.song_id, reason in entry.reason) for entry in done.rejected] == [("bad", True)]
 
 
 def test_any_folder_of_arrays_can_be_tokenized(
