@@ -59,6 +59,14 @@ def test_an_array_of_which_the_end_cannot_be_written_is_an_error(
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.parametrize("content", [b'{"a": "\xff"}\n', b"[" * 100_000])
+def test_what_is_no_json_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a").write_bytes(content)
+    for read in (read_json, read_jsonl):
+        with pytest.raises(YueError, match=r"a(:1)?: not "):
+            read(tmp_path / "a")
+
+
 def test_a_hard_linked_copy_never_changes(tmp_path: Path) -> None:
     path, cached = tmp_path / "a.txt", tmp_path / "cached.txt"
     path.write_text("old")

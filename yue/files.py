@@ -145,7 +145,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise YueError(f"{path}: no such file") from error
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise YueError(f"{path}: not valid JSON ({error})") from error
 
 
@@ -157,10 +157,12 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
             for number, line in enumerate(stream, 1):
                 try:
                     rows.append(json.loads(line))
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise YueError(f"{path}:{number}: not valid JSON ({error})") from error
     except FileNotFoundError as error:
         raise YueError(f"{path}: no such file") from error
+    except UnicodeDecodeError as error:
+        raise YueError(f"{path}: not UTF-8 ({error})") from error
     return rows
 
 
