@@ -297,6 +297,31 @@ def test_a_folder_that_convert_made_is_read_by_its_rows(work: Path) -> None:
     assert [len(song.tracks) for song in songs] == [3, 2, 2]
 
 
+def test_two_rows_of_one_track_are_refused(work: Path) -> None:
+    rows = (work / "audio" / "audio.jsonl").read_text()
+    (work / "audio" / "audio.jsonl").write_text(rows + rows.splitlines()[0] + "\n")
+    with pytest.raises(CodecError, match="song 'a' has two rows of its instrumental"):
+        folder_songs(work / "audio")
+
+
+def test_only_what_is_plainly_named_is_a_song(tmp_path: Path) -> None:
+    for name in ("one.npy", "._one.npy", ".hidden/two.npy"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [song.song_id for song in folder_songs(tmp_path)] == ["one"]
+    (tmp_path / os.fsdecode(b"\xff.npy")).touch()
+    with pytest.raises(CodecError, match=r"\\xff.npy: the name is not valid UTF-8"):
+        folder_songs(tmp_path)
+
+
+def test_codes_are_never_written_among_the_songs(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="in the folder of audio"):
+        tokenize_folder(
+            tmp_path, tmp_path / "codes",
+            CodecChoice.of_flags("melrvq", None, None, "cpu"), workers=1,
+        )  # fmt: skip
+
+
 def test_a_folder_that_is_not_ours_is_never_replaced(work: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")
