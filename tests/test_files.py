@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +23,7 @@ from yue.files import (
     read_jsonl,
     safe_name,
     value_digest,
+    write_array,
     write_json,
     write_jsonl,
 )
@@ -34,6 +37,34 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         raise RuntimeError("stop")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("codes", [700, 30_000])
+def test_an_array_of_which_the_end_cannot_be_written_is_an_error(
+    tmp_path: Path, codes: int
+) -> None:
+    array = np.arange(codes, dtype=np.int16)
+    with (tmp_path / "whole.npy").open("wb") as stream:
+        write_array(stream, array)
+    np.testing.assert_array_equal(np.load(tmp_path / "whole.npy"), array)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
+    try:
+        with (
+            pytest.raises(OSError, match="too large"),
+            (tmp_path / "cut.npy").open("wb") as stream,
+        ):
+            write_array(stream, array)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("content", [b'{"a": "\xff"}\n', b"[" * 100_000])
+def test_what_is_no_json_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a").write_bytes(content)
+    for read in (read_json, read_jsonl):
+        with pytest.raises(YueError, match=r"a(:1)?: not "):
+            read(tmp_path / "a")
 
 
 def test_a_hard_linked_copy_never_changes(tmp_path: Path) -> None:

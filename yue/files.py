@@ -9,11 +9,15 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from types import SimpleNamespace
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from yue.errors import MissingFileError, UsageError, YueError
 from yue.temporary import exchange, naming, temporary_file, temporary_folder
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _SAFE_NAME_BYTES = 180
 _AGAIN = "run the stage that writes it again, or copy it again with the model that it belongs to"
@@ -135,13 +139,45 @@ def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
             stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def write_array(stream: IO[bytes], array: NDArray[Any]) -> None:
+    """Write an array as a .npy.
+
+    ``np.save`` hands a file to C's streams, and an error of its last bytes is lost there: on a full
+    disk it leaves a file that is cut off, and says nothing.
+    """
+    import numpy as np
+
+    no_file: Any = SimpleNamespace(write=stream.write)
+    np.lib.format.write_array(no_file, array, allow_pickle=False)
+
+
+def map_array(path: Path) -> NDArray[Any]:
+    """An array of a .npy, mapped into memory and not read.
+
+    Raises:
+        OSError: It is missing or cannot be read.
+        ValueError: It is no .npy: a pipe, a .npz, pickled objects, a header that is none.
+    """
+    import numpy as np
+
+    if path.is_fifo():  # opening one would wait for somebody to write into it
+        raise ValueError("it is a pipe")
+    try:
+        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+    except OSError:
+        raise
+    except Exception as error:  # a damaged header raises whatever NumPy's parser runs into
+        raise ValueError(str(error) or type(error).__name__) from error
+    return array
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file; a missing or malformed one is a :class:`YueError` that names it."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise MissingFileError(f"{path}: no such file", fix=_AGAIN) from error
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise YueError(f"{path}: not valid JSON ({error})", fix=_AGAIN) from error
 
 
@@ -153,12 +189,14 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
             for number, line in enumerate(stream, 1):
                 try:
                     rows.append(json.loads(line))
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise YueError(
                         f"{path}:{number}: not valid JSON ({error})", fix=_AGAIN
                     ) from error
     except FileNotFoundError as error:
         raise MissingFileError(f"{path}: no such file", fix=_AGAIN) from error
+    except UnicodeDecodeError as error:
+        raise YueError(f"{path}: not UTF-8 ({error})", fix=_AGAIN) from error
     return rows
 
 

@@ -39,12 +39,14 @@ def test_fit_codec_and_tokenize_from_the_command_line(
     [
         (["tokenize", "--input-dir", "x"], "also needs --output-dir, --codec-type"),
         (
-            ["tokenize", "--input-dir", ".", "--output-dir", "y", "--codec-type", "xcodec"],
+            ["tokenize", "--input-dir", "songs", "--output-dir", "y", "--codec-type", "xcodec"],
             "no weights of xcodec in models/xcodec_mini_infer",
         ),
-        (["fit-codec", "--input-dir", ".", "--output-dir", "y"], "no audio in"),
+        (["fit-codec", "--input-dir", "songs", "--output-dir", "y"], "no audio in"),
         (["fit-codec", "--input-dir", ".", "--output-dir", "y", "--seed", "-1"], "seed of 0"),
         (["fit-codec", "--input-dir", ".", "--output-dir", "."], "exists and is no codec"),
+        (["fit-codec", "--input-dir", "codec/songs", "--output-dir", "codec"], "holds the audio"),
+        (["fit-codec", "--input-dir", "bad", "--output-dir", "y"], "bad/x.npy: it has samples"),
     ],
 )
 def test_what_is_missing_is_said(
@@ -55,6 +57,10 @@ def test_what_is_missing_is_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    for folder in ("codec/songs", "bad"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "codec" / "codebooks.safetensors").touch()
+    np.save("bad/x.npy", np.full(RATE, np.nan, np.float32))
     assert main(words) in (1, 2)
     assert message in capsys.readouterr().err
     assert not (tmp_path / "y").exists()

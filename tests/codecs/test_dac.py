@@ -95,6 +95,15 @@ def test_another_dac_is_refused(
         load_codec(name, folder)
 
 
+@pytest.mark.parametrize("ratios", [None, "2458", [2, None], {"a": 1}])
+def test_a_config_whose_ratios_are_none_is_refused(tmp_path: Path, ratios: object) -> None:
+    config = {"model_type": "dac", "downsampling_ratios": ratios, "n_codebooks": 12}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(CodecError, match="not the model of dac16k"):
+        read_card("dac16k", tmp_path)
+
+
 def test_more_codebooks_than_the_vocabulary_has_are_refused(tmp_path: Path) -> None:
     folder = tiny.save_dac(tmp_path, "dac16k")
     with pytest.raises(CodecError, match="5 codebooks of dac16k, which has 4"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -223,6 +224,49 @@ def test_stereo_is_mixed_to_mono_by_its_mean(
     )
 
 
+def _npz(path: Path) -> None:
+    with path.open("wb") as stream:
+        np.savez(stream, audio=np.zeros(RATE, np.float32))
+
+
+def _header(text: bytes) -> Callable[[Path], object]:
+    start = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little")
+    return lambda path: path.write_bytes(start + text + bytes(100))
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (_npz, "magic string"),
+        (_header(b"{'descr': '<f4', 'fortran_order': False, 'shape': (\n"), "EOF in multi-line"),
+        (
+            _header(b"{'descr': '<f4', 'fortran_order': False, 'shape': (%d,), }\n" % 10**30),
+            "large",
+        ),
+        (lambda path: path.write_bytes(b""), "magic string"),
+        (os.mkfifo, "a pipe"),
+        (lambda path: np.save(path, np.zeros((RATE, 2), np.float32)), "shape"),
+        (lambda path: np.save(path, np.zeros((0, RATE), np.float32)), "shape"),
+        (lambda path: np.save(path, np.full(RATE, 32_767, np.float32)), "full scale is 1"),
+    ],
+)
+def test_an_array_that_is_no_track_is_left_out(
+    encode: Callable[..., Encoded],
+    tracks: Sequence[Audio],
+    tmp_path: Path,
+    make: Callable[[Path], object],
+    reason: str,
+) -> None:
+    make(tmp_path / "bad.npy")
+    np.save(tmp_path / "good.npy", tracks[0][:RATE])
+    songs = [
+        SongFiles(name, None, None, (TrackFile("mixture", tmp_path / f"{name}.npy"),))
+        for name in ("bad", "good")
+    ]
+    done = encode("codes", songs)
+    assert [(entry.song_id, reason in entry.reason) for entry in done.rejected] == [("bad", True)]
+
+
 def test_any_folder_of_arrays_can_be_tokenized(
     tracks: Sequence[Audio], melrvq: MelRvq, tmp_path: Path
 ) -> None:
@@ -251,6 +295,31 @@ def test_a_folder_that_convert_made_is_read_by_its_rows(work: Path) -> None:
     assert [song.song_id for song in songs] == ["a", "b/c", "d"]
     assert all(track.path.is_file() for song in songs for track in song.tracks)
     assert [len(song.tracks) for song in songs] == [3, 2, 2]
+
+
+def test_two_rows_of_one_track_are_refused(work: Path) -> None:
+    rows = (work / "audio" / "audio.jsonl").read_text()
+    (work / "audio" / "audio.jsonl").write_text(rows + rows.splitlines()[0] + "\n")
+    with pytest.raises(CodecError, match="song 'a' has two rows of its instrumental"):
+        folder_songs(work / "audio")
+
+
+def test_only_what_is_plainly_named_is_a_song(tmp_path: Path) -> None:
+    for name in ("one.npy", "._one.npy", ".hidden/two.npy"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [song.song_id for song in folder_songs(tmp_path)] == ["one"]
+    (tmp_path / os.fsdecode(b"\xff.npy")).touch()
+    with pytest.raises(CodecError, match=r"\\xff.npy: the name is not valid UTF-8"):
+        folder_songs(tmp_path)
+
+
+def test_codes_are_never_written_among_the_songs(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="in the folder of audio"):
+        tokenize_folder(
+            tmp_path, tmp_path / "codes",
+            CodecChoice.of_flags("melrvq", None, None, "cpu"), workers=1,
+        )  # fmt: skip
 
 
 def test_a_folder_that_is_not_ours_is_never_replaced(work: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -180,6 +181,31 @@ def test_too_little_audio_for_a_codec_is_refused() -> None:
 def test_a_folder_without_a_codec_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(CodecError, match="yue fit-codec"):
         load_codec("melrvq", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("hop", 0),
+        ("n_fft", 100),
+        ("sample_rate", float("inf")),
+        ("sample_rate", -16_000),
+        ("fitted_sizes", [1.5] * 8),
+    ],
+)
+def test_a_shape_that_gives_no_frames_is_named(
+    melrvq: MelRvq, tmp_path: Path, key: str, value: object
+) -> None:
+    melrvq.save(tmp_path / "codec")
+    config = tmp_path / "codec" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), key: value}))
+    with pytest.raises(CodecError, match="not a usable melrvq codec"):
+        load_codec("melrvq", tmp_path / "codec")
+
+
+def test_others_can_read_a_saved_codec(melrvq: MelRvq, tmp_path: Path) -> None:
+    melrvq.save(tmp_path / "codec")
+    assert {file.stat().st_mode & 0o777 for file in (tmp_path / "codec").iterdir()} == {0o644}
 
 
 @pytest.mark.parametrize("damage", ["cut", "other codec", "other shape", "no json"])

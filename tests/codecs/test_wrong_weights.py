@@ -64,3 +64,10 @@ def test_codebooks_too_many_too_few_or_of_another_kind_are_refused(
     save_file(state, file)
     with pytest.raises(CodecError, match="other tensors than 8 codebooks of int16"):
         load_codec("melrvq", tmp_path / "codec")
+
+
+def test_large_weights_in_half_precision_are_not_taken_for_infinite(tmp_path: Path) -> None:
+    model = tiny.dac_model("dac16k")
+    model.quantizer.quantizers[0].codebook.weight.data.fill_(100)  # which add up to over 65504
+    model.half().save_pretrained(tmp_path)
+    assert load_codec("dac16k", tmp_path).dtype == "float32"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -176,6 +177,24 @@ def test_the_look_alike_with_8_codebooks_is_refused(tmp_path: Path) -> None:
     for folder in (hub, yue):
         with pytest.raises(CodecError, match=r"8 codebooks.*\n.*mean nothing to YuE"):
             read_card("xcodec", folder)
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"acoustic_model_config": 5},
+        {"acoustic_model_config": {"downsampling_ratios": [0]}},
+        {"codebook_size": 0},
+        {"codebook_size": 1},
+        {"sample_rate": 1e999},
+        {"target_bandwidths": []},
+    ],
+)
+def test_a_config_of_no_codec_is_named(tmp_path: Path, lie: dict[str, object]) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "xcodec", **lie}))
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(CodecError, match="its config is not one of xcodec"):
+        read_card("xcodec", tmp_path)
 
 
 def test_a_cut_weight_file_is_named(folder: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from yue.audio.source import Samples
+from yue.files import map_array
 
 _FULL_SCALE = 32768
 
@@ -51,7 +52,4 @@ def read_samples(path: Path) -> Samples:
         OSError: It is missing or cannot be read.
         ValueError: It is no .npy file of samples.
     """
-    try:
-        return as_float(np.load(path, mmap_mode="r", allow_pickle=False))
-    except EOFError as error:  # an empty file
-        raise ValueError("it is empty") from error
+    return as_float(map_array(path))

@@ -14,6 +14,8 @@ _Row = TypeVar("_Row")
 
 MIXTURE, VOCAL, INSTRUMENTAL = "mixture", "vocal", "instrumental"
 
+_ALLOWED: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float)}
+
 
 @dataclass(frozen=True)
 class Track:
@@ -97,7 +99,7 @@ def read_tracks(path: Path) -> tuple[Track, ...]:
 
     Raises:
         YueError: The file is missing or not JSONL.
-        AudioError: A row lacks a field.
+        AudioError: A row lacks a field, or has a value that is none of it.
     """
     return tuple(_row(Track, path, number, row) for number, row in enumerate(read_jsonl(path), 1))
 
@@ -119,8 +121,14 @@ def read_stems(path: Path) -> tuple[Stems, ...]:
 
 def _row(kind: type[_Row], path: Path, number: int, row: dict[str, Any]) -> _Row:
     try:
+        for field in fields(kind):  # type: ignore[arg-type]
+            allowed = _ALLOWED.get(str(field.type))
+            if allowed and type(row[field.name]) not in allowed:
+                raise TypeError(f"{field.name} is {row[field.name]!r}")
+        if row.get("role", MIXTURE) not in (MIXTURE, VOCAL, INSTRUMENTAL):  # it names files
+            raise ValueError(f"role is {row['role']!r}")
         return kind(**{field.name: row[field.name] for field in fields(kind)})  # type: ignore[arg-type]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise AudioError(
             f"{path}:{number}: not a row of this file ({error})",
             fix="run the stage that writes it again: `dvc repro -f convert separate`",

@@ -19,7 +19,7 @@ from yue.audio.pairs import make_pair
 from yue.audio.rejected import Rejected, rejection
 from yue.audio.rows import INSTRUMENTAL, MIXTURE, VOCAL, Stems, Track
 from yue.errors import AudioError
-from yue.files import read_json, safe_name, value_digest
+from yue.files import read_json, safe_name, value_digest, write_array
 from yue.recipe.model import Separate
 from yue.store import Store
 
@@ -138,7 +138,8 @@ def _run(job: _Job) -> Rejected | None:
     with store.scratch() as folder:
         (folder / _RESULT).write_text(json.dumps(result))
         for role in pair.derived:
-            np.save(folder / f"{role}.npy", pair.vocal if role == VOCAL else pair.instrumental)
+            with (folder / f"{role}.npy").open("wb") as stream:
+                write_array(stream, pair.vocal if role == VOCAL else pair.instrumental)
         store.add(job.key, folder)
     return None
 

@@ -10,6 +10,7 @@ from yue.audio.decode import open_audio
 from yue.audio.discover import READABLE
 from yue.audio.resample import make_resampler
 from yue.codecs.base import Audio
+from yue.codecs.sources import visible_paths
 from yue.codecs.tracks import read_array
 from yue.errors import CodecError
 
@@ -27,7 +28,7 @@ def read_audio_folder(folder: Path, sample_rate: int) -> list[Audio]:
     """
     files = [
         path
-        for path in sorted(folder.rglob("*"))
+        for path in visible_paths(folder)
         if path.is_file() and path.suffix.lower() in {".npy", *READABLE}
     ]
     if not files:
@@ -42,7 +43,13 @@ def read_audio_folder(folder: Path, sample_rate: int) -> list[Audio]:
 def read_audio_file(path: Path, sample_rate: int) -> Audio:
     """One audio file or .npy as (samples,) float32 mono; raises as :func:`read_audio_folder`."""
     if path.suffix.lower() == ".npy":
-        return read_array(path, None)
+        array = read_array(path, None)
+        if not np.isfinite(array).all():
+            raise CodecError(
+                f"{path}: it has samples that are not finite numbers",
+                fix="convert the song again from its source file, or remove the file",
+            )
+        return array
     with open_audio(path) as audio:
         resampler = make_resampler("sinc_hann", audio.format.sample_rate, sample_rate, 1)
         blocks = [resampler.push(block.mean(axis=1, keepdims=True)) for block in audio.blocks()]

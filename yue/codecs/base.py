@@ -18,6 +18,8 @@ from yue.tokens.vocabulary import CodecRange, codec_range
 Audio = NDArray[np.float32]
 Codes = NDArray[np.int16]
 
+_LOUDEST = 100.0  # 40 dB over full scale
+
 
 class Codec(ABC):
     """Mono audio to codes and back.
@@ -191,14 +193,21 @@ def check_audio(track: Audio) -> None:
     """Refuse what no codec can encode.
 
     Raises:
-        CodecError: No samples, or samples that are not finite.
+        CodecError: No samples, or samples that are not finite, or far over full scale.
     """
     if track.ndim != 1 or track.size == 0:
         raise _nothing(track)
-    if not np.isfinite(track).all():
+    peak = max(track.max(), -track.min())
+    if not np.isfinite(peak):
         raise CodecError(
             "the audio has samples that are not finite numbers",
             fix="convert the song again from its source file",
+        )
+    if peak > _LOUDEST:
+        raise CodecError(
+            f"the audio has samples of {peak:g}, and full scale is 1",
+            why="they look like whole numbers that were never scaled",
+            fix="divide them by their full scale (32768 for 16 bits), or use `yue convert`",
         )
 
 

@@ -49,7 +49,7 @@ def tensors(value: Any, file: Path, name: str) -> dict[str, Tensor]:
     """
     if not isinstance(value, dict):
         raise wrong_checkpoint(file, f"it has no '{name}'")
-    return {key: tensor for key, tensor in value.items() if isinstance(tensor, Tensor)}
+    return {str(key): tensor for key, tensor in value.items() if isinstance(tensor, Tensor)}
 
 
 def renamed(
@@ -112,8 +112,8 @@ def fill(model: _Model, state: Mapping[str, Tensor], file: Path, device: str) ->
         model.load_state_dict(state)
     except RuntimeError as error:
         raise wrong_checkpoint(file, " ".join(str(error).split())[:400]) from error
-    check_finite(model, file)
     ready: _Model = model.float().eval().to(where)
+    check_finite(ready, file)
     return ready
 
 

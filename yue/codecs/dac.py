@@ -115,8 +115,10 @@ def check_shape(name: str, config: Mapping[str, Any], where: Path) -> None:
         CodecError: It is another model.
     """
     facts = FACTS[name]
+    ratios: Any = config.get("downsampling_ratios")
+    whole = isinstance(ratios, list | tuple) and all(isinstance(ratio, int) for ratio in ratios)
     found = (
-        math.prod(config.get("downsampling_ratios", ())),
+        math.prod(ratios) if whole else ratios,
         config.get("n_codebooks"),
         config.get("codebook_size", _CODES),
     )

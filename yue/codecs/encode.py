@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from yue.audio.rejected import Rejected, write_rejected
 from yue.codecs.base import Audio, Codec, Codes
 from yue.codecs.card import CodecCard
@@ -18,7 +16,14 @@ from yue.codecs.flow import Outcome, batches, encode_flow
 from yue.codecs.sources import SongFiles, TrackFile
 from yue.codecs.tracks import read_song, track_seconds
 from yue.errors import CodecError
-from yue.files import file_digest, safe_name, value_digest, write_jsonl
+from yue.files import (
+    file_digest,
+    map_array,
+    safe_name,
+    value_digest,
+    write_array,
+    write_jsonl,
+)
 from yue.progress import Progress
 from yue.store import Store
 from yue.workers import cores
@@ -163,7 +168,8 @@ def _keep(job: _Job, codes: Sequence[Codes], store: Store | None) -> None:
     """
     job.made.mkdir()
     for track, track_codes in zip(job.song.tracks, codes, strict=True):
-        np.save(job.made / f"{track.role}.npy", track_codes)
+        with (job.made / f"{track.role}.npy").open("wb") as stream:
+            write_array(stream, track_codes)
     if store:
         store.add(job.key, job.made)
 
@@ -172,7 +178,7 @@ def _publish(job: _Job, track: TrackFile, folder: Path, prefix: str) -> dict[str
     """Move one track's codes into the folder; its row."""
     name = f"{safe_name(job.song.song_id)}.{track.role}.npy"
     made = job.made / f"{track.role}.npy"
-    frames = np.load(made, mmap_mode="r", allow_pickle=False).shape[1]
+    frames = map_array(made).shape[1]
     made.rename(folder / name)
     return {
         "song_id": job.song.song_id,

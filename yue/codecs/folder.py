@@ -59,6 +59,12 @@ def _refuse_to_destroy(source: Path, output: Path) -> None:
             why="the output folder is replaced as a whole",
             fix="give another folder",
         )
+    if source in output.parents and not (source / "audio.jsonl").is_file():
+        raise UsageError(
+            f"--output-dir {output} is in the folder of audio",
+            why="every .npy there is a song, and codes are .npy too",
+            fix="give a folder beside it",
+        )
     if output.exists() and not (output / "codec.json").is_file() and any(output.iterdir()):
         raise UsageError(
             f"--output-dir {output} holds other files",

@@ -59,8 +59,8 @@ def load_model(kind: type[_Model], path: Path, device: str) -> _Model:
         )
     if strange := _not_floating(path / WEIGHTS):
         raise wrong_checkpoint(path / WEIGHTS, strange)
-    check_finite(model, path / WEIGHTS)
     ready: _Model = model.float().eval().to(where)
+    check_finite(ready, path / WEIGHTS)
     return ready
 
 

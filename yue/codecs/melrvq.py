@@ -94,6 +94,7 @@ class MelRvq(Codec):
         with atomic_folder(folder) as new:
             tensors = {f"codebook.{k}": t.astype(np.int16) for k, t in enumerate(self.tables)}
             save_file(tensors, new / _WEIGHTS)
+            (new / _WEIGHTS).chmod(0o644)  # it comes as 0600
             write_json(new / _CONFIG, _config(self.shape, self.codebook_sizes, self.fitted))
             if self.report is not None:
                 write_json(new / _FIT, asdict(self.report))
@@ -158,9 +159,13 @@ def load(name: str, path: Path, codebooks: int | None, device: str) -> MelRvq:
             raise ValueError(f"{_WEIGHTS} has other tensors than {len(sizes)} codebooks of int16")
         tables = [tensors[name].astype(np.float32) for name in names]
         for table, size, rows in zip(tables, sizes, fitted, strict=True):
-            if table.shape != (size, shape.mels) or not 1 <= rows <= size:
+            if table.shape != (size, shape.mels) or rows not in range(1, size + 1):
                 raise ValueError(f"a codebook of shape {table.shape}, {rows} rows of {size} fitted")
-    except (SafetensorError, YueError, KeyError, TypeError, ValueError, OSError) as error:
+        if not 0 < shape.hop <= shape.n_fft or shape.sample_rate <= 0:
+            raise ValueError(f"no frames: {shape}")
+    except (
+        SafetensorError, YueError, KeyError, TypeError, ValueError, ArithmeticError, OSError
+    ) as error:  # fmt: skip
         raise CodecError(
             f"{path}: not a usable {NAME} codec",
             why=f"{type(error).__name__}: {error}",

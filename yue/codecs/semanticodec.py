@@ -18,6 +18,7 @@ from yue.codecs.about import About
 from yue.codecs.card import CodecCard, kept_sizes
 from yue.codecs.hub_files import digest_of, missing
 from yue.errors import CodecError
+from yue.files import map_array
 
 if TYPE_CHECKING:
     from yue.codecs.semanticodec_model import SemantiCodec
@@ -90,7 +91,7 @@ def read_centroids(path: Path) -> NDArray[np.float32]:
     """
     file = path / CENTROIDS
     try:
-        centroids: NDArray[np.float32] = np.load(file, mmap_mode="r", allow_pickle=False)
+        centroids: NDArray[np.float32] = map_array(file)
     except (OSError, ValueError) as error:
         raise CodecError(
             f"{file}: cannot be loaded",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -59,20 +60,18 @@ def project_songs(work: Path) -> list[SongFiles]:
 def folder_songs(folder: Path) -> list[SongFiles]:
     """The songs of a folder: by its audio.jsonl, else every .npy is a song of one mixture.
 
+    Hidden files are passed over.
+
     Raises:
-        CodecError: There is nothing to encode.
+        CodecError: There is nothing to encode, or a name is no text.
     """
     if (folder / "audio.jsonl").is_file():
         songs = _converted_songs(read_tracks(folder / "audio.jsonl"), folder)
     else:
         songs = [
-            SongFiles(
-                path.relative_to(folder).with_suffix("").as_posix(),
-                None,
-                None,
-                (TrackFile(MIXTURE, path),),
-            )
-            for path in sorted(folder.rglob("*.npy"))
+            SongFiles(_plain_id(path, folder), None, None, (TrackFile(MIXTURE, path),))
+            for path in visible_paths(folder)
+            if path.suffix == ".npy"
         ]
     if not songs:
         raise CodecError(
@@ -83,9 +82,33 @@ def folder_songs(folder: Path) -> list[SongFiles]:
     return songs
 
 
+def visible_paths(folder: Path) -> list[Path]:
+    """What lies below a folder, in order, but for what is hidden (``._song.wav`` of a Mac)."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+
+
+def _plain_id(path: Path, folder: Path) -> str:
+    name = path.relative_to(folder).with_suffix("").as_posix()
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        raise CodecError(f"{shown}: the name is not valid UTF-8", fix="rename the file") from error
+    return name
+
+
 def _converted_songs(rows: Iterable[Track], folder: Path) -> list[SongFiles]:
     songs: dict[str, list[Track]] = defaultdict(list)
     for row in rows:
+        if row.role in {other.role for other in songs[row.song_id]}:
+            raise CodecError(
+                f"song '{row.song_id}' has two rows of its {row.role} in {folder / 'audio.jsonl'}",
+                fix="convert the songs again, into a folder of their own",
+            )
         songs[row.song_id].append(row)
     return [
         SongFiles(

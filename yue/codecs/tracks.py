@@ -10,6 +10,7 @@ from yue.audio.arrays import read_samples
 from yue.codecs.base import Audio, Codec, check_audio
 from yue.codecs.sources import SongFiles
 from yue.errors import CodecError
+from yue.files import map_array
 
 
 def read_song(song: SongFiles, codec: Codec) -> list[Audio]:
@@ -34,12 +35,9 @@ def track_seconds(song: SongFiles, sample_rate: int) -> float:
     if song.samples is not None:
         return len(song.tracks) * song.samples / sample_rate
     try:
-        lengths = [
-            np.load(track.path, mmap_mode="r", allow_pickle=False).shape[-1]
-            for track in song.tracks
-        ]
+        lengths = [map_array(track.path).shape[-1] for track in song.tracks]
         return float(sum(lengths) / sample_rate)
-    except (OSError, ValueError, EOFError, IndexError):
+    except (OSError, ValueError, IndexError):
         return 0.0
 
 
@@ -57,11 +55,12 @@ def read_array(path: Path, samples: int | None) -> Audio:
             why="a track is float32 or int16, (samples,) or (channels, samples)",
             fix="make it with `yue convert`",
         ) from error
-    if audio.ndim not in (1, 2):
+    channels, length = (1, *audio.shape)[-2:] if audio.ndim in (1, 2) else (0, 0)
+    if not 1 <= channels <= max(1, length):
         raise CodecError(
             f"{path}: shape {audio.shape}",
             why="a track is (samples,) or (channels, samples)",
-            fix="make it with `yue convert`",
+            fix="transpose it, or make it with `yue convert`",
         )
     mono = np.asarray(audio if audio.ndim == 1 else audio.mean(axis=0, dtype=np.float64))
     length = len(mono) if samples is None else samples

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from yue.codecs.base import Codec, Codes
 from yue.codecs.card import CodecCard, same_codec
 from yue.codecs.sources import SongFiles
 from yue.codecs.tracks import read_song
 from yue.errors import CodecError
-from yue.files import read_jsonl
+from yue.files import map_array, read_jsonl
 from yue.progress import Progress
 
 # On a CPU a track's codes are the same in any company, on the same number of torch's threads. On a
@@ -81,8 +79,8 @@ def _equal(file: Path | None, fresh: Codes, what: str, least: float) -> int:
     try:
         if file is None:
             raise _differs(what, "there are no codes of it")
-        stored = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        stored = map_array(file)
+    except (OSError, ValueError) as error:
         raise _differs(what, f"{file} cannot be read ({error})") from error
     if stored.shape != fresh.shape or stored.dtype != fresh.dtype:
         raise _differs(what, f"{stored.dtype} {stored.shape}, not {fresh.dtype} {fresh.shape}")

@@ -74,7 +74,7 @@ def read_card(name: str, path: Path, codebooks: int | None) -> CodecCard:
         CodecError: The weights are missing, or are those of a look-alike.
     """
     files = (YUE_CONFIG, YUE_WEIGHTS) if is_yue_folder(path) else (CONFIG, WEIGHTS)
-    _check_shape(read_shape(path), path)
+    read_shape(path)
     return CodecCard(
         name=NAME,
         digest=digest_of(NAME, _VERSION, *(path / file for file in files)),
@@ -96,15 +96,17 @@ def read_shape(path: Path) -> XcodecShape:
     """What the folder's config says.
 
     Raises:
-        CodecError: It is missing or cannot be read.
+        CodecError: It is missing, cannot be read, or is that of another model.
     """
     try:
-        return _yue_shape(path) if is_yue_folder(path) else _hub_shape(path)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        shape = _yue_shape(path) if is_yue_folder(path) else _hub_shape(path)
+        _check_shape(shape, path)
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
         raise CodecError(
             f"{path}: its config is not one of xcodec ({type(error).__name__}: {error})",
             fix=f"fetch it again: {_FETCH}",
         ) from error
+    return shape
 
 
 def _yue_shape(path: Path) -> XcodecShape:

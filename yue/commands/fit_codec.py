@@ -39,6 +39,12 @@ def run(args: argparse.Namespace) -> None:
             why="the output folder is replaced as a whole",
             fix="give a new folder",
         )
+    if args.output_dir.resolve() in (args.input_dir.resolve(), *args.input_dir.resolve().parents):
+        raise UsageError(
+            f"--output-dir {args.output_dir} holds the audio",
+            why="the output folder is replaced as a whole",
+            fix="give another folder",
+        )
     tracks = read_audio_folder(args.input_dir, SHAPE.sample_rate)
     codec = fit(tracks, codebooks=args.codebooks, codebook_size=args.codebook_size, seed=args.seed)
     codec.save(args.output_dir)

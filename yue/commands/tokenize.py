@@ -70,6 +70,10 @@ def _verify_project(sample: int) -> None:
 
 def _verify(folder: Path, songs: Sequence[SongFiles], codec: CodecChoice, sample: int) -> None:
     from yue.codecs.verify import verify_codes
+    from yue.errors import UsageError
+
+    if sample < 0:
+        raise UsageError(f"--verify {sample}", fix="give a number of songs, or 0 for all of them")
 
     done = verify_codes(folder, songs, codec.load(), sample)
     print(

@@ -14,7 +14,7 @@ import numpy as np
 from yue.codecs.base import Codec
 from yue.demo.music.corpus import Song, line_contents
 from yue.demo.music.styles import FRAME, SAMPLE_RATE
-from yue.files import write_jsonl
+from yue.files import write_array, write_jsonl
 from yue.tokens.vocabulary import codec_range
 from yue.tokens.write import write_token_files
 from yue.workers import cores
@@ -51,7 +51,8 @@ def _row(codec: Codec, folder: Path, song: Song, name: str) -> dict[str, Any]:
     codes = codec.encode(np.stack([tracks.vocal, tracks.instrumental]))
     names = [f"{name}.{track}.npy" for track in ("vocal", "instrumental")]
     for path, lane in zip(names, codes, strict=True):
-        np.save(folder / path, lane[:1])
+        with (folder / path).open("wb") as stream:
+            write_array(stream, lane[:1])
     segments = []
     for section, text in zip(song.score.sections, line_contents(song.score), strict=True):
         start, end = song.score.frames(section)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yue.errors import GenerationError
-from yue.files import read_json, read_jsonl
+from yue.files import map_array, read_json, read_jsonl
 
 # Songs the model has not been trained on come first.
 _ORDER = ("valid", "test", "train")
@@ -150,9 +150,8 @@ def recorded_audio(
 
 def _load(path: Path) -> NDArray[Any]:
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return map_array(path)
     except (OSError, ValueError) as error:
         raise GenerationError(
             f"{path}: cannot be read as an array ({error})", fix="run `dvc repro` again"
         ) from error
-    return array

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from yue.files import atomic_file, safe_name
+from yue.files import atomic_file, safe_name, write_array
 from yue.generation.decode import Codes, Tracks, decode_lanes, mix_tracks, write_wav
 from yue.generation.records import Sample, SampleSection
 from yue.generation.song import SectionLimits, SungSong
@@ -52,7 +52,7 @@ class SampleWriter:
         sample = self._coded(source, model, codes, records, seed)
         tokens = f"{sample.name}.tokens.npy"
         with atomic_file(self._folder / tokens) as stream:
-            np.save(stream, song.tokens)
+            write_array(stream, song.tokens)
         return replace(sample, tokens=tokens)
 
     def references(

@@ -15,12 +15,10 @@ from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-
 from yue.audio.convert import ROWS_MADE
 from yue.audio.rejected import Rejected
 from yue.errors import SongError, YueError
-from yue.files import file_digest
+from yue.files import file_digest, map_array
 from yue.songs.frames import FrameSection
 from yue.songs.lyrics import label_of
 from yue.songs.rows import Row
@@ -149,8 +147,8 @@ def _relative(path: Path, songs_dir: Path, work: Path) -> str:
 
 def _frames(path: Path) -> int:
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        array = map_array(path)
+    except (OSError, ValueError) as error:
         raise SongError(
             path.name, why=f"not a .npy of codes ({error})", fix="encode the song again"
         ) from error

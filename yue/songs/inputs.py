@@ -14,7 +14,7 @@ from yue.audio.discover import discover_songs
 from yue.audio.rejected import Rejected
 from yue.audio.rows import read_stems, read_tracks
 from yue.errors import SongError, YueError
-from yue.files import read_json, read_jsonl
+from yue.files import map_array, read_json, read_jsonl
 from yue.paths import Paths
 from yue.songs.build import Piece
 from yue.songs.duplicates import Codes
@@ -107,10 +107,10 @@ def read_codes(rows: Sequence[Row], work: Path) -> dict[str, tuple[Codes, Codes]
 
 def _first(path: Path) -> Codes:
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = map_array(path)
         if array.ndim != 2 or array.dtype.kind not in "iu":
             raise ValueError(f"{array.dtype} {array.shape}")
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError) as error:
         raise SongError(
             f"{path}: not codes of shape (codebooks, frames) ({error})",
             fix="run the stage 'tokenize' again",
