@@ -20,7 +20,6 @@ MAX_SILENCE = 0.5
 MAX_RUN_SECONDS = 1.0
 """A generated track that holds one code for longer is suspicious."""
 
-
 MAX_MATCH_SECONDS = 2.0
 """A passage that is in a training song to the code, and longer than this, is suspicious; unless
 recordings that were held out have as long ones, silence for instance."""
