@@ -189,12 +189,12 @@ def test_another_setting_is_another_result(tmp_path: Path) -> None:
     run(paths, recipe())
     loud = replace(recipe(), separate=Separate("instrumental", "models/separator", -20.0))
     done = run(paths, loud)
-    assert done[0].made.startswith("1 songs (1 from the store, 0 converted)")
-    assert done[1].made.startswith("1 songs (0 from the store, 1 new)")
+    assert done[0].made.startswith("1 song (1 from the store, 0 converted)")
+    assert done[1].made.startswith("1 song (0 from the store, 1 new)")
     # Pieces are songs of their own.
     asked = replace(recipe(), convert=convert_settings(segment_length=1.0, min_segment_length=0.5))
     done = run(paths, asked)
-    assert done[0].made.startswith("1 songs (0 from the store, 1 converted), 3 tracks")
+    assert done[0].made.startswith("1 song (0 from the store, 1 converted), 3 tracks")
     songs = read_stems(paths.stems / "stems.jsonl")
     assert [(song.song_id, song.seconds) for song in songs] == [
         ("a#000", 1.0), ("a#001", 1.0), ("a#002", pytest.approx(0.7)),

@@ -89,7 +89,7 @@ def test_a_folder_of_rows_needs_no_audio(
     separate.main(recipe, paths)
     assert read_tracks(paths.audio / "audio.jsonl") == ()
     project.done()
-    assert "1 songs" in songs.main(recipe, paths).made
+    assert "1 song," in songs.main(recipe, paths).made
 
 
 def _segment(**changes: Any) -> dict[str, Any]:

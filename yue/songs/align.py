@@ -71,8 +71,8 @@ def align(description: Description, sound: Sound, untimed: str) -> Aligned | Non
         warnings += ("its vocal track never rests: is it the instrumental or the whole song?",)
     if timed:
         sections = place_timed(timed, sound.span, sound.singing)
-        if late := lines_after(timed, sound.span):
-            warnings += (f"{late} lines of lyrics begin after the audio's end; left out",)
+        if lines_after(timed, sound.span):
+            warnings += ("lines of lyrics that begin after the audio's end are left out",)
         return Aligned(sections, alignment, warnings)
     texts = untimed_sections(description.lyrics or "")
     if not texts:

@@ -15,6 +15,7 @@ from yue.songs.frames import to_frames
 from yue.songs.given import Given
 from yue.songs.rows import Row
 from yue.songs.timeline import Span, cut
+from yue.songs.warned import Warned
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,14 @@ class Built:
         sources: Row id to the song that it was cut from (itself when whole).
         rejected: Songs that cannot be used.
         skipped: Songs left out because the recipe says so.
-        warnings: What was guessed or left out, each with its song.
+        warnings: What was guessed or left out, song by song.
     """
 
     rows: tuple[Row, ...]
     sources: dict[str, str]
     rejected: tuple[Rejected, ...]
     skipped: tuple[Rejected, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[Warned, ...]
 
     def joined(self, given: Given) -> Built:
         """With rows that were made elsewhere."""
@@ -94,7 +95,7 @@ def build(
                          "add times (.lrc or sections), or use untimed: proportional", song)
             )  # fmt: skip
             continue
-        warnings += [f"{song}: {warning}" for warning in aligned.warnings]
+        warnings += [Warned(warning, song) for warning in aligned.warnings]
         for piece in songs[song]:
             try:
                 rows.append(_row(piece, aligned, described, song, rate))

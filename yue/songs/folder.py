@@ -20,6 +20,7 @@ from yue.songs.merge import merge_labels
 from yue.songs.metadata import Description, clean_genres, describe
 from yue.songs.sidecars import Sidecars, find_sidecars, list_files
 from yue.songs.text import read_text
+from yue.songs.warned import Warned
 
 _FILES = ("file_name", "vocals_file_name", "instrumental_file_name")
 _MAX_METADATA_BYTES = 4 << 30
@@ -37,7 +38,7 @@ class Described:
 
     songs: dict[str, Description]
     faults: dict[str, SongError]
-    warnings: tuple[str, ...]
+    warnings: tuple[Warned, ...]
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def describe_songs(songs_dir: Path, tracks: Mapping[str, Sequence[str]]) -> Desc
     sidecars = find_sidecars(files, tracks)
     rows = _rows_of(_records(songs_dir, files), tracks)
     warnings = tuple(
-        f"{printable(file)}: belongs to no song; name it as the audio file is named"
+        Warned("belongs to no song; name it as the audio file is named", printable(file))
         for file in sidecars.unclaimed
     )
     songs, faults = {}, {}

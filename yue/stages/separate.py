@@ -11,6 +11,7 @@ from yue.files import atomic_folder
 from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.stages import StageSummary
+from yue.wording import counted
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
@@ -35,7 +36,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     pairs = [song for song in done.songs if song.kind == STEMS]
     sung = sum(song.singing_share * song.seconds for song in pairs)
     return StageSummary(
-        made=f"{len(done.songs)} songs ({done.reused} from the store, "
+        made=f"{counted(len(done.songs), 'song')} ({done.reused} from the store, "
         f"{len(done.songs) - done.reused} new): {len(pairs)} with stems, {sung:.0f} s of singing; "
         f"{len(done.songs) - len(pairs)} instrumental",
         rejected=describe(done.rejected),
