@@ -49,7 +49,7 @@ def test_the_documented_line_works_anywhere(
     stems = read_stems(tmp_path / "out" / "B" / "stems" / "stems.jsonl")
     assert [(song.song_id, song.kind, bool(song.singing)) for song in stems] == [
         ("a", "stems", True),
-        ("b", "instrumental", False),
+        ("b", "unseparated", False),
     ]
     assert (tmp_path / "out" / stems[1].vocal).is_file()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["B"]

@@ -61,6 +61,7 @@ def test_songs_become_pairs_and_the_work_of_a_changed_song_is_its_own(tmp_path: 
     assert first[0].made.startswith("3 songs (0 from the store, 3 converted), 5 tracks")
     assert first[1].made.startswith("3 songs (0 from the store, 3 new): 2 with stems")
     assert (first[0].rejected, first[1].rejected) == ("nothing", "nothing")
+    assert "1 song without stems taken as instrumental, lyrics unused: c;" in first[1].next
     check_rows(paths)
     before = digests(paths)
 
@@ -102,7 +103,7 @@ def check_rows(paths: Paths) -> None:
         assert (paths.root / "songs" / track.source).is_file()
     songs = {song.song_id: song for song in read_stems(paths.stems / "stems.jsonl")}
     assert {song_id: song.kind for song_id, song in songs.items()} == {
-        "album/a": "stems", "b it's\n音": "stems", "c": "instrumental",
+        "album/a": "stems", "b it's\n音": "stems", "c": "unseparated",
     }  # fmt: skip
     for song in songs.values():
         pair = [np.load(paths.work / path) for path in (song.vocal, song.instrumental)]

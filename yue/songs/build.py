@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from yue.audio.pairs import STEMS, UNSEPARATED
 from yue.audio.rejected import Rejected
 from yue.audio.rows import INSTRUMENTAL, MIXTURE, VOCAL, Stems
 from yue.errors import SongError
@@ -116,7 +117,8 @@ def _sound(pieces: Sequence[Piece]) -> Sound:
             for piece in pieces
             for start, end in piece.stems.singing
         ),
-        has_vocal=any(piece.stems.kind == "stems" for piece in pieces),
+        has_vocal=any(piece.stems.kind == STEMS for piece in pieces),
+        is_separated=all(piece.stems.kind != UNSEPARATED for piece in pieces),
     )
 
 
