@@ -106,10 +106,13 @@ def _entry(
             continue
         name = posixpath.normpath(folder / value) if isinstance(value, str) else None
         if name not in audio:
+            fix = f"correct {column}; it is relative to the folder of the metadata file"
+            if role == MIXTURE and any(map(row.get, _COLUMNS.values())):
+                fix += ", or leave it out: a song of two stems needs no mixture"
             return Rejected(
                 place,
                 f"{column} is {value!r}, and there is no such audio file in the songs folder",
-                f"correct {column}; it is relative to the folder of the metadata file",
+                fix,
                 _song_id(row),
             )
         names[role] = name
