@@ -79,18 +79,19 @@ def test_plain_names_count_in_a_folder_with_one_song_only(folder: Folder) -> Non
     assert found.songs["one/song"] == Description(genres="pop", lyrics="one")
     assert found.songs["two/a"].lyrics is None
     assert tuple(map(str, found.warnings)) == (
-        "two/lyrics.txt: belongs to no song; name it as the audio file is named",
+        "two/lyrics.txt: belongs to no song; rename it to SONG.lyrics.txt, beside SONG.mp3",
     )
 
 
 def test_lyrics_that_bear_no_song_s_name_are_not_lost_in_silence(folder: Folder) -> None:
     folder.song("a", "a.mp3")
-    for name in ("A.lrc", "b.lyrics.txt", "notes.txt", "x.json"):
+    folder.song("b", "b.mp3")
+    for name in ("A.lrc", "c.lyrics.txt", "genre.txt", "notes.txt", "x.json"):
         folder.write(name, "[00:01.00]x")
-    assert [warning.where for warning in folder.read().warnings] == [
-        "A.lrc",
-        "b.lyrics.txt",
-    ]
+    warnings = folder.read().warnings
+    assert [warning.where for warning in warnings] == ["A.lrc", "c.lyrics.txt", "genre.txt"]
+    names = ("SONG.lrc,", "SONG.lyrics.txt,", "SONG.genres.txt,")
+    assert all(name in warning.text for name, warning in zip(names, warnings, strict=True))
 
 
 @pytest.mark.parametrize(

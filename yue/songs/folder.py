@@ -18,7 +18,7 @@ from yue.errors import SongError
 from yue.songs.lrc import is_lrc
 from yue.songs.merge import merge_labels
 from yue.songs.metadata import Description, clean_genres, describe
-from yue.songs.sidecars import Sidecars, find_sidecars, list_files
+from yue.songs.sidecars import NAMES, Sidecars, find_sidecars, list_files
 from yue.songs.text import read_text
 from yue.songs.warned import Warned
 
@@ -65,8 +65,8 @@ def describe_songs(songs_dir: Path, tracks: Mapping[str, Sequence[str]]) -> Desc
     sidecars = find_sidecars(files, tracks)
     rows = _rows_of(_records(songs_dir, files), tracks)
     warnings = tuple(
-        Warned("belongs to no song; name it as the audio file is named", printable(file))
-        for file in sidecars.unclaimed
+        Warned(f"belongs to no song; rename it to {NAMES[kind]}, beside SONG.mp3", printable(file))
+        for file, kind in sidecars.unclaimed
     )
     songs, faults = {}, {}
     for song in tracks:
