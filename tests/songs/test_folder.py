@@ -173,6 +173,18 @@ def test_a_fault_in_a_row_is_named_with_its_line(folder: Folder) -> None:
     assert (fault.what, fault.why) == ("metadata.jsonl:2", "'artist' is 7, not text")
 
 
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_misspelt_keys_are_named_with_the_nearest(folder: Folder, kind: str) -> None:
+    folder.song("a", "a.mp3")
+    row = {"file_name": "a.mp3", "lyric": "la", "Genre": "pop", "title": "x", "bpm": 90}
+    text = json.dumps(row) if kind == "jsonl" else as_csv([row])
+    folder.write(f"metadata.{kind}", text + "\n")
+    assert {warning.text for warning in folder.read().warnings} == {
+        "unknown key 'lyric', not read; did you mean 'lyrics'?",
+        "unknown key 'Genre', not read; did you mean 'genres'?",
+    }
+
+
 def test_metadata_is_believed_before_sidecars_and_filled_up_from_them(folder: Folder) -> None:
     folder.song("a", "a.mp3")
     folder.write("metadata.jsonl", '{"file_name": "a.mp3", "genres": "pop"}\n')

@@ -16,6 +16,7 @@ from yue.audio.rows import INSTRUMENTAL, MIXTURE, VOCAL
 
 METADATA_NAMES = ("metadata.jsonl", "metadata.csv")
 _COLUMNS = {VOCAL: "vocals_file_name", INSTRUMENTAL: "instrumental_file_name"}
+FILE_KEYS = ("file_name", *_COLUMNS.values())
 
 
 @dataclass(frozen=True)
