@@ -137,6 +137,7 @@ def test_one_song_is_trained_on_with_a_warning(project: Project, recipe: Recipe)
     assert project.split() == {"train": ["a"], "valid": [], "test": []}
     assert any("no held-out songs" in warning for warning in project.report()["warnings"])
     assert "no held-out songs" in summary.next
+    assert "only 20 seconds of music: of less than 600" in summary.next
 
 
 def test_copies_are_reported_and_never_apart(project: Project, recipe: Recipe) -> None:

@@ -16,7 +16,7 @@ from yue.songs.warned import Warned
 from yue.wording import counted, few
 
 _GENRES_SHOWN = 100
-_FEW_SECONDS = 600.0  # under ten minutes of music nothing but the demo is learned
+_FEW_SECONDS = 600  # under ten minutes of music nothing but the demo is learned
 
 
 @dataclass(frozen=True)
@@ -157,5 +157,10 @@ def _warnings(inputs: Inputs) -> list[Warned]:
         of = f"{len(blank)} of {counted(len(rows), 'song')}"
         found.append(Warned(f"no genres in {of}, so the prompt says nothing: {few(blank)}"))
     if _seconds(rows) < _FEW_SECONDS:
-        found.append(Warned(f"only {_seconds(rows):.0f} seconds of music"))
+        found.append(
+            Warned(
+                f"only {_seconds(rows):.0f} seconds of music: of less than {_FEW_SECONDS} an "
+                "adapter learns little, or the songs by heart"
+            )
+        )
     return found
