@@ -133,7 +133,7 @@ def test_arrays_alone_say_which_songs_they_are_of(
     made = [replace(stems, song_id=row.song_id) for row in rows]
     write_stems(project.stems / "stems.jsonl", made)
     write_jsonl(project.codes / "codes.jsonl", [])
-    write_json(project.codes / "codec.json", {"frame_rate": "50/1"})
+    write_json(project.codes / "codec.json", {"name": "melrvq", "frame_rate": "50/1"})
     read = read_inputs(arrays, project)
     assert {song: len(pieces) for song, pieces in read.songs.items()} == {
         "330": 2 if cut else 1,

@@ -63,8 +63,13 @@ class Built:
         """With rows that were made elsewhere."""
         rows = sorted([*self.rows, *given.rows], key=lambda row: row.id)
         sources = self.sources | {row.id: row.id for row in given.rows}
-        rejected = (*self.rejected, *given.rejected)
-        return replace(self, rows=tuple(rows), sources=sources, rejected=rejected)
+        return replace(
+            self,
+            rows=tuple(rows),
+            sources=sources,
+            rejected=(*self.rejected, *given.rejected),
+            warnings=(*given.warnings, *self.warnings),
+        )
 
 
 def build(

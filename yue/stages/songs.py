@@ -31,7 +31,8 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     inputs = read_inputs(songs_dir, paths)
     described = describe_songs(songs_dir, inputs.tracks)
     built = build(inputs.songs, described, inputs.rate, recipe.songs.untimed)
-    given = read_given(songs_dir, paths.work, inputs.rate, frozenset(built.sources))
+    taken = frozenset(built.sources)
+    given = read_given(songs_dir, paths.work, inputs.codec, inputs.rate, taken)
     built = built.joined(given)
     check_share(built.rejected, len(built.rows), recipe.data.max_rejected_share)
     entries = [Entry(row.id, built.sources[row.id], row.artist) for row in built.rows]
