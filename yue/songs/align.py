@@ -114,7 +114,7 @@ def _instrumental(description: Description, sound: Sound) -> Aligned:
 def _left_out(sound: Sound) -> str:
     if sound.is_separated:
         return "lyrics left out: nobody sings in the song"
-    return f"lyrics left out: it has no vocal stem. If somebody sings, {ADD_STEMS}"
+    return f"lyrics left out: no vocal stem. If somebody sings, {ADD_STEMS}"
 
 
 def _timed(description: Description) -> tuple[tuple[TimedSection, ...], str, tuple[str, ...]]:
