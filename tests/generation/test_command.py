@@ -11,9 +11,9 @@ import pytest
 import soundfile
 from transformers import LlamaForCausalLM
 
-from yue.cli import main
+from yue.cli import build_parser, main
 from yue.codecs.registry import load_codec
-from yue.commands.generate import EXAMPLE
+from yue.commands.generate import EXAMPLE, how_to_sample
 from yue.files import write_json
 from yue.generation.given import is_known
 from yue.generation.records import read_samples
@@ -34,6 +34,16 @@ def flags(tmp_path: Path, base_path: Path, tokenizer_path: Path, codec_path: Pat
         "--lyrics", str(lyrics), "--output-dir", str(tmp_path / "out"), "--seconds", "0.3",
         "--device", "cpu", "--guidance-scale", "1.2", "--seed", "8",
     ]  # fmt: skip
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A command line for the demo's project, which has no models."""
+    shutil.copy(Path(__file__).parents[2] / "recipes" / "demo.yaml", tmp_path / "params.yaml")
+    (tmp_path / "work" / "adapter").mkdir(parents=True)
+    (tmp_path / "song.txt").write_text("[verse]\nla di da\n")
+    monkeypatch.chdir(tmp_path)
+    return ["generate", "--genres", "folk", "--lyrics", "song.txt", "--output-dir", "out"]
 
 
 def test_the_base_model_alone_sings_lyrics_from_a_file(flags: list[str], tmp_path: Path) -> None:
@@ -86,10 +96,46 @@ def test_a_folder_with_other_things_is_left_alone(
     ],
 )
 def test_half_a_command_line_names_the_rest(
-    given: list[str], words: str, capsys: pytest.CaptureFixture[str]
+    given: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     assert main(["generate", *given]) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([], "demo/work/base with work/adapter, melrvq in demo/work/codec, "),
+        (["--adapter", "none"], "demo/work/base with no adapter, melrvq in "),
+        (["--adapter", "mine"], "demo/work/base with mine, melrvq in "),
+        (["--model", "merged"], "merged with no adapter, melrvq in "),
+        (["--codec-path", "fitted"], "melrvq in fitted, demo/work/tokenizer.model; "),
+    ],
+)
+def test_in_a_project_its_recipe_and_adapter_stand_in_for_missing_flags(
+    project: list[str], given: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*project, *given]) == 1  # none of the models is there
+    assert words in capsys.readouterr().out
+
+
+def test_in_a_project_songs_are_sampled_as_its_recipe_says(project: list[str]) -> None:
+    args = build_parser("generate").parse_args([*project, "--top-k", "5"])
+    how = how_to_sample(args, of_project=True)
+    assert (how.seconds, how.max_sections, how.top_k) == (4.0, 2, 5)
+    assert how_to_sample(args, of_project=False).seconds == 30
+
+
+def test_another_codec_in_a_project_needs_its_own_weights(
+    project: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*project, "--codec-type", "xcodec"]) == 2
+    assert "also needs --codec-path\n" in capsys.readouterr().err
 
 
 def test_a_value_that_no_recipe_could_have_is_refused(
@@ -110,8 +156,6 @@ def test_the_number_of_prompts_belongs_to_projects(
 
 def test_the_example_parses() -> None:
     import shlex
-
-    from yue.cli import build_parser
 
     args = build_parser("generate").parse_args(shlex.split(EXAMPLE)[1:])
     assert isinstance(args, argparse.Namespace)

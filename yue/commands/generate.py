@@ -5,12 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-EXAMPLE = (
-    "yue generate --model base --adapter work/adapter --codec-type xcodec --codec-path xcodec "
-    '--tokenizer tokenizer.model --genres "folk female" --lyrics lyrics.txt --output-dir songs'
+if TYPE_CHECKING:
+    from yue.recipe.model import Generate, Recipe
+
+EXAMPLE = 'yue generate --genres "folk female" --lyrics lyrics.txt --output-dir out'
+_ALONE = (
+    f"{EXAMPLE} --model base --adapter adapter --codec-type xcodec --codec-path xcodec "
+    "--tokenizer tokenizer.model"
 )
-_NEEDED = ("model", "codec_type", "codec_path", "tokenizer", "genres", "lyrics", "output_dir")
+_SONG = ("genres", "lyrics", "output_dir")
+_OF_PROJECT = "(default: the active recipe's, in a project)"
+_MODELS = ("model", "codec_type", "codec_path", "tokenizer")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,15 +36,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take labels that YuE does not know, where your songs had them",
     )
     parser.add_argument("--output-dir", type=Path, metavar="DIR", help="the folder to make")
-    parser.add_argument("--model", type=Path, metavar="DIR", help="the base model's folder")
     parser.add_argument(
-        "--adapter", type=Path, metavar="DIR", help="a PEFT folder (default: the base model alone)"
+        "--model", type=Path, metavar="DIR", help=f"the base model's folder {_OF_PROJECT}"
     )
     parser.add_argument(
-        "--codec-type", choices=codec_names(), help="the codec of the model's codes"
+        "--adapter",
+        type=Path,
+        metavar="DIR",
+        help="a PEFT folder, or none for the base model alone (default: none; work/adapter where "
+        "the project gives the model)",
     )
-    parser.add_argument("--codec-path", type=Path, metavar="PATH", help="the codec's weights")
-    parser.add_argument("--tokenizer", type=Path, metavar="FILE", help="a SentencePiece model")
+    parser.add_argument(
+        "--codec-type",
+        choices=codec_names(),
+        help=f"the codec of the model's codes {_OF_PROJECT}",
+    )
+    parser.add_argument(
+        "--codec-path", type=Path, metavar="PATH", help=f"the codec's weights {_OF_PROJECT}"
+    )
+    parser.add_argument(
+        "--tokenizer", type=Path, metavar="FILE", help=f"a SentencePiece model {_OF_PROJECT}"
+    )
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), help="where to run (default: auto)"
     )
@@ -50,24 +69,70 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Generate: with ``--lyrics`` for these, else for the held-out songs of the project."""
+    """Generate: with flags for one's own lyrics, else for the held-out songs of the project."""
     from yue.commands.project import given_flags, need_flags, run_stage
     from yue.errors import UsageError
 
     if not given_flags(args):
         run_stage("generate")
         return
-    need_flags(args, _NEEDED, EXAMPLE)
+    recipe = _fill_from_project(args)
+    need_flags(args, (*_MODELS, *_SONG), EXAMPLE if recipe else _ALONE)
     if args.prompts is not None:
         raise UsageError(
             "--prompts counts the songs of a project",
             why="--lyrics is one song",
             fix="leave it out",
         )
-    _generate(args)
+    if args.adapter == Path("none"):
+        args.adapter = None
+    if recipe is not None:
+        print(
+            f"generate: {args.model} with {args.adapter or 'no adapter'}, {args.codec_type} in "
+            f"{args.codec_path}, {args.tokenizer}; what was not given is params.yaml's",
+            flush=True,
+        )
+    _generate(args, recipe)
 
 
-def _generate(args: argparse.Namespace) -> None:
+def _fill_from_project(args: argparse.Namespace) -> Recipe | None:
+    """Give flags of models that are missing what the project in the current folder has for them.
+
+    Returns:
+        Its recipe; None where nothing is missing or this is no project.
+    """
+    from yue.paths import Paths
+    from yue.recipe.read import read_recipe
+
+    here = Paths(Path())
+    if all(getattr(args, name) is not None for name in _MODELS) or not here.params.is_file():
+        return None
+    recipe = read_recipe(here.params)
+    if args.model is None:
+        args.model = Path(recipe.model.path)
+        if args.adapter is None and here.adapter.is_dir():
+            args.adapter = here.adapter
+    if args.codec_type in (None, recipe.codec.name):  # another codec's weights are elsewhere
+        args.codec_type = recipe.codec.name
+        args.codec_path = args.codec_path or Path(recipe.codec.path)
+    args.tokenizer = args.tokenizer or Path(recipe.tokens.tokenizer)
+    args.device = args.device or recipe.runtime.device
+    return recipe
+
+
+def how_to_sample(args: argparse.Namespace, *, of_project: bool) -> Generate:
+    """How to sample: as flags say, then the active recipe, then the schema."""
+    from yue.recipe.document import read_document
+    from yue.recipe.flags import given_values, recipe_from_flags
+
+    if not of_project:
+        return recipe_from_flags(args, "generate").generate
+    values = read_document(Path("params.yaml")).values["generate"]
+    values = {**values, **given_values(args, "generate")["generate"]}
+    return recipe_from_flags(args, "generate", generate=values).generate
+
+
+def _generate(args: argparse.Namespace, recipe: Recipe | None) -> None:
     from yue.commands.project import print_summary
     from yue.files import atomic_folder, check_replaceable
     from yue.generation.codec_card import check_codec
@@ -77,11 +142,11 @@ def _generate(args: argparse.Namespace) -> None:
     from yue.generation.setup import Setup, audio_prompt_of
     from yue.lm.device import pick_device
     from yue.paths import side_store_beside
-    from yue.recipe.flags import recipe_from_flags
     from yue.stages import StageSummary
+    from yue.stages.generate import options_of
     from yue.tokens.options import Options
 
-    how = recipe_from_flags(args, "generate").generate
+    how = how_to_sample(args, of_project=recipe is not None)
     check_replaceable(args.output_dir, SAMPLES_FILE)
     source = lyrics_source(args.lyrics, args.genres, any_tag=bool(args.any_tag))
     if args.adapter is not None and args.adapter.is_dir():
@@ -98,7 +163,7 @@ def _generate(args: argparse.Namespace) -> None:
         codec_path=args.codec_path,
         tokenizer=args.tokenizer,
         how=how,
-        options=Options(),
+        options=Options() if recipe is None else options_of(recipe, Path()),
         audio_prompt=audio_prompt_of(how, Path()),
         stage2=None if how.stage2 is None else Path(how.stage2),
         memory=side_store_beside(args.output_dir),

@@ -96,7 +96,7 @@ def setup_of(recipe: Recipe, root: Path) -> Setup:
         codec_path=root / recipe.codec.path,
         tokenizer=root / recipe.tokens.tokenizer,
         how=how,
-        options=_options(recipe, root),
+        options=options_of(recipe, root),
         audio_prompt=audio_prompt_of(how, root),
         stage2=None if how.stage2 is None else root / how.stage2,
         memory=Paths(root).side_store,
@@ -104,8 +104,12 @@ def setup_of(recipe: Recipe, root: Path) -> Setup:
     )
 
 
-def _options(recipe: Recipe, root: Path) -> Options:
-    """How the training songs became documents, with the codebooks that they carry."""
+def options_of(recipe: Recipe, root: Path) -> Options:
+    """How the training songs became documents, with the codebooks that they carry.
+
+    Raises:
+        GenerationError: Nothing can be sung in their layout.
+    """
     options = Options.of(recipe.tokens)
     if options.layout not in SUNG_LAYOUTS:
         raise GenerationError(
