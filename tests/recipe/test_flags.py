@@ -106,6 +106,14 @@ def test_a_number_or_two() -> None:
         parse("--guidance-scale 0.5", "generate")
 
 
+def test_help_says_what_a_verb_takes_in_place_of_a_default() -> None:
+    parser = argparse.ArgumentParser()
+    add_flags(parser, "model", own={"model.dtype": "by the device"})
+    text = " ".join(parser.format_help().split())
+    assert "one of float32, bfloat16; default: by the device)" in text
+    assert "default: models/YuE-s1-7B-anneal-en-cot)" in text
+
+
 def test_a_wrong_choice_finds_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse("--codec-type xcodek", "codec")

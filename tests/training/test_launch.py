@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from yue.cli import main
+from yue.cli import build_parser, main
+from yue.commands.train import setup_of_flags
 from yue.dataset.reader import TokenFiles
 from yue.errors import TrainingError
+from yue.recipe.flags import recipe_from_flags
 from yue.recipe.read import default_recipe
 from yue.training.fleet import find_fleet
 from yue.training.job import JobFolder
@@ -86,6 +88,15 @@ def test_an_error_names_the_flag_that_was_given(
     text = capsys.readouterr().err
     assert "train.context_length (--context-length) is 512, the base model reads 256" in text
     assert "fix: use train.context_length (--context-length): 256 or less" in text
+
+
+@pytest.mark.parametrize(("more", "dtype"), [("", "float32"), ("--dtype bfloat16", "bfloat16")])
+def test_weights_on_a_cpu_are_float32_unless_a_flag_says_so(
+    base_path: Path, tokens_path: Path, tmp_path: Path, more: str, dtype: str
+) -> None:
+    args = build_parser("train").parse_args(flags(base_path, tokens_path, tmp_path / "out", more))
+    recipe = recipe_from_flags(args, "mix", "model", "lora", "train", "launch", "logging")
+    assert setup_of_flags(args, recipe).model.dtype == dtype
 
 
 def test_an_error_in_a_worker_is_told_in_its_own_words(tmp_path: Path) -> None:

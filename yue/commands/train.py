@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="check everything, say what would be trained and how it would be started, and stop",
     )
-    add_flags(parser, *_SECTIONS)
+    add_flags(parser, *_SECTIONS, own={"model.dtype": "float32 on a CPU, bfloat16 on a GPU"})
 
 
 def run(args: argparse.Namespace) -> None:
@@ -61,8 +61,8 @@ def run(args: argparse.Namespace) -> None:
     from yue.stages.train import summary
 
     recipe = recipe_from_flags(args, *_SECTIONS)
-    setup = _setup(recipe, args.data_dir, args.output_dir, args.device or "auto")
     with naming_flags(args):
+        setup = setup_of_flags(args, recipe)
         if args.dry_run:
             _dry_run(setup)
             return
@@ -75,21 +75,30 @@ def run(args: argparse.Namespace) -> None:
     print_summary("train", dataclasses.replace(done, next=hint))
 
 
-def _setup(recipe: Recipe, data: Path, output: Path, device: str) -> RunSetup:
+def setup_of_flags(args: argparse.Namespace, recipe: Recipe) -> RunSetup:
+    """What a run apart from projects trains; the type of weights goes by the device if need be.
+
+    Raises:
+        TrainingError: The device is not there.
+    """
     from yue.paths import side_store_beside
+    from yue.training.devices import choose_device
     from yue.training.run import RunSetup
 
+    output, wanted = args.output_dir, args.device or "auto"
+    device, _ = choose_device(wanted, recipe.launch.processes)
+    dtype = args.dtype or ("bfloat16" if device == "cuda" else "float32")
     beside = output.absolute().parent
     return RunSetup(
         mix=recipe.mix,
-        model=recipe.model,
+        model=dataclasses.replace(recipe.model, dtype=dtype),
         lora=recipe.lora,
         train=recipe.train,
         launch=recipe.launch,
         logging=recipe.logging,
-        device=device,
+        device=wanted,
         base=Path(recipe.model.path),
-        tokens=data,
+        tokens=args.data_dir,
         checkpoints=side_store_beside(output) / "checkpoints",
         scratch=beside,
         watch=beside / f"{output.name}-watch",

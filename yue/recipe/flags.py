@@ -23,17 +23,26 @@ _PREFIXED = ("lora", "mix")
 _NAMES = "recipe_flags"
 
 
-def add_flags(parser: argparse.ArgumentParser, *sections: str) -> None:
+def add_flags(
+    parser: argparse.ArgumentParser, *sections: str, own: Mapping[str, str] | None = None
+) -> None:
     """Add a flag for each key of these sections; a flag that is not given is None.
 
     A flag is named as its key (``args.segment_length``), with the section in front for ``lora`` and
     ``mix`` and where the parser has the name already. Its value is checked as the key's would be.
+
+    Args:
+        parser: Of a verb.
+        sections: The sections.
+        own: What the verb takes in place of the schema's defaults, in words, by dotted key.
     """
     names: dict[str, str] = parser.get_default(_NAMES) or {}
+    own = own or {}
     for section in sections:
         group = parser.add_argument_group(f"recipe keys of {section}")
         for key in keys_of(section):
-            names[key.dotted] = _add_flag(group, key, _options(parser, key))
+            default = own.get(key.dotted) or _words("none" if key.default is None else key.default)
+            names[key.dotted] = _add_flag(group, key, _options(parser, key), default)
     parser.set_defaults(**{_NAMES: names})
 
 
@@ -105,9 +114,8 @@ def _options(parser: argparse.ArgumentParser, key: Key) -> list[str]:
     return [flag for flag in wanted if flag not in parser._option_string_actions] or [prefixed]
 
 
-def _add_flag(group: argparse._ArgumentGroup, key: Key, flags: list[str]) -> str:
+def _add_flag(group: argparse._ArgumentGroup, key: Key, flags: list[str], default: str) -> str:
     """Add the flag; returns the attribute that it sets."""
-    default = "none" if key.default is None else _words(key.default)
     text = f"{key.description} ({key.allowed}; default: {default})".replace("%", "%%")
     options: dict[str, Any] = {"default": None, "help": text}
     if key.types == ("boolean",):
