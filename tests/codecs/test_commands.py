@@ -34,6 +34,17 @@ def test_fit_codec_and_tokenize_from_the_command_line(
     assert np.load(codes / "one.mixture.npy").shape == (2, 750)
 
 
+def test_help_of_tokenize_claims_no_codec_s_defaults_for_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["tokenize", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "default: semanticodec" not in text
+    assert "default: models/semanticodec" not in text
+    assert "from 1 to 12; default: the codec's own)" in text
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -32,7 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write nothing: encode so many songs again and compare their codes "
         f"(default: {_VERIFIED_SONGS}; 0: all)",
     )
-    add_flags(parser, "codec", "runtime")
+    own = {
+        "codec.name": "none, needed with --input-dir",
+        "codec.path": "the codec's own, see `yue codecs`",
+        "codec.codebooks": "the codec's own",
+    }
+    add_flags(parser, "codec", "runtime", own=own)
 
 
 def run(args: argparse.Namespace) -> None:
