@@ -53,6 +53,14 @@ def test_a_song_without_a_mixture_says_what_else_to_take(tmp_path: Path, options
     assert "tokens.track (--track)" in found.fix
 
 
+def test_a_track_of_codes_is_known_for_what_it_is(tmp_path: Path) -> None:
+    track = {"song_id": "x", "role": "vocal", "path": "codes/x.vocal.npy", "frames": 50}
+    (found,) = read(tmp_path, track)
+    assert isinstance(found, Rejected)
+    assert "a track of a codes.jsonl" in found.reason
+    assert "yue preprocess" in found.fix
+
+
 def test_a_number_is_an_id(tmp_path: Path) -> None:
     assert [row.id for row in read(tmp_path, {**ROW, "id": 7}) if isinstance(row, SongRow)] == ["7"]
 

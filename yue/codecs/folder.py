@@ -45,10 +45,13 @@ def tokenize_folder(
             store=None,
             workers=workers,
         )
+    converted = source if (source / "audio.jsonl").is_file() else "CONVERTED"
     return StageSummary(
         made=describe_codes(done, card),
         rejected=describe(done.rejected),
-        next=f"the codes are in {output}, one row a track in codes.jsonl",
+        next=f"yue preprocess --data-dir {converted} --songs-dir SONGS --codec-type {codec.name} "
+        f"--codec-path {codec.weights} makes token files of songs, codes included; `yue mmap` "
+        "takes a songs.jsonl of your own that names these codes (docs/formats.md)",
     )
 
 

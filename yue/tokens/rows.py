@@ -20,6 +20,7 @@ from yue.tokens.options import Options
 CODES_KEYS = {"mixture": "codec", "vocal": "vocals_codec", "instrumental": "instrumental_codec"}
 """Tracks, and the keys that name their codes."""
 
+_CODES_ROW = {"song_id", "role", "path"}  # what `yue tokenize` writes of each track
 _SHOWN = 60  # characters of an id or a value in a message
 _KINDS = {str: "text", int: "a whole number", float: "a number", dict: "an object", list: "a list"}
 
@@ -152,6 +153,13 @@ def _parse(line: bytes, place: str) -> dict[str, Any]:
 
 def _song_id(value: dict[str, Any], place: str) -> str:
     song_id = value.get("id")
+    if song_id is None and value.keys() >= _CODES_ROW:
+        raise SongError(
+            place,
+            why="it is a track of a codes.jsonl, and has no song's lyrics, genres and length",
+            fix="give the songs.jsonl that the stage 'songs' writes in a project's work/ (make it "
+            "with `yue preprocess --data-dir CONVERTED --songs-dir SONGS`), or rows of your own",
+        )
     if isinstance(song_id, bool) or not isinstance(song_id, str | int) or song_id == "":
         raise SongError(place, why="'id' is missing or not text", fix="give the song an id")
     text = str(song_id)
