@@ -28,6 +28,7 @@ def test_fit_codec_and_tokenize_from_the_command_line(
     assert "2 codebooks from 27 s of audio" in said
     report = read_json(codec / "fit.json")
     assert f"{report['mel_distance']['1']} with 1" in said
+    assert f"in a recipe, or --codec-type melrvq --codec-path {codec}\n" in said
     words = ["tokenize", "--input-dir", audio, "--output-dir", codes, "--codec-type", "melrvq"]
     assert main([*map(str, words), "--codec-path", str(codec)]) == 0
     said = capsys.readouterr().out

@@ -179,7 +179,9 @@ def test_too_little_audio_for_a_codec_is_refused() -> None:
 
 
 def test_a_folder_without_a_codec_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(CodecError, match="yue fit-codec"):
+    with pytest.raises(
+        CodecError, match=r"yue fit-codec .* FOLDER as codec\.path \(--codec-path\)"
+    ):
         load_codec("melrvq", tmp_path)
 
 

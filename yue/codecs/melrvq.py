@@ -144,8 +144,8 @@ def load(name: str, path: Path, codebooks: int | None, device: str) -> MelRvq:
         raise CodecError(
             f"no {NAME} codec in {path}",
             why=f"such a folder has {_CONFIG} and {_WEIGHTS}",
-            fix="fit one: yue fit-codec --input-dir AUDIO --output-dir FOLDER "
-            "(the demo's is made by `dvc repro`)",
+            fix="fit one: yue fit-codec --input-dir AUDIO --output-dir FOLDER, and give FOLDER as "
+            "codec.path (--codec-path); the demo's is made by `dvc repro`",
         )
     try:
         config = read_json(path / _CONFIG)

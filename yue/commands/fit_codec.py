@@ -56,4 +56,8 @@ def run(args: argparse.Namespace) -> None:
     )
     distances = [f"{value} with {count}" for count, value in report.mel_distance.items()]
     print(f"  held-out mel distance: {', '.join(distances)} codebooks (0.1 is 2 dB)")
-    print(f"  next: codec: {{name: melrvq, path: {args.output_dir}}} in a recipe", flush=True)
+    print(
+        f"  next: codec: {{name: melrvq, path: {args.output_dir}}} in a recipe, or "
+        f"--codec-type melrvq --codec-path {args.output_dir}",
+        flush=True,
+    )
