@@ -17,7 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--adapter", type=Path, required=True, metavar="DIR", help="a PEFT LoRA folder"
     )
     parser.add_argument(
-        "--output-dir", type=Path, required=True, metavar="DIR", help="folder for the model, made"
+        "--output-dir",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder for the model, made or replaced; refused where it holds anything else",
     )
     parser.add_argument(
         "--dtype",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,7 +103,10 @@ def _merged(tuned: TunedModel) -> LlamaForCausalLM:
             module.float()
             module.merge(safe_merge=True)
             layer.to(dtype)
-    model: LlamaForCausalLM = adapted.merge_and_unload()
+    with warnings.catch_warnings():
+        # The layers are; what else an adapter holds is merged, and all of it taken out of the way.
+        warnings.filterwarnings("ignore", "All adapters are already merged")
+        model: LlamaForCausalLM = adapted.merge_and_unload()
     model.set_attn_implementation("sdpa")  # the name that any program knows
     return model
 
