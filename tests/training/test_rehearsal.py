@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,14 @@ from yue.training.world import World
 
 
 def test_a_rehearsal_says_what_would_run_and_leaves_nothing(
-    setup: RunSetup, world: World, tmp_path: Path
+    setup: RunSetup, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("DS_ACCELERATOR", "")
+    monkeypatch.delenv("DS_ACCELERATOR")
     setup = dataclasses.replace(setup, scratch=tmp_path / "scratch")
     setup.scratch.mkdir()
     text = "\n".join(rehearse(setup))
+    assert os.environ["DS_ACCELERATOR"] == "cpu"  # or DeepSpeed would warn
     assert "6 steps of 4 x 256 tokens" in text
     assert "processes: 1 on cpu: localhost (1)" in text
     assert "-m deepspeed.launcher.launch" in text

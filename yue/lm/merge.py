@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import warnings
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ def merge(base: Path, adapter: Path, output: Path, *, dtype: str) -> Parity:
     Raises:
         YueError: A model cannot be read, they do not fit, or rounding would lose the adapter.
     """
+    os.environ.setdefault("DS_ACCELERATOR", "cpu")  # saving loads DeepSpeed, which warns without it
     tuned = load_tuned(base, adapter, dtype=dtype, device="cpu")
     tokens = _sample(tuned)
     before = {name: _logits(tuned, name, tokens) for name in tuned.models}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def rehearse(setup: RunSetup) -> list[str]:
     train = setup.train
     steps = step_count(train, plan.rows)
     config = _config(plan)
+    os.environ.setdefault("DS_ACCELERATOR", plan.job.device)  # DeepSpeed warns without it
     check_config(config)
     names = ", ".join(f"{host.name} ({host.processes})" for host in plan.fleet.hosts)
     command = launcher_command(plan.fleet, ["yue.training.worker", str(folder.root)], None)
