@@ -163,16 +163,25 @@ def test_the_example_parses() -> None:
 
 
 def test_reference_audio_goes_into_the_prompt(
-    flags: list[str], tmp_path: Path, tokenizer_path: Path, codec_path: Path
+    flags: list[str],
+    tmp_path: Path,
+    tokenizer_path: Path,
+    codec_path: Path,
+    base_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Of two tracks or of one: the tokens that are kept are a training document of layout icl."""
     audio = np.random.default_rng(0).normal(0, 0.1, 16_000)
     for name in ("a", "b"):
         soundfile.write(tmp_path / f"{name}.wav", audio, 16_000)
     both = ["--vocal-prompt", f"{tmp_path}/a.wav", "--instrumental-prompt", f"{tmp_path}/b.wav"]
+    named = tmp_path / "YuE-cot"
+    named.symlink_to(base_path)
+    flags[flags.index("--model") + 1] = str(named)
     marker = TextTokenizer(tokenizer_path).encode(REFERENCE_MARKER).tolist()
     for prompt, lanes in ((both, 2), (["--audio-prompt", f"{tmp_path}/a.wav"], 1)):
         assert main([*flags, *prompt, "--prompt-start", "0.2", "--prompt-end", "0.6"]) == 0
+        assert "note: reference audio is for models that learned" in capsys.readouterr().err
         (sample,) = read_samples(tmp_path / "out")
         assert sample.tokens
         tokens = np.load(tmp_path / "out" / sample.tokens)

@@ -67,6 +67,7 @@ def test_the_verb_trains_outside_a_project_and_in_paths_with_spaces(
     shares = record["dataset_tokens"]
     assert shares["songs"] / sum(shares.values()) == pytest.approx(2 / 3, abs=0.05)
     assert {"recipe_digest", "data_digest", "base_digest"} <= set(record)
+    assert record["layouts"] == ["cot"]
     assert record["codec"].keys() == {"name", "digest", "frame_rate", "codebooks"}
     metrics = json.loads((output / "train.json").read_text())
     assert metrics["role_loss"].keys() == {"special", "vocal", "instrumental"}

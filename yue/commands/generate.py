@@ -139,6 +139,7 @@ def _generate(args: argparse.Namespace, recipe: Recipe | None) -> None:
     from yue.generation.given import lyrics_source
     from yue.generation.make import make_samples
     from yue.generation.records import SAMPLES_FILE
+    from yue.generation.reference import unlearned_note
     from yue.generation.setup import Setup, audio_prompt_of
     from yue.lm.device import pick_device
     from yue.paths import side_store_beside
@@ -149,10 +150,14 @@ def _generate(args: argparse.Namespace, recipe: Recipe | None) -> None:
     how = how_to_sample(args, of_project=recipe is not None)
     check_replaceable(args.output_dir, SAMPLES_FILE)
     source = lyrics_source(args.lyrics, args.genres, any_tag=bool(args.any_tag))
+    audio_prompt = audio_prompt_of(how, Path())
+    notes = []
     if args.adapter is not None and args.adapter.is_dir():
-        note = check_codec(args.adapter, args.codec_type, args.codec_path)
-        if note:
-            print(f"note: {note}", file=sys.stderr)
+        notes.append(check_codec(args.adapter, args.codec_type, args.codec_path))
+    if audio_prompt is not None:
+        notes.append(unlearned_note(args.model, args.adapter))
+    for note in filter(None, notes):
+        print(f"note: {note}", file=sys.stderr)
     device = pick_device(args.device or "auto")
     setup = Setup(
         base=args.model,
@@ -164,7 +169,7 @@ def _generate(args: argparse.Namespace, recipe: Recipe | None) -> None:
         tokenizer=args.tokenizer,
         how=how,
         options=Options() if recipe is None else options_of(recipe, Path()),
-        audio_prompt=audio_prompt_of(how, Path()),
+        audio_prompt=audio_prompt,
         stage2=None if how.stage2 is None else Path(how.stage2),
         memory=side_store_beside(args.output_dir),
     )

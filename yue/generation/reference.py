@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from yue.audio.decode import open_audio
 from yue.audio.frames import downmix
 from yue.audio.resample import make_resampler
 from yue.errors import GenerationError
+from yue.files import read_json
 from yue.generation.source import SongSource
 from yue.tokens.lanes import MAX_LANE_DIFFERENCE, load_lanes
 from yue.tokens.layouts.audio import interleaved_ids, lane_ids
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 Ids = NDArray[np.int32]
 
 _RESAMPLER = "sinc_hann"  # YuE's
+_NAMED_LAYOUT = re.compile("(?<![a-z])(?:cot|icl)(?![a-z])")
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,28 @@ class AudioPrompt:
     files: tuple[Path, ...]
     start: float
     end: float
+
+
+def unlearned_note(base: Path, adapter: Path | None) -> str:
+    """That the model which sings never learned from reference audio; "" where it did, or may have.
+
+    Args:
+        base: The base model's folder; YuE's models have their layout in their names.
+        adapter: A PEFT folder, whose ``run.json`` may name the layouts of its songs, or None.
+    """
+    layouts: Any
+    if adapter is None:
+        source, layouts = base, _NAMED_LAYOUT.findall(base.absolute().name.lower())
+    else:
+        source = adapter / "run.json"
+        record = read_json(source) if source.is_file() else None
+        layouts = record.get("layouts") if isinstance(record, dict) else None
+    if not isinstance(layouts, list) or not layouts or "icl" in layouts:
+        return ""
+    return (
+        f"reference audio is for models that learned with it, in layout icl; by {source} this one "
+        f"learned {', '.join(map(str, layouts))}, and what it sings may make no sense"
+    )
 
 
 def encode_prompt(prompt: AudioPrompt, codec: Codec, ids: CodecRange) -> Ids:

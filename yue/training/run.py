@@ -77,6 +77,7 @@ class Plan:
         digests: Of the recipe's sections, the data and the base model.
         rows: Packed rows of an epoch.
         codec: Which made the codes that are learned.
+        layouts: Of the documents, as far as their files say it.
     """
 
     job: Job
@@ -84,6 +85,7 @@ class Plan:
     digests: dict[str, str]
     rows: int
     codec: CodecIdentity
+    layouts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ class TrainingRun:
                 fix="run the same command again to go on from there",
             )
         record = run_record(job, outcome, plan.digests, plan.fleet)
-        record["codec"] = asdict(plan.codec)
+        record |= {"codec": asdict(plan.codec), "layouts": plan.layouts}
         write_json(folder.adapter / "run.json", record)
         write_json(folder.metrics, metrics(outcome))
         return Results(
@@ -175,7 +177,7 @@ def plan_run(setup: RunSetup, folder: JobFolder) -> Plan:
     """
     device, processes = choose_device(setup.device, setup.launch.processes)
     fleet = find_fleet(setup.launch, processes, setup.root)
-    digests, rows, codec = _check(setup, fleet.processes)
+    digests, rows, codec, layouts = _check(setup, fleet.processes)
     identity = fingerprint(
         **digests,
         processes=[host.processes for host in fleet.hosts],
@@ -199,11 +201,17 @@ def plan_run(setup: RunSetup, folder: JobFolder) -> Plan:
         train=setup.train,
         logging=setup.logging,
     )
-    return Plan(job, fleet, digests, rows, codec)
+    return Plan(job, fleet, digests, rows, codec, layouts)
 
 
-def _check(setup: RunSetup, processes: int) -> tuple[dict[str, str], int, CodecIdentity]:
-    """Check the data, the model and the packages; returns digests, rows of an epoch, the codec."""
+def _check(
+    setup: RunSetup, processes: int
+) -> tuple[dict[str, str], int, CodecIdentity, tuple[str, ...]]:
+    """Check the data, the model and the packages.
+
+    Returns:
+        Digests, rows of an epoch, the codec, and the layouts.
+    """
     train = setup.train
     datasets = open_datasets(setup.mix, setup.tokens / "train")
     needed_rows = max(files.info.vocabulary_rows for files in datasets.values())
@@ -242,7 +250,8 @@ def _check(setup: RunSetup, processes: int) -> tuple[dict[str, str], int, CodecI
     codecs = sorted(
         (files.info.codec for files in datasets.values()), key=lambda codec: not codec.digest
     )
-    return digests, rows.epoch_rows, codecs[0]
+    layouts = {files.info.options.layout for files in datasets.values() if files.info.options}
+    return digests, rows.epoch_rows, codecs[0], tuple(sorted(layouts))
 
 
 def _check_packages(setup: RunSetup) -> None:
