@@ -32,7 +32,7 @@ def test_fit_codec_and_tokenize_from_the_command_line(
     words = ["tokenize", "--input-dir", audio, "--output-dir", codes, "--codec-type", "melrvq"]
     assert main([*map(str, words), "--codec-path", str(codec)]) == 0
     said = capsys.readouterr().out
-    assert "1 songs (0 from the store, 1 encoded)" in said
+    assert "1 song (0 from the store, 1 encoded)" in said
     flags = f"--songs-dir SONGS --codec-type melrvq --codec-path {codec}"
     assert f"next: yue preprocess --data-dir CONVERTED {flags} makes" in said
     assert np.load(codes / "one.mixture.npy").shape == (2, 750)

@@ -165,7 +165,7 @@ def test_a_song_becomes_a_document_of_an_installed_codec_and_comes_back(site: Pa
     write_tracks(paths.audio / "audio.jsonl", [])
     song = Stems("song", *names, None, 16_000, len(audio), 4.0, "stems", (), 0.0)
     write_stems(paths.stems / "stems.jsonl", [song])
-    assert "1 codebooks of levels" in tokenize.main(recipe, paths).made
+    assert "1 codebook of levels" in tokenize.main(recipe, paths).made
 
     section = {"offset": 0, "duration": 4, "codec_frame_start": 0, "codec_frame_end": 200}
     row = {

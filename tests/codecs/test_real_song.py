@@ -80,7 +80,7 @@ def test_the_real_song_is_tokenized_and_verified(
         assert found.min() >= 0
         assert all(found[k].max() < size for k, size in enumerate(card.codebook_sizes))
     assert main([*command, "--verify", "0"]) == 0
-    assert "1 songs encoded again, 100.00% of" in capsys.readouterr().out
+    assert "1 song encoded again, 100.00% of" in capsys.readouterr().out
     decoded = load_codec(name, weights, codebooks=card.codebooks).decode(found[:, :50])
     assert decoded.shape == (50 * card.hop,)
     found[0, :3] ^= 1

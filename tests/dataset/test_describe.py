@@ -43,6 +43,6 @@ def test_odd_ids_are_shown_and_stop_nothing(tmp_path: Path, write_songs: Any) ->
     assert "id 99999 <id 99999>" in shown
     assert "odd at token 12" in shown
     assert "\x1b[31modd at token" in show_document(view, XCODEC, Painter(True))
-    assert "codec xcodec, 50 frames/s; 1 documents, 3 sequences, 371 tokens" in show_files(
+    assert "codec xcodec, 50 frames/s; 1 document, 3 sequences, 371 tokens" in show_files(
         files, Painter(False)
     )

@@ -52,7 +52,7 @@ def test_mmap_works_without_a_project(
     flags += ["--codec-type", "xcodec", "--output-prefix", tmp_path / "out" / "x"]
     code, out, _ = run(capsys, "mmap", *flags)
     assert code == 0
-    assert "1 songs" in out
+    assert "1 song," in out
     assert "songs.jsonl:2: the line is blank" in out
     assert (tmp_path / "out" / "x.idx").exists()
     code, _, err = run(capsys, "mmap", *flags, "--max-rejected-share", "0.4")

@@ -21,7 +21,7 @@ def test_the_first_reasons_are_said_and_the_rest_counted() -> None:
     assert summarise(10, 8, ENTRIES) == (
         "2 songs and 3 sections: s:1: reason 1; s:2: reason 2; s:3: reason 3; and 2 more"
     )
-    assert summarise(10, 9, ENTRIES[:1]) == "1 songs and 0 sections: s:1: reason 1"
+    assert summarise(10, 9, ENTRIES[:1]) == "1 song and 0 sections: s:1: reason 1"
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_too_many_rejected_songs_fail_and_leave_the_old_files(
     with pytest.raises(SongError, match="1 of 4 songs cannot be used; at most 20% may be"):
         mmap.main(recipe(share=0.2), project)
     assert {p.name: p.read_bytes() for p in project.tokens.iterdir()} == before
-    assert "1 songs and 0 sections" in mmap.main(recipe(share=0.25), project).rejected
+    assert "1 song and 0 sections" in mmap.main(recipe(share=0.25), project).rejected
 
 
 def test_codes_of_another_codec_are_refused(project: Paths) -> None:

@@ -26,6 +26,7 @@ from yue.files import (
 )
 from yue.progress import Progress
 from yue.store import Store
+from yue.wording import counted
 from yue.workers import cores
 
 
@@ -150,7 +151,7 @@ def _rejected(song_id: str, error: CodecError) -> Rejected:
 def _nothing_left(rejected: Sequence[Rejected]) -> CodecError:
     first = rejected[0]
     return CodecError(
-        f"none of {len(rejected)} songs could be encoded",
+        f"none of {counted(len(rejected), 'song')} could be encoded",
         why=f"{first.what}: {first.reason}",
         fix=first.fix,
     )

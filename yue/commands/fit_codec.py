@@ -26,6 +26,7 @@ def run(args: argparse.Namespace) -> None:
     from yue.codecs.audio_folder import read_audio_folder
     from yue.codecs.melrvq import SHAPE
     from yue.codecs.melrvq_fit import fit
+    from yue.wording import counted
 
     if not 1 <= args.codebooks <= 64 or not 2 <= args.codebook_size <= 1 << 15 or args.seed < 0:
         raise UsageError(
@@ -51,8 +52,8 @@ def run(args: argparse.Namespace) -> None:
     report = codec.report
     assert report is not None
     print(
-        f"fit-codec: {codec.codebooks} codebooks from {report.seconds:.0f} s of audio in "
-        f"{args.output_dir}"
+        f"fit-codec: {counted(codec.codebooks, 'codebook')} from {report.seconds:.0f} s of audio "
+        f"in {args.output_dir}"
     )
     distances = [f"{value} with {count}" for count, value in report.mel_distance.items()]
     print(f"  held-out mel distance: {', '.join(distances)} codebooks (0.1 is 2 dB)")

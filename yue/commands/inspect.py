@@ -70,6 +70,7 @@ def run(args: argparse.Namespace) -> None:
     from yue.errors import TrainingError, UsageError
     from yue.tokens.megatron import as_prefix
     from yue.tokens.vocabulary import codec_range
+    from yue.wording import counted
 
     codec = codec_range(args.codec_type) if args.codec_type else None
     files = TokenFiles.open(as_prefix(args.prefix), codec=codec)
@@ -78,7 +79,8 @@ def run(args: argparse.Namespace) -> None:
         return
     if not 0 <= args.document < files.documents:
         raise UsageError(
-            f"--document {args.document}: {files.prefix} has {files.documents} documents",
+            f"--document {args.document}: {files.prefix} has "
+            f"{counted(files.documents, 'document')}",
             fix=f"give a number from 0 to {files.documents - 1}",
         )
     recipe = _recipe()
@@ -111,6 +113,7 @@ def _check(files: TokenFiles) -> None:
     from yue.errors import TokenFileError
     from yue.tokens.faults import document_faults
     from yue.tokens.rows import printable
+    from yue.wording import counted
 
     files.verify()
     odd = 0
@@ -126,7 +129,10 @@ def _check(files: TokenFiles) -> None:
             f"{files.prefix}: {odd} of {files.documents} documents are odd (listed above)",
             fix="look at one with `yue inspect PREFIX --document N`",
         )
-    print(f"{files.prefix}: {files.documents:,} documents, {files.tokens:,} tokens, nothing odd")
+    print(
+        f"{files.prefix}: {counted(files.documents, 'document')}, {files.tokens:,} tokens, "
+        "nothing odd"
+    )
 
 
 def _recipe() -> Recipe | None:

@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> None:
     from yue.tokens.rejections import summarise
     from yue.tokens.vocabulary import codec_range
     from yue.tokens.write import write_token_files
+    from yue.wording import counted
 
     if not given_flags(args):
         run_stage("mmap")
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
     print_summary(
         "mmap",
         StageSummary(
-            made=f"{args.output_prefix}.bin and .idx: {info.documents:,} songs, "
+            made=f"{args.output_prefix}.bin and .idx: {counted(info.documents, 'song')}, "
             f"{info.tokens:,} tokens",
             rejected=summarise(info.rows, info.documents, info.rejected),
             next=f"`yue inspect {args.output_prefix} --tokenizer {args.tokenizer}` shows them",

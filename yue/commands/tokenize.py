@@ -76,12 +76,14 @@ def _verify_project(sample: int) -> None:
 def _verify(folder: Path, songs: Sequence[SongFiles], codec: CodecChoice, sample: int) -> None:
     from yue.codecs.verify import verify_codes
     from yue.errors import UsageError
+    from yue.wording import counted
 
     if sample < 0:
         raise UsageError(f"--verify {sample}", fix="give a number of songs, or 0 for all of them")
 
     done = verify_codes(folder, songs, codec.load(), sample)
     print(
-        f"tokenize: {done.songs} songs encoded again, {done.equal:.2%} of {done.codes} codes equal",
+        f"tokenize: {counted(done.songs, 'song')} encoded again, "
+        f"{done.equal:.2%} of {done.codes} codes equal",
         flush=True,
     )

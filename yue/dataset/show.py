@@ -15,6 +15,7 @@ from yue.dataset.reader import TokenFiles
 from yue.tokens.roles import Role
 from yue.tokens.rows import printable
 from yue.tokens.vocabulary import CodecRange, token_name
+from yue.wording import counted
 
 _ANSI = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35,
          "cyan": 36}  # fmt: skip
@@ -58,8 +59,9 @@ def show_files(files: TokenFiles, paint: Painter, loss_on: Collection[Role] = ()
     legend = "  ".join(paint(name, style) for name, style in _STYLES.items())
     learnt = ", ".join(role.title for role in loss_on) or "nothing (see --loss-on)"
     return (
-        f"{files.prefix}: {layout}codec {info.codec.name}{rate}; {files.documents:,} documents, "
-        f"{len(files.lengths):,} sequences, {files.tokens:,} tokens\n"
+        f"{files.prefix}: {layout}codec {info.codec.name}{rate}; "
+        f"{counted(files.documents, 'document')}, {len(files.lengths):,} sequences, "
+        f"{files.tokens:,} tokens\n"
         f"{legend}\nthe loss counts what is between {{ and }}: {learnt}"
     )
 

@@ -20,6 +20,7 @@ from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.stages import StageSummary
 from yue.tokens.options import Options
+from yue.wording import counted
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
@@ -41,8 +42,9 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     made = [sample for sample in samples if sample.model in ("base", "tuned")]
     held_out = all(source.split != "train" for source in sources)
     return StageSummary(
-        made=f"{len(made)} songs, {sum(sample.seconds for sample in made):.0f} seconds of music "
-        f"for {len(sources)} prompts in {paths.samples.relative_to(paths.root)}",
+        made=f"{counted(len(made), 'song')}, {sum(sample.seconds for sample in made):.0f} "
+        f"seconds of music for {counted(len(sources), 'prompt')} in "
+        f"{paths.samples.relative_to(paths.root)}",
         rejected="nothing"
         if held_out
         else "nothing; but there are too few held-out songs, so training songs give prompts too",

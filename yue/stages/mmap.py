@@ -17,6 +17,7 @@ from yue.tokens.options import Options
 from yue.tokens.rejections import check_share, summarise
 from yue.tokens.vocabulary import CodecRange, codec_range
 from yue.tokens.write import write_token_files
+from yue.wording import counted
 
 SPLITS = ("train", "valid", "test")
 _SHOWN = 5  # warnings on the terminal
@@ -55,7 +56,9 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         rejected = [entry for info in infos.values() for entry in info.rejected]
         check_share(rows, documents, rejected, recipe.data.max_rejected_share)
         warnings = _warnings([folder / name for name in infos], recipe.train)
-    parts = [f"{name} {i.documents:,} songs, {i.tokens:,} tokens" for name, i in infos.items()]
+    parts = [
+        f"{name} {counted(i.documents, 'song')}, {i.tokens:,} tokens" for name, i in infos.items()
+    ]
     return StageSummary(
         made="; ".join(parts),
         rejected=summarise(rows, documents, rejected),
@@ -79,7 +82,9 @@ def _warnings(prefixes: Sequence[Path], train: Train) -> list[str]:
     ]
     shown = [f"warning: {e.what}: {e.why}; {e.fix}" for e in errors[:_SHOWN]]
     if len(errors) > _SHOWN:
-        shown.append(f"and {len(errors) - _SHOWN} more songs, which `yue train` will refuse too")
+        shown.append(
+            f"and {counted(len(errors) - _SHOWN, 'more song')}, which `yue train` will refuse too"
+        )
     return shown
 
 

@@ -11,6 +11,7 @@ from yue.recipe.model import Recipe
 from yue.stages import StageSummary
 from yue.training.outcome import Outcome
 from yue.training.run import RunSetup, TrainingRun
+from yue.wording import counted
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
@@ -62,8 +63,8 @@ def summary(outcome: Outcome, place: str) -> StageSummary:
     kept = "" if outcome.kept_step == outcome.step else f"; step {outcome.kept_step} was best, kept"
     loss = "-" if outcome.loss is None else f"{outcome.loss:.3f}"
     return StageSummary(
-        made=f"the adapter in {place}: {outcome.step} steps, {outcome.tokens_seen:,} tokens, "
-        f"loss {loss}{valid}{kept}",
+        made=f"the adapter in {place}: {counted(outcome.step, 'step')}, {outcome.tokens_seen:,} "
+        f"tokens, loss {loss}{valid}{kept}",
         rejected="nothing",
         next="dvc repro evaluate holds it against the base model; dvc plots show draws the curves",
     )

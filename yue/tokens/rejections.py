@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from yue.errors import SongError
 from yue.tokens.rows import Rejected
+from yue.wording import counted
 
 _SHOWN = 3  # all are in the .json
 
@@ -26,7 +27,7 @@ def check_share(rows: int, documents: int, entries: Sequence[Rejected], limit: f
     if lost <= limit * rows:
         return
     raise SongError(
-        f"{lost} of {rows} songs cannot be used; at most {limit:.0%} may be rejected",
+        f"{lost} of {counted(rows, 'song')} cannot be used; at most {limit:.0%} may be rejected",
         why=_first(entries),
         fix=f"{entries[0].fix}; or allow more with data.max_rejected_share (--max-rejected-share)",
     )
@@ -37,7 +38,9 @@ def summarise(rows: int, documents: int, entries: Sequence[Rejected]) -> str:
     if not entries:
         return "nothing"
     lost = rows - documents
-    return f"{lost} songs and {len(entries) - lost} sections: {_first(entries)}"
+    return (
+        f"{counted(lost, 'song')} and {counted(len(entries) - lost, 'section')}: {_first(entries)}"
+    )
 
 
 def _first(entries: Sequence[Rejected]) -> str:

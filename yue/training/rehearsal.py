@@ -14,6 +14,7 @@ from yue.training.engine import check_config, deepspeed_config
 from yue.training.job import JobFolder
 from yue.training.run import Plan, RunSetup, plan_run
 from yue.training.schedule import step_count
+from yue.wording import counted
 
 
 def rehearse(setup: RunSetup) -> list[str]:
@@ -32,8 +33,8 @@ def rehearse(setup: RunSetup) -> list[str]:
     names = ", ".join(f"{host.name} ({host.processes})" for host in plan.fleet.hosts)
     command = launcher_command(plan.fleet, ["yue.training.worker", str(folder.root)], None)
     lines = [
-        f"train: {steps} steps of {train.batch_size} x {train.context_length} tokens, "
-        f"{plan.rows} rows an epoch, {steps * train.batch_size / plan.rows:.2f} epochs",
+        f"train: {counted(steps, 'step')} of {train.batch_size} x {train.context_length} tokens, "
+        f"{counted(plan.rows, 'row')} an epoch, {steps * train.batch_size / plan.rows:.2f} epochs",
         f"  learns: {', '.join(train.loss_on)}; rank {setup.lora.r} on "
         f"{_words(setup.lora.target_modules)}",
         f"  processes: {plan.fleet.processes} on {plan.job.device}: {names}",

@@ -14,6 +14,7 @@ from yue.errors import TrainingError, YueError
 from yue.files import write_json
 from yue.training.job import Job, JobFolder, read_job
 from yue.training.stop import StopRequest
+from yue.wording import counted
 
 if TYPE_CHECKING:
     from yue.training.session import Session
@@ -122,7 +123,7 @@ def _describe(session: Session, step: int, seconds: float) -> str:
     train, size = session.train, session.world.size
     start = f"going on from step {step}" if step else f"{session.learning:,} weights learn"
     return (
-        f"  {start}: {session.schedule.steps} steps of {train.batch_size} x "
+        f"  {start}: {counted(session.schedule.steps, 'step')} of {train.batch_size} x "
         f"{train.context_length} tokens, {size} process{'es' if size > 1 else ''} on "
         f"{session.world.device.type}, ZeRO {session.engine.zero_optimization_stage()}, "
         f"{'' if session.valid else 'no held-out songs, '}ready in {seconds:.1f} s\n"
