@@ -127,7 +127,7 @@ def test_in_a_project_its_recipe_and_adapter_stand_in_for_missing_flags(
 def test_in_a_project_songs_are_sampled_as_its_recipe_says(project: list[str]) -> None:
     args = build_parser("generate").parse_args([*project, "--top-k", "5"])
     how = how_to_sample(args, of_project=True)
-    assert (how.seconds, how.max_sections, how.top_k) == (4.0, 2, 5)
+    assert (how.seconds, how.max_sections, how.top_k) == (4.0, None, 5)
     assert how_to_sample(args, of_project=False).seconds == 30
 
 

@@ -128,7 +128,8 @@ def how_to_sample(args: argparse.Namespace, *, of_project: bool) -> Generate:
     if not of_project:
         return recipe_from_flags(args, "generate").generate
     values = read_document(Path("params.yaml")).values["generate"]
-    values = {**values, **given_values(args, "generate")["generate"]}
+    # The project's limit is for its samples; a song of one's own is sung to its end.
+    values = {**values, "max_sections": None, **given_values(args, "generate")["generate"]}
     return recipe_from_flags(args, "generate", generate=values).generate
 
 
