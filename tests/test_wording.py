@@ -7,6 +7,7 @@ from yue.wording import counted, few
 
 def test_one_is_singular() -> None:
     assert [counted(n, "song") for n in range(3)] == ["0 songs", "1 song", "2 songs"]
+    assert counted(1234, "song") == "1,234 songs"
 
 
 def test_names_are_few() -> None:

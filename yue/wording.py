@@ -8,8 +8,8 @@ _SHOWN = 3
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 song``, ``2 songs``; the plural is the noun with an s."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """``1 song``, ``1,200 songs``; the plural is the noun with an s."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def few(names: Sequence[str]) -> str:

@@ -51,6 +51,7 @@ def test_plain_transformers_loads_the_merged_model_with_the_same_logits(
     record = read_json(tmp_path / "out" / "merge.json")
     assert record["largest_logit_difference"] < 1e-4
     assert record["adapter_effect"] > 0.01
+    assert all(path.stat().st_mode & 0o444 == 0o444 for path in (tmp_path / "out").iterdir())
     tokens = torch.arange(20)[None]
     plain = AutoModelForCausalLM.from_pretrained(base_path)
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "out")

@@ -66,6 +66,8 @@ def merge(base: Path, adapter: Path, output: Path, *, dtype: str) -> Parity:
     model = _merged(tuned)
     with atomic_folder(output) as folder:
         model.save_pretrained(folder, max_shard_size="5GB")
+        for file in folder.glob("*.safetensors"):
+            file.chmod(0o644)  # safetensors makes 0600, which breaks shared folders
         for pattern in _ALSO:
             for file in base.glob(pattern):
                 shutil.copyfile(file, folder / file.name)
