@@ -61,6 +61,16 @@ def test_use_writes_the_recipe_by_path_or_by_name(project: Path, yue: Run) -> No
     assert params.read_bytes() == text
 
 
+def test_a_folder_does_not_hide_the_recipe_of_its_name(project: Path, yue: Run) -> None:
+    (project / "demo").mkdir()
+    (project / "demo" / "dvc.yaml").touch()
+    assert yue("use", "demo")[0] == 0
+    (project / "recipes" / "demo.yaml").unlink()
+    code, _, err = yue("use", "demo")
+    assert (code, "dvc.yaml" in err) == (2, False)
+    assert "demo is a folder, not a recipe\n  fix: name a file: `yue recipes` lists" in err
+
+
 def test_use_replaces_an_untouched_recipe_without_a_word(project: Path, yue: Run) -> None:
     assert yue("use", "demo")[0] == 0
     assert yue("use", "own-songs")[0] == 0

@@ -66,9 +66,9 @@ def activate(file: Path, root: Path, *, force: bool = False) -> Recipe:
 
 
 def _recipe_file(name: str) -> Path:
-    """``name`` as a path, or as the name of a recipe in recipes/."""
+    """``name`` as a file, or as the name of a recipe in recipes/, which may be a folder's too."""
     file, named = Path(name), Path("recipes") / f"{name}.yaml"
-    return named if not file.exists() and named.is_file() else file
+    return named if not file.is_file() and named.is_file() else file
 
 
 def _refuse_to_lose_edits(file: Path, new: Document) -> None:
