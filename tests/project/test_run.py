@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -128,8 +129,10 @@ def test_arrays_alone_say_which_songs_they_are_of(
     assert main(["convert", "--input-dir", str(songs), "--output-dir", str(arrays), *cut]) == 0
     adopt_arrays(arrays, project.audio)
     rows = read_tracks(project.audio / "audio.jsonl")
-    stems = dict.fromkeys(Stems.__dataclass_fields__) | {"singing": []}
-    write_jsonl(project.stems / "stems.jsonl", [{**stems, "song_id": row.song_id} for row in rows])
+    stems = [
+        asdict(Stems(row.song_id, "v", "i", None, RATE, 1, 1.0, "stems", (), 0.0)) for row in rows
+    ]
+    write_jsonl(project.stems / "stems.jsonl", stems)
     write_jsonl(project.codes / "codes.jsonl", [])
     write_json(project.codes / "codec.json", {"frame_rate": "50/1"})
     read = read_inputs(arrays, project)
