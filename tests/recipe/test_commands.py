@@ -15,6 +15,7 @@ import pytest
 
 from tests.recipe.conftest import ROOT
 from yue.cli import main
+from yue.project.template import NOTES
 from yue.recipe.read import read_recipe
 from yue.recipe.schema import keys, schema
 
@@ -224,6 +225,54 @@ def test_validate_notes_drift_and_missing_inputs(project: Path, yue: Run) -> Non
     assert "generate.stage2: models/stage2/mine is not in models/stage2/, where DVC" in err
     (project / "recipes" / "demo.yaml").unlink()
     assert "recipes/demo.yaml, which params.yaml was written from, is gone" in yue("validate")[2]
+
+
+@pytest.fixture
+def pipeline(project: Path) -> Path:
+    """The project with its pipeline files."""
+    for name in ("dvc.yaml", *NOTES):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, project / name)
+    for name in ("demo", "models"):
+        (project / name).mkdir(exist_ok=True)
+        shutil.copy(ROOT / name / "dvc.yaml", project / name)
+    return project
+
+
+def test_a_pipeline_does_not_start_without_its_songs(pipeline: Path, yue: Run) -> None:
+    code, _, err = yue("use", "own-songs")
+    assert (code, "note: data.songs_dir: songs does not exist" in err) == (0, True)
+    code, _, err = yue("validate")
+    assert code == 2
+    assert re.search(r"params.yaml:\d+:3: data.songs_dir: songs does not exist, and no dvc", err)
+    assert "  fix: put your songs there" in err
+    assert not (pipeline / "work").exists()
+    assert yue("validate", "recipes/own-songs.yaml")[0] == 0, "the recipe itself has no fault"
+    (pipeline / "songs").mkdir()
+    code, _, err = yue("validate")
+    assert (code, "note: data.songs_dir: songs is empty" in err) == (0, True)
+    (pipeline / "songs" / "a.wav").touch()
+    assert "songs is empty" not in yue("validate")[2]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("demo/work/base ", "models/typo ", "model.path: models/typo does not exist"),
+        ("models/separator ", "models/typo ", "separate.weights: models/typo does not exist"),
+        ("- songs=1", "- pop=1", "mix.datasets: no dataset 'pop' in corpora"),
+        ("audio_prompt:  ", "audio_prompt: prompts/a.wav ", "prompts/a.wav does not exist"),
+    ],
+)
+def test_a_pipeline_does_not_start_without_an_input(
+    pipeline: Path, yue: Run, old: str, new: str, told: str
+) -> None:
+    yue("use", "demo")
+    assert yue("validate")[0] == 0, "stages of demo/dvc.yaml make the rest"
+    edit(pipeline / "params.yaml", old, new)
+    code, _, err = yue("validate")
+    assert (code, told in err, "fix: " in err) == (2, True, True)
+    assert "1 fault\n" in err
 
 
 def test_validate_takes_many_recipes_and_reports_all(project: Path, yue: Run) -> None:

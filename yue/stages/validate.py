@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from yue.files import write_text
 from yue.paths import Paths
+from yue.recipe.document import read_document
+from yue.recipe.faults import RecipeFaultsError
+from yue.recipe.inputs import blocking_inputs
 from yue.recipe.model import Recipe
+from yue.recipe.read import fault_of
 from yue.recipe.schema import keys
 from yue.stages import StageSummary
 
@@ -12,8 +16,15 @@ from yue.stages import StageSummary
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
     """Write the marker that later stages wait for; its content never changes.
 
-    The recipe was checked when it was read: a faulty one does not get here.
+    The recipe was checked when it was read: what is left to check is that its inputs are there.
+
+    Raises:
+        RecipeFaultsError: A stage would miss an input; DVC would stop there with less to say.
     """
+    if missing := blocking_inputs(recipe, paths.root):
+        document = read_document(paths.params)
+        faults = [fault_of(document, problem) for problem in missing]
+        raise RecipeFaultsError(document.file, document.lines, faults)
     write_text(paths.work / "recipe.ok", "ok\n")
     return StageSummary(
         made=f"{paths.params.name} is the recipe {recipe.name}: {len(keys())} keys, no faults",
