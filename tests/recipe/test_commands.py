@@ -90,7 +90,7 @@ def test_use_never_loses_edits_silently(project: Path, yue: Run) -> None:
     assert err.splitlines() == [
         "yue use: params.yaml was edited since `yue use recipes/demo.yaml`: "
         "lora.r is 16, not 8; train.lr is 0.001, not 0.008",
-        "  why: these edits would be lost",
+        "  why: these edits, or values that an experiment has set, would be lost",
         "  fix: keep it as a recipe of its own (cp params.yaml recipes/mine.yaml), or give --force",
     ]
     assert params.read_bytes() == before
@@ -178,9 +178,8 @@ def test_weights_that_are_still_to_be_downloaded_are_noted_before_any_work(
     err = yue("use", "yue-s1-lora")[2]
     assert err == yue("validate")[2]
     assert "note: codec.path: models/xcodec_mini_infer is not there yet" in err
-    assert (
-        "before tokenize\n  fix: nothing, or do it first: dvc repro models/dvc.yaml:fetch@x" in err
-    )
+    fix = "no action needed; to do it first: dvc repro models/dvc.yaml:fetch@x"
+    assert f"before tokenize\n  fix: {fix}" in err
     (project / "models" / "xcodec_mini_infer").mkdir()
     assert "codec.path" in yue("validate")[2], "a folder alone is no weights"
     (project / "models" / "xcodec_mini_infer" / "weights.pth").touch()
@@ -195,6 +194,7 @@ def test_validate_notes_drift_and_missing_inputs(project: Path, yue: Run) -> Non
     code, _, err = yue("validate")
     assert code == 0
     assert "params.yaml was edited since `yue use recipes/demo.yaml`: lora.r is 16, not 8" in err
+    assert "fix: no action needed; `yue use --force recipes/demo.yaml` goes back" in err
     assert "note: model.path: demo/work/base does not exist, and no dvc.yaml makes it" in err
     assert "mix.datasets" not in err
     edit(project / "params.yaml", "  - songs=1", "  - pop=1")

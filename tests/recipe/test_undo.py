@@ -117,6 +117,21 @@ def test_without_git_nothing_is_touched(params: Path) -> None:
     assert params.read_bytes() == before
 
 
+def test_git_takes_an_experiment_s_values_back(
+    params: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = params.read_bytes()
+    apply_overrides(params, ["lora.r=16"])
+    other = str(ROOT / "recipes" / "own-songs.yaml")
+    assert main(["use", other]) == 2
+    assert "fix: go back to the committed one (git restore params.yaml), " in (
+        capsys.readouterr().err
+    )
+    subprocess.run(["git", "restore", "params.yaml"], cwd=params.parent, check=True)
+    assert params.read_bytes() == before
+    assert main(["use", other]) == 0
+
+
 def test_a_good_override_stays(params: Path) -> None:
     apply_overrides(params, ["lora.r=16"])
     assert main(["validate"]) == 0

@@ -9,12 +9,13 @@ from pathlib import Path
 from yue.errors import RecipeError, UsageError
 from yue.files import write_text
 from yue.recipe.build import values_digest
-from yue.recipe.document import Document, read_document
+from yue.recipe.document import Document, parse_document, read_document
 from yue.recipe.drift import drift_of
 from yue.recipe.faults import shown_path
 from yue.recipe.model import Recipe
 from yue.recipe.notes import recipe_notes, shown
 from yue.recipe.read import recipe_of
+from yue.recipe.undo import committed_text
 from yue.recipe.write import active_text
 
 EXAMPLE = "yue use recipes/demo.yaml"
@@ -91,6 +92,16 @@ def _refuse_to_lose_edits(file: Path, new: Document) -> None:
     changes = f": {shown(drift.differences)}" if drift.differences else ""
     raise UsageError(
         f"params.yaml was edited since `yue use {drift.recipe}`{changes}",
-        why="these edits would be lost",
-        fix=_FIX,
+        why="these edits, or values that an experiment has set, would be lost",
+        fix=_back(file) + _FIX,
     )
+
+
+def _back(file: Path) -> str:
+    """How to take an experiment's values back, where git has the recipe as `yue use` wrote it."""
+    committed = committed_text(file)
+    try:
+        edited = committed is None or drift_of(parse_document(committed, ""), file.parent).edited
+    except RecipeError:
+        return ""
+    return "" if edited else "go back to the committed one (git restore params.yaml), "

@@ -61,7 +61,7 @@ def fetch_notes(recipe: Recipe, root: Path) -> list[Note]:
         target = fetching_stage(path, root)
         if target is not None and not _has_files(root / path):
             what = f"{key}: {path} is not there yet; `dvc repro` downloads it before {stage}"
-            notes.append(Note(what, f"nothing, or do it first: dvc repro {target}"))
+            notes.append(Note(what, f"no action needed; to do it first: dvc repro {target}"))
     return notes
 
 
@@ -95,13 +95,14 @@ def drift_notes(params: Document, root: Path) -> list[Note]:
         what = f"{params.file} was edited since `yue use {drift.recipe}`"
         if drift.differences:
             what += f": {shown(drift.differences)}"
-        notes.append(Note(what, f"nothing, or `yue use {force}{drift.recipe}` to go back"))
+        fix = f"no action needed; `yue use {force}{drift.recipe}` goes back"
+        notes.append(Note(what, fix))
     if drift.moved and exists(root / drift.recipe):
         what = f"{drift.recipe} has changed since it was made active"
-        notes.append(Note(what, f"nothing, or `yue use {force}{drift.recipe}` to take it over"))
+        notes.append(Note(what, f"no action needed; `yue use {force}{drift.recipe}` takes it over"))
     elif drift.moved:
         what = f"{drift.recipe}, which {params.file} was written from, is gone"
-        notes.append(Note(what, "nothing, or make another recipe active with `yue use`"))
+        notes.append(Note(what, "no action needed; `yue use` makes another recipe active"))
     return notes
 
 

@@ -33,7 +33,7 @@ def undo_faults(params: Path, error: RecipeFaultsError) -> Recipe | None:
     Returns:
         The recipe that params.yaml is now, or None when the file was left alone.
     """
-    committed = _committed(params)
+    committed = committed_text(params)
     if committed is None:
         return None
     try:
@@ -79,7 +79,7 @@ def _last_run(params: Path) -> dict[str, Any]:
     return dict(sections) if isinstance(sections, Mapping) else {}
 
 
-def _committed(path: Path) -> str | None:
+def committed_text(path: Path) -> str | None:
     """The file's text in git's HEAD, or None where there is none."""
     try:
         done = subprocess.run(
