@@ -259,6 +259,7 @@ def test_a_pipeline_does_not_start_without_its_songs(pipeline: Path, yue: Run) -
     ("old", "new", "told"),
     [
         ("demo/work/base ", "models/typo ", "model.path: models/typo does not exist"),
+        ("demo/work/base ", "models/YuE-s2-1B-general ", "codec.name: melrvq: its codes have ids"),
         ("models/separator ", "models/typo ", "separate.weights: models/typo does not exist"),
         ("- songs=1", "- pop=1", "mix.datasets: no dataset 'pop' in corpora"),
         ("audio_prompt:  ", "audio_prompt: prompts/a.wav ", "prompts/a.wav does not exist"),

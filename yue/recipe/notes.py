@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from yue.recipe.document import Document
 from yue.recipe.drift import Difference, drift_of
+from yue.recipe.fitting import codec_problems, is_strange
 from yue.recipe.inputs import exists, given, missing_inputs
 from yue.recipe.model import Recipe
 from yue.recipe.outs import fetching_stage, is_made
+from yue.recipe.problems import Problem
 
 _SHOWN = 6
 
@@ -27,19 +30,13 @@ class Note:
 
 def recipe_notes(recipe: Recipe, root: Path) -> list[Note]:
     """All notes of a recipe in a project: what is missing first."""
-    return [
-        note
-        for notes in (input_notes, empty_notes, fetch_notes, unwatched_notes)
-        for note in notes(recipe, root)
-    ]
+    told = (input_notes, empty_notes, codec_notes, fetch_notes, unwatched_notes)
+    return [note for notes in told for note in notes(recipe, root)]
 
 
 def input_notes(recipe: Recipe, root: Path) -> list[Note]:
     """Inputs that neither exist nor are made by a pipeline file of the project."""
-    return [
-        Note(f"{'.'.join(map(str, problem.path))}: {problem.rule}", problem.fix)
-        for problem in missing_inputs(recipe, root)
-    ]
+    return _of_problems(missing_inputs(recipe, root))
 
 
 def empty_notes(recipe: Recipe, root: Path) -> list[Note]:
@@ -48,6 +45,15 @@ def empty_notes(recipe: Recipe, root: Path) -> list[Note]:
     if not exists(root / folder) or is_made(folder, root) or _has_files(root / folder):
         return []
     return [Note(f"data.songs_dir: {folder} is empty", "put your songs there")]
+
+
+def codec_notes(recipe: Recipe, root: Path) -> list[Note]:
+    """A codec whose weights or whose ids do not fit."""
+    notes = _of_problems(codec_problems(recipe, root))
+    if notes or not is_strange(recipe):
+        return notes
+    what = f"codec.name: {recipe.model.path} was trained on xcodec, not on {recipe.codec.name}"
+    return [Note(what, "set codec.name to xcodec, unless you mean to teach it another codec")]
 
 
 def fetch_notes(recipe: Recipe, root: Path) -> list[Note]:
@@ -116,6 +122,10 @@ def shown(differences: tuple[Difference, ...]) -> str:
     ]
     more = len(differences) - _SHOWN
     return "; ".join([*words, f"and {more} more"] if more > 0 else words)
+
+
+def _of_problems(found: Iterable[Problem]) -> list[Note]:
+    return [Note(f"{'.'.join(map(str, p.path))}: {p.rule}", p.fix) for p in found]
 
 
 def _has_files(path: Path) -> bool:
