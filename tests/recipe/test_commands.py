@@ -320,7 +320,7 @@ def test_schema_explains_a_key_a_section_and_all(yue: Run) -> None:
     assert out.splitlines() == [
         "lora.r: Rank of the update matrices.",
         "  takes:   an integer from 1 to 1024",
-        "  default: 8",
+        "  default of the flag: 8",
         "  elsewhere called: rank, lora_r, lora_rank",
     ]
     out = yue("schema", "lora")[1]
