@@ -47,12 +47,20 @@ def test_light_verbs_never_import_torch(words: list[str]) -> None:
     assert done.returncode == 0, done.stderr.decode()
 
 
-def test_a_stage_outside_a_project_says_what_to_do(tmp_path: Path) -> None:
-    done = yue("songs", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "no params.yaml" in done.stderr
-    assert "fix:" in done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.mark.parametrize("verb", STAGES)
+def test_a_stage_outside_a_project_says_what_to_do(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([verb]) == 2
+    error = capsys.readouterr().err
+    assert "no params.yaml" in error
+    assert "yue init DIR" in error
+    has_flags = verb not in ("separate", "songs", "evaluate", "report")
+    assert ("see --help" in error) is has_flags
+    (tmp_path / "recipes").mkdir()
+    assert main([verb]) == 2
+    assert "yue use recipes/demo.yaml" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -312,6 +312,11 @@ def test_recipes_elsewhere_says_where_to_go(
     code, _, err = yue("recipes")
     assert code == 2
     assert "no recipes/*.yaml" in err
+    assert "yue init DIR" in err
+    code, _, err = yue("use", "demo")
+    assert code == 2
+    assert "demo: no such file, and no recipes/ here" in err
+    assert "yue init DIR" in err
 
 
 def test_schema_explains_a_key_a_section_and_all(yue: Run) -> None:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from yue.commands.project import NO_PROJECT
 from yue.errors import RecipeError, UsageError
 from yue.files import write_text
 from yue.recipe.build import values_digest
@@ -69,6 +70,8 @@ def activate(file: Path, root: Path, *, force: bool = False) -> Recipe:
 def _recipe_file(name: str) -> Path:
     """``name`` as a file, or as the name of a recipe in recipes/, which may be a folder's too."""
     file, named = Path(name), Path("recipes") / f"{name}.yaml"
+    if not file.exists() and not Path("recipes").is_dir():
+        raise UsageError(f"{name}: no such file, and no recipes/ here", fix=NO_PROJECT)
     return named if not file.is_file() and named.is_file() else file
 
 
