@@ -79,6 +79,29 @@ def test_a_wrong_verb_is_a_usage_error_with_the_nearest(
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["train", "--lora-rank", "8"], "no flag '--lora-rank'; did you mean '--lora-r'?"),
+        (["train", "--rank=8"], "no flag '--rank'; did you mean '--lora-r'?"),
+        (["train", "--modle", "m"], "no flag '--modle'; did you mean '--model'?"),
+        (["convert", "--output-dri", "o"], "did you mean '--output-dir'?"),
+        (["recipes", "--zzz"], "no flag '--zzz'; see them with `yue recipes --help`"),
+        (["recipes", "demo"], "cannot use the word 'demo'"),
+        (["recipes", "--debug"], "--debug goes before the verb: yue --debug recipes"),
+        (["mix", "plan", "--temprature", "2"], "no flag '--temprature'; did you mean"),
+    ],
+)
+def test_a_wrong_flag_is_told_by_its_verb_with_the_nearest(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.startswith(f"usage: yue {words[0]}")
+
+
 def test_what_the_system_refuses_is_told_without_a_traceback(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
