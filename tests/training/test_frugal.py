@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -138,9 +139,13 @@ def test_estimate_says_what_the_tokens_were_counted_in_and_when_another_recipe_m
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    for place, target in (("work/tokens", tokens_path), ("demo/work/base", base_path)):
-        (tmp_path / place).parent.mkdir(parents=True)
-        (tmp_path / place).symlink_to(target)
+    shutil.copytree(tokens_path, tmp_path / "work/tokens")
+    card = tmp_path / "work/tokens/train.json"
+    info = json.loads(card.read_text())
+    info["options"]["codebooks"] = 1  # as the recipe's empty tokens.codebooks comes to
+    card.write_text(json.dumps(info))
+    (tmp_path / "demo/work").mkdir(parents=True)
+    (tmp_path / "demo/work/base").symlink_to(base_path)
     monkeypatch.chdir(tmp_path)
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
