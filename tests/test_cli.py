@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from yue.cli import STAGES, TOOLS, build_parser, main
+from yue.files import write_text
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -108,6 +109,12 @@ def test_what_the_system_refuses_is_told_without_a_traceback(
     (tmp_path / "file").touch()
     assert main(["init", str(tmp_path / "file")]) == 1
     assert "remove it, or name another place" in capsys.readouterr().err
+
+    monkeypatch.setattr(
+        "yue.commands.count.run", lambda _: write_text(tmp_path / "file" / "deep", "")
+    )
+    assert main(["count", "x"]) == 1
+    assert "a file is where a folder belongs" in capsys.readouterr().err
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "part"))

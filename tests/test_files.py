@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import unicodedata
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -124,15 +126,48 @@ def test_jsonl_round_trip(tmp_path: Path) -> None:
     assert read_jsonl(tmp_path / "a.jsonl") == rows
 
 
-@given(st.text(max_size=300), st.text(max_size=300))
+# What composes, what a file system minds, and names at the limit of length.
+IDS = st.one_of(
+    st.text(max_size=20),
+    st.text("aA\u0301\u0308\u212b\u1100\u1161é/%.~-'# \0\n", max_size=8),
+    st.builds(str.__mul__, st.sampled_from(["я", "%", "ab", "日"]), st.integers(50, 400)),
+)
+
+
+@given(IDS, IDS)
 def test_safe_names_are_single_components_and_never_collide(first: str, second: str) -> None:
     names = [safe_name(first), safe_name(second)]
-    for name in names:
-        assert "/" not in name
-        assert "\0" not in name
+    for song_id, name in zip((first, second), names, strict=True):
+        assert not set(name) & set('/\\\0\n*?$`"|<>:')
         assert not name.startswith(".")
-        assert len(name.encode()) < 200
+        assert len(name.encode()) <= 180
+        assert unicodedata.normalize("NFC", name) == name  # no two such are canonically equivalent
+        assert unquote(name) == song_id or "~" in name
+        assert safe_name(name) != name or name == song_id
     assert (names[0] == names[1]) == (first == second)
+
+
+@pytest.mark.parametrize(
+    ("song_id", "name"),
+    [
+        ("Don't Stop (Live, 1999)", "Don't Stop (Live, 1999)"),
+        ("Надежда – мой компас", "Надежда – мой компас"),
+        ("हिन्दी 夜曲", "हिन्दी 夜曲"),
+        ("и\u0306", "и%CC%86"),
+        ("album/a#000", "album%2Fa%23000"),
+        ("..", "%2E."),
+        ("100%", "100%25"),
+    ],
+)
+def test_names_that_can_be_read_stay_readable(song_id: str, name: str) -> None:
+    assert safe_name(song_id) == name
+
+
+def test_a_name_that_was_cut_is_no_other_song_s(tmp_path: Path) -> None:
+    name = safe_name("ж" * 200)
+    assert name.startswith("жжж")
+    assert safe_name(name) != name
+    (tmp_path / f"{name}.instrumental.npy").touch()
 
 
 def test_a_folder_is_replaced_only_where_an_earlier_result_goes(tmp_path: Path) -> None:

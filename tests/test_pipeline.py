@@ -25,6 +25,7 @@ SHARED = {
     "yue/progress.py",
     "yue/store.py",
     "yue/temporary.py",
+    "yue/wording.py",
     "yue/workers.py",
     "yue/stages/__init__.py",
     "yue/recipe",

@@ -59,6 +59,7 @@ _FIXES = {
     errno.EPERM: "give yourself the rights (chmod, chown), or name another place",
     errno.EROFS: "name a place that is not mounted read-only",
     errno.ENOTDIR: "a file is where a folder belongs: remove it, or name another place",
+    errno.EEXIST: "a file is where a folder belongs: remove it, or name another place",
     errno.EISDIR: "a folder is where a file belongs: remove it, or name another place",
     errno.EBUSY: "name a folder within it: this one cannot be replaced as a whole",
     errno.ENAMETOOLONG: "shorten the name, or move the project to a shorter path",

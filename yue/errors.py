@@ -73,3 +73,8 @@ class TrainingError(YueError):
 
 class GenerationError(YueError):
     """A prompt, adapter or model from which nothing can be generated."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of a library says, on one line; its kind where it says nothing."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -7,11 +7,11 @@ import errno
 import hashlib
 import json
 import os
+import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from yue.errors import MissingFileError, UsageError, YueError
 from yue.temporary import exchange, naming, temporary_file, temporary_folder
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SAFE_NAME_BYTES = 180
+_SAFE_PUNCTUATION = "-_. ,'()\N{RIGHT SINGLE QUOTATION MARK}\N{EN DASH}\N{EM DASH}"
 _AGAIN = "run the stage that writes it again, or copy it again with the model that it belongs to"
 
 
@@ -222,14 +223,27 @@ def value_digest(value: Any) -> str:
 
 
 def safe_name(song_id: str) -> str:
-    """A song id as one file-name component: unique, portable, and never a path.
+    """A song id as one file-name component: unique, readable, portable, and never a path.
 
-    Letters, digits and ``-_. `` stay readable; every other byte is percent-encoded, so ``a/b`` and
-    ``a_b`` never collide. Names longer than a file system takes end in a digest of the id.
+    Letters, digits and marks of any script stay as they are, and so does punctuation that no file
+    system or shell minds much; the bytes of every other character, and of what Unicode's
+    composition (NFC) would change, are percent-encoded. So ``a/b`` and ``a_b`` never collide, nor
+    do names on file systems that compose or decompose them. Names longer than a file system takes
+    end in ``~`` and a digest of the id.
     """
-    name = quote(song_id, safe="-_. ")
-    if name.startswith("."):
-        name = "%2E" + name[1:]
-    if len(name) > _SAFE_NAME_BYTES:
-        name = f"{name[: _SAFE_NAME_BYTES - 33]}-{bytes_digest(song_id)[:32]}"
+    name = ""
+    for character in song_id[: _SAFE_NAME_BYTES + 1]:
+        kept = _is_kept(character) and (name or character != ".")
+        if kept and (character.isascii() or unicodedata.is_normalized("NFC", name + character)):
+            name += character
+        else:
+            name += "".join(f"%{byte:02X}" for byte in character.encode())
+    data = name.encode()
+    if len(data) > _SAFE_NAME_BYTES:
+        start = data[: _SAFE_NAME_BYTES - 33].decode(errors="ignore")
+        name = f"{start}~{bytes_digest(song_id)[:32]}"
     return name
+
+
+def _is_kept(character: str) -> bool:
+    return unicodedata.category(character)[0] in "LMN" or character in _SAFE_PUNCTUATION

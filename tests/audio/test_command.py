@@ -39,7 +39,7 @@ def test_the_documented_line_works_anywhere(
     assert main(["convert", *flags, "--detect-vocals"]) == 0
     printed = capsys.readouterr().out
     assert "2 songs, 3 tracks" in printed
-    assert "singing in 1 of 1 songs with stems (1 without stems cannot be judged)" in printed
+    assert "singing in 1 of 1 song with stems (1 without stems cannot be judged)" in printed
     tracks = read_tracks(tmp_path / "out" / "B" / "audio.jsonl")
     for track in tracks:
         samples = np.load(tmp_path / "out" / track.path)
@@ -49,7 +49,7 @@ def test_the_documented_line_works_anywhere(
     stems = read_stems(tmp_path / "out" / "B" / "stems" / "stems.jsonl")
     assert [(song.song_id, song.kind, bool(song.singing)) for song in stems] == [
         ("a", "stems", True),
-        ("b", "instrumental", False),
+        ("b", "unseparated", False),
     ]
     assert (tmp_path / "out" / stems[1].vocal).is_file()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["B"]

@@ -185,6 +185,17 @@ def write_metadata(folder: Path, *rows: object, name: str = "metadata.jsonl") ->
     (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
+def test_stems_whose_mixture_is_named_and_not_there_may_leave_it_out(tmp_path: Path) -> None:
+    tree(tmp_path, "v.wav", "i.wav")
+    row = {"vocals_file_name": "v.wav", "instrumental_file_name": "i.wav", "id": "rain"}
+    write_metadata(tmp_path, {"file_name": "rain.mp3", **row}, {"file_name": "gone.mp3"})
+    named, alone = (entry for entry in discover_songs(tmp_path).rejected if "jsonl" in entry.what)
+    assert "or leave it out" in named.fix
+    assert "or leave it out" not in alone.fix
+    write_metadata(tmp_path, row)
+    assert set(songs(discover_songs(tmp_path))) == {"rain"}
+
+
 def test_metadata_says_it_first(tmp_path: Path) -> None:
     tree(tmp_path, "x1.mp3", "x2.mp3", "x3.mp3", "b.mp3", "b.Vocals.mp3", "c.mp3")
     write_metadata(

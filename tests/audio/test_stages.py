@@ -61,6 +61,7 @@ def test_songs_become_pairs_and_the_work_of_a_changed_song_is_its_own(tmp_path: 
     assert first[0].made.startswith("3 songs (0 from the store, 3 converted), 5 tracks")
     assert first[1].made.startswith("3 songs (0 from the store, 3 new): 2 with stems")
     assert (first[0].rejected, first[1].rejected) == ("nothing", "nothing")
+    assert "1 song without stems taken as instrumental, lyrics unused: c;" in first[1].next
     check_rows(paths)
     before = digests(paths)
 
@@ -102,7 +103,7 @@ def check_rows(paths: Paths) -> None:
         assert (paths.root / "songs" / track.source).is_file()
     songs = {song.song_id: song for song in read_stems(paths.stems / "stems.jsonl")}
     assert {song_id: song.kind for song_id, song in songs.items()} == {
-        "album/a": "stems", "b it's\n音": "stems", "c": "instrumental",
+        "album/a": "stems", "b it's\n音": "stems", "c": "unseparated",
     }  # fmt: skip
     for song in songs.values():
         pair = [np.load(paths.work / path) for path in (song.vocal, song.instrumental)]
@@ -189,12 +190,12 @@ def test_another_setting_is_another_result(tmp_path: Path) -> None:
     run(paths, recipe())
     loud = replace(recipe(), separate=Separate("instrumental", "models/separator", -20.0))
     done = run(paths, loud)
-    assert done[0].made.startswith("1 songs (1 from the store, 0 converted)")
-    assert done[1].made.startswith("1 songs (0 from the store, 1 new)")
+    assert done[0].made.startswith("1 song (1 from the store, 0 converted)")
+    assert done[1].made.startswith("1 song (0 from the store, 1 new)")
     # Pieces are songs of their own.
     asked = replace(recipe(), convert=convert_settings(segment_length=1.0, min_segment_length=0.5))
     done = run(paths, asked)
-    assert done[0].made.startswith("1 songs (0 from the store, 1 converted), 3 tracks")
+    assert done[0].made.startswith("1 song (0 from the store, 1 converted), 3 tracks")
     songs = read_stems(paths.stems / "stems.jsonl")
     assert [(song.song_id, song.seconds) for song in songs] == [
         ("a#000", 1.0), ("a#001", 1.0), ("a#002", pytest.approx(0.7)),

@@ -46,6 +46,20 @@ def test_fit_codec_and_tokenize_from_the_command_line(
         (["fit-codec", "--input-dir", ".", "--output-dir", "y", "--seed", "-1"], "seed of 0"),
         (["fit-codec", "--input-dir", ".", "--output-dir", "."], "exists and is no codec"),
         (["fit-codec", "--input-dir", "codec/songs", "--output-dir", "codec"], "holds the audio"),
+        (
+            [
+                "tokenize",
+                "--input-dir",
+                "bad",
+                "--output-dir",
+                "y",
+                "--codec-type",
+                "melrvq",
+                "--verify",
+                "-1",
+            ],
+            "--verify -1",
+        ),
         (["fit-codec", "--input-dir", "bad", "--output-dir", "y"], "bad/x.npy: it has samples"),
     ],
 )

@@ -94,13 +94,18 @@ def test_codecs_lists_state_licence_and_the_way_to_weights(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     tiny.save_dac(tmp_path / "models" / "dac16k", "dac16k")
+    unreadable = tmp_path / "models" / "dac44k"
+    unreadable.mkdir()
+    (unreadable / "model.safetensors").touch()
+    (unreadable / "config.json").symlink_to("/proc/self/mem")  # a file that gives an error
     assert main(["codecs", "--json"]) == 0
     listed = {codec["name"]: codec for codec in json.loads(capsys.readouterr().out)}
     assert set(listed) >= {"melrvq", "xcodec", "semanticodec", "dac16k", "dac44k"}
     assert all(codec["licence"] and codec["get"] for codec in listed.values())
     assert listed["dac16k"]["ready"]
     assert listed["dac44k"]["digest"] is None
-    assert "yue fetch descript/dac_44khz" in listed["dac44k"]["fix"]
+    assert listed["dac44k"]["problem"] == "models/dac44k: Input/output error"
+    assert "yue fetch haoheliu/SemantiCodec" in listed["semanticodec"]["fix"]
     assert main(["codecs"]) == 0
     said = capsys.readouterr().out
     assert f"ready    models/dac16k ({listed['dac16k']['digest'][:12]})" in said

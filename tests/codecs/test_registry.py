@@ -58,7 +58,15 @@ def test_a_card_reads_as_it_was_written(tmp_path: Path) -> None:
     assert '"frame_rate": "11025/128"' in (tmp_path / "codec.json").read_text()
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"name": "x", "digest": "", "sample_rate": "?"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "{}",
+        '{"name": "x", "digest": "", "sample_rate": 1e999}',
+        '{"name": "x", "digest": "", "sample_rate": "?"}',
+    ],
+)
 def test_a_file_that_is_no_card_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "codec.json").write_text(text)
     with pytest.raises(CodecError, match="not a codec card"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shlex
@@ -49,6 +50,16 @@ def test_every_command_has_its_verb_and_flags(page: Path) -> None:
 def test_the_reference_is_the_schema() -> None:
     page = (ROOT / "docs" / "reference" / "recipe.md").read_text(encoding="utf-8")
     assert page == reference(), "yue schema --markdown > docs/reference/recipe.md"
+
+
+def test_the_messages_of_troubleshooting_are_those_of_the_code() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "yue").rglob("*.py"))
+    source = re.sub(r'"\s*\n\s*f?"', "", source)  # a message of several lines
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([^`|]+)`", page, re.MULTILINE)
+    assert len(rows) > 10
+    parts = {part.strip() for row in rows for part in row.split("...")} - {""}
+    assert {part for part in parts if part not in source} == {os.strerror(errno.ENOSPC)}
 
 
 def runnable() -> list[tuple[str, str]]:

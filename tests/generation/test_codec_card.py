@@ -8,12 +8,13 @@ import pytest
 
 from yue.cli import main
 from yue.codecs.registry import load_codec, read_card
-from yue.errors import CodecError
+from yue.errors import CodecError, GenerationError
 from yue.files import write_json
 from yue.generation.codec_card import check_codec
 from yue.generation.plan import make_plan
 from yue.paths import Paths
 from yue.recipe.read import default_recipe
+from yue.stages.generate import main as main_stage
 from yue.stages.generate import setup_of
 
 
@@ -37,6 +38,11 @@ def test_songs_are_not_decoded_by_another_codec_than_made_their_codes(
     replace(card, digest="0" * 64).write(file)
     with pytest.raises(CodecError, match="given to melrvq"):
         make_plan([], replace(setup_of(recipe, tmp_path), adapter=None))
+    card.write(file)  # the songs are tokenized anew, the adapter is that of the codec before
+    learned = {"codec": {"name": "melrvq", "digest": "0" * 64}}
+    write_json(Paths(tmp_path).adapter / "run.json", learned)
+    with pytest.raises(GenerationError, match="learned codes of melrvq"):
+        main_stage(recipe, Paths(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -334,6 +334,20 @@ def test_what_cannot_work_is_refused_before_the_model_is_loaded(
 
 
 @pytest.mark.usefixtures("no_weights")
+def test_an_adapter_of_other_weights_is_refused_and_the_base_model_s_digest_is_kept(
+    project: tuple[Recipe, Paths], adapter_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("yue.digests._FRESH", -(10**18))  # as if written long ago
+    recipe, paths = project
+    paths.adapter.unlink()
+    shutil.copytree(adapter_path, paths.adapter)
+    write_json(paths.adapter / "run.json", {"base_digest": "0" * 64})
+    with pytest.raises(YueError, match="trained on other weights"):
+        main(recipe, paths)
+    assert (paths.side_store / "models" / "digests.json").is_file()
+
+
+@pytest.mark.usefixtures("no_weights")
 def test_a_missing_adapter_is_refused_before_the_model_is_loaded(
     project: tuple[Recipe, Paths],
 ) -> None:

@@ -49,6 +49,7 @@ def test_the_second_time_the_base_model_is_not_read(
 ) -> None:
     monkeypatch.setattr("yue.digests._FRESH", -(10**18))  # as if written long ago
     write_json(adapter / "run.json", {"base_digest": base_digest(base)})
+    monkeypatch.setattr("yue.lm.base.file_digest", None)
     check_fit(adapter, base, tmp_path / "store")
     monkeypatch.setattr("yue.digests.file_digest", None)
     check_fit(adapter, base, tmp_path / "store")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from yue.audio.rows import Stems, read_tracks
+from yue.audio.rows import Stems, read_tracks, write_stems
 from yue.cli import main
 from yue.files import write_json, write_jsonl
 from yue.paths import Paths
@@ -141,12 +141,11 @@ def test_arrays_alone_say_which_songs_they_are_of(
     assert main(["convert", "--input-dir", str(songs), "--output-dir", str(arrays), *cut]) == 0
     adopt_arrays(arrays, project.audio)
     rows = read_tracks(project.audio / "audio.jsonl")
-    stems = [
-        asdict(Stems(row.song_id, "v", "i", None, RATE, 1, 1.0, "stems", (), 0.0)) for row in rows
-    ]
-    write_jsonl(project.stems / "stems.jsonl", stems)
+    stems = Stems("", "v.npy", "i.npy", None, 16000, 16000, 1.0, "stems", (), 0.0)
+    made = [replace(stems, song_id=row.song_id) for row in rows]
+    write_stems(project.stems / "stems.jsonl", made)
     write_jsonl(project.codes / "codes.jsonl", [])
-    write_json(project.codes / "codec.json", {"frame_rate": "50/1"})
+    write_json(project.codes / "codec.json", {"name": "melrvq", "frame_rate": "50/1"})
     read = read_inputs(arrays, project)
     assert {song: len(pieces) for song, pieces in read.songs.items()} == {
         "330": 2 if cut else 1,

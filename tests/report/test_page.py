@@ -99,6 +99,7 @@ def test_intervals_floors_and_what_is_not_measured_are_told(page: str) -> None:
     assert "[2.80, 3.20]" in page
     assert "<small>[2.5, 17.5]</small>" in page  # silence of the samples, %
     assert re.search(r'class="good">0\.400<', page)  # the divergence of the tuned model
+    assert "cp work/samples/*.tuned.mix.wav tuned/" in page
     for name in ("FAD", "CLAP score", "Lyrics WER"):
         assert f"<dt>{name}</dt>" in page
 

@@ -78,19 +78,20 @@ def test_plain_names_count_in_a_folder_with_one_song_only(folder: Folder) -> Non
     found = folder.read()
     assert found.songs["one/song"] == Description(genres="pop", lyrics="one")
     assert found.songs["two/a"].lyrics is None
-    assert found.warnings == (
-        "two/lyrics.txt: belongs to no song; name it as the audio file is named",
+    assert tuple(map(str, found.warnings)) == (
+        "two/lyrics.txt: belongs to no song; rename it to SONG.lyrics.txt, beside SONG.mp3",
     )
 
 
 def test_lyrics_that_bear_no_song_s_name_are_not_lost_in_silence(folder: Folder) -> None:
     folder.song("a", "a.mp3")
-    for name in ("A.lrc", "b.lyrics.txt", "notes.txt", "x.json"):
+    folder.song("b", "b.mp3")
+    for name in ("A.lrc", "c.lyrics.txt", "genre.txt", "notes.txt", "x.json"):
         folder.write(name, "[00:01.00]x")
-    assert [warning.split(":")[0] for warning in folder.read().warnings] == [
-        "A.lrc",
-        "b.lyrics.txt",
-    ]
+    warnings = folder.read().warnings
+    assert [warning.where for warning in warnings] == ["A.lrc", "c.lyrics.txt", "genre.txt"]
+    names = ("SONG.lrc,", "SONG.lyrics.txt,", "SONG.genres.txt,")
+    assert all(name in warning.text for name, warning in zip(names, warnings, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -170,6 +171,18 @@ def test_a_fault_in_a_row_is_named_with_its_line(folder: Folder) -> None:
     folder.write("metadata.jsonl", '\n{"file_name": "a.mp3", "artist": 7}\n')
     fault = folder.read().faults["a"]
     assert (fault.what, fault.why) == ("metadata.jsonl:2", "'artist' is 7, not text")
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_misspelt_keys_are_named_with_the_nearest(folder: Folder, kind: str) -> None:
+    folder.song("a", "a.mp3")
+    row = {"file_name": "a.mp3", "lyric": "la", "Genre": "pop", "title": "x", "bpm": 90}
+    text = json.dumps(row) if kind == "jsonl" else as_csv([row])
+    folder.write(f"metadata.{kind}", text + "\n")
+    assert {warning.text for warning in folder.read().warnings} == {
+        "unknown key 'lyric', not read; did you mean 'lyrics'?",
+        "unknown key 'Genre', not read; did you mean 'genres'?",
+    }
 
 
 def test_metadata_is_believed_before_sidecars_and_filled_up_from_them(folder: Folder) -> None:

@@ -137,6 +137,7 @@ def test_one_song_is_trained_on_with_a_warning(project: Project, recipe: Recipe)
     assert project.split() == {"train": ["a"], "valid": [], "test": []}
     assert any("no held-out songs" in warning for warning in project.report()["warnings"])
     assert "no held-out songs" in summary.next
+    assert "only 20 seconds of music: of less than 600" in summary.next
 
 
 def test_copies_are_reported_and_never_apart(project: Project, recipe: Recipe) -> None:
@@ -144,13 +145,14 @@ def test_copies_are_reported_and_never_apart(project: Project, recipe: Recipe) -
         project.song(f"song {n}", seed=n)
     for n in range(12):
         project.song(f"copy of {n}", seed=n)
-    main(recipe, project.done())
+    summary = main(recipe, project.done())
     report = project.report()
     assert len(report["duplicates"]) == 12
     assert report["leaks"]["duplicates"] == []
     home = {song: name for name, ids in project.split().items() for song in ids}
     assert all(home[f"song {n}"] == home[f"copy of {n}"] for n in range(12))
     assert project.split()["valid"]
+    assert "(copy of 0, song 0), (copy of 1, song 1)" in summary.next
 
 
 def test_an_artist_on_both_sides_is_reported_as_a_leak(project: Project, recipe: Recipe) -> None:

@@ -124,6 +124,10 @@ def test_lyrics_are_not_put_over_a_silent_vocal_track() -> None:
     found = aligned(Description(lyrics="[verse]\na\n"), has_vocal=False)
     assert all(section.label == "inst" and not section.lines for section in found.sections)
     assert found.warnings == ("lyrics left out: nobody sings in the song",)
+    alone = align(Description(lyrics="a"), Sound(SONG, (), False, is_separated=False), "whole")
+    assert alone is not None
+    assert "no vocal stem" in alone.warnings[0]
+    assert "separate.missing to separate" in alone.warnings[0]
 
 
 def test_a_vocal_track_that_never_rests_is_doubted() -> None:

@@ -15,6 +15,7 @@ from yue.files import atomic_folder, check_replaceable
 from yue.recipe.model import Recipe
 from yue.stages import StageSummary
 from yue.temporary import temporary_folder
+from yue.wording import counted
 
 _ROWS = "audio.jsonl"
 
@@ -53,7 +54,7 @@ def convert_to_folder(
             write_tracks(folder / _ROWS, done.tracks)
             write_rejected(folder / "rejected.json", done.rejected)
         rejected = done.rejected
-        made = f"{done.songs} songs, {len(done.tracks)} tracks in {output}"
+        made = f"{counted(done.songs, 'song')}, {counted(len(done.tracks), 'track')} in {output}"
         if detect_vocals:
             found = _detect(done.tracks, songs_dir, output, recipe, store)
             made, rejected = f"{made}; {_in_words(found)}", rejected + found.rejected
@@ -90,6 +91,6 @@ def _in_words(found: Separated) -> str:
     pairs = [song for song in found.songs if song.kind == STEMS]
     singing = sum(bool(song.singing) for song in pairs)
     return (
-        f"singing in {singing} of {len(pairs)} songs with stems "
+        f"singing in {singing} of {counted(len(pairs), 'song')} with stems "
         f"({len(found.songs) - len(pairs)} without stems cannot be judged)"
     )

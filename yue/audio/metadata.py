@@ -16,6 +16,7 @@ from yue.audio.rows import INSTRUMENTAL, MIXTURE, VOCAL
 
 METADATA_NAMES = ("metadata.jsonl", "metadata.csv")
 _COLUMNS = {VOCAL: "vocals_file_name", INSTRUMENTAL: "instrumental_file_name"}
+FILE_KEYS = ("file_name", *_COLUMNS.values())
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,13 @@ def _entry(
             continue
         name = posixpath.normpath(folder / value) if isinstance(value, str) else None
         if name not in audio:
+            fix = f"correct {column}; it is relative to the folder of the metadata file"
+            if role == MIXTURE and any(map(row.get, _COLUMNS.values())):
+                fix += ", or leave it out: a song of two stems needs no mixture"
             return Rejected(
                 place,
                 f"{column} is {value!r}, and there is no such audio file in the songs folder",
-                f"correct {column}; it is relative to the folder of the metadata file",
+                fix,
                 _song_id(row),
             )
         names[role] = name

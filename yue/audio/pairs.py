@@ -13,7 +13,11 @@ from yue.audio.decode import Samples
 from yue.audio.rows import INSTRUMENTAL, MIXTURE, VOCAL, Track
 from yue.errors import AudioError
 
-STEMS = "stems"  # the kind of a song with a pair, beside INSTRUMENTAL
+# Kinds of songs, beside INSTRUMENTAL.
+STEMS = "stems"  # with a pair
+UNSEPARATED = "unseparated"  # a mixture alone, taken as music without singing
+
+ADD_STEMS = "set separate.missing to separate, or add SONG.Vocals.* and SONG.Instrumental.*"
 
 _SAME = 0.99  # correlation of two tracks that are one recording
 

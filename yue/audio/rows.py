@@ -71,8 +71,9 @@ class Stems:
         sample_rate: Hertz.
         samples: Length of every track.
         seconds: Length of every track.
-        kind: ``stems``, or ``instrumental`` when nobody sings: there is no vocal (its track is
-            digital silence), or it is never loud enough to be singing.
+        kind: ``stems``; ``instrumental`` when nobody sings: there is an instrumental alone (the
+            vocal track is digital silence), or the vocal is never loud enough to be singing; or
+            ``unseparated``: a mixture alone, taken as an instrumental though somebody may sing.
         singing: Start and end in seconds of every stretch of singing.
         singing_share: Share of the song with singing.
     """

@@ -15,7 +15,7 @@ from yue.audio.arrays import read_samples
 from yue.audio.decode import Samples
 from yue.audio.estimates import Estimates, Separation, estimate_vocals
 from yue.audio.memo import finish
-from yue.audio.pairs import make_pair
+from yue.audio.pairs import UNSEPARATED, make_pair
 from yue.audio.rejected import Rejected, rejection
 from yue.audio.rows import INSTRUMENTAL, MIXTURE, VOCAL, Stems, Track
 from yue.errors import AudioError
@@ -164,6 +164,10 @@ def _cut(path: Path, mixture: Track) -> Samples:
     return np.pad(part, (0, mixture.samples - len(part)))
 
 
+def _is_unjudged(job: _Job) -> bool:
+    return set(job.tracks) == {MIXTURE} and job.settings.missing == INSTRUMENTAL
+
+
 def _adopt(job: _Job, store: Store, entry: Path, folder: Path, prefix: str) -> Stems:
     """Put what was made for a song from its store entry into the output; its row."""
     result = read_json(entry / _RESULT)
@@ -184,7 +188,7 @@ def _adopt(job: _Job, store: Store, entry: Path, folder: Path, prefix: str) -> S
         sample_rate=track.sample_rate,
         samples=track.samples,
         seconds=track.seconds,
-        kind=result["kind"],
+        kind=UNSEPARATED if _is_unjudged(job) else result["kind"],
         singing=tuple((start, end) for start, end in result["singing"]),
         singing_share=round(sung / track.seconds, 6),
     )

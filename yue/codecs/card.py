@@ -90,7 +90,7 @@ class CodecCard:
                 dtype=str(value.get("dtype", "float32")),
                 codec=str(value.get("codec", "")),
             )
-        except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
             raise CodecError(
                 f"{path}: not a codec card ({type(error).__name__}: {error})",
                 fix="tokenize again",

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from yue.errors import CodecError
+from yue.errors import CodecError, first_line
 
 _PARTS = ("snake1", "conv1", "snake2", "conv2")  # of a residual unit, in the order of its layers
 _LAYERS = 4  # blocks of the encoder and of the decoder
@@ -33,7 +33,7 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
     except Exception as error:  # torch and pickle raise many kinds for a damaged file
         raise CodecError(
             f"{file}: cannot be loaded",
-            why=f"{type(error).__name__}: {str(error).splitlines()[0][:300]}",
+            why=f"{type(error).__name__}: {first_line(error)[:300]}",
             fix="fetch it again; only tensors are read from it, never code",
         ) from error
     if not isinstance(content, dict):

@@ -10,7 +10,7 @@ from torch import nn
 
 from yue.codecs.checkpoint import check_finite, wrong_checkpoint
 from yue.codecs.hub_files import WEIGHTS
-from yue.errors import CodecError
+from yue.errors import CodecError, first_line
 
 _FLOATING = ("F64", "F32", "F16", "BF16")
 
@@ -39,7 +39,7 @@ def load_model(kind: type[_Model], path: Path, device: str) -> _Model:
     except Exception as error:  # transformers wraps safetensors' errors in many kinds
         raise CodecError(
             f"{path / WEIGHTS}: cannot be loaded",
-            why=f"{type(error).__name__}: {str(error).splitlines()[0][:300]}",
+            why=f"{type(error).__name__}: {first_line(error)[:300]}",
             fix="fetch it again: the file is damaged, or of another model",
         ) from error
     wrong = {

@@ -49,3 +49,8 @@ def _listed(name: str, place: Path | None) -> Listed:
     except YueError as error:
         problem = f"{error.what} ({error.why})" if error.why else error.what
         return Listed(name, known, weights, None, problem, error.fix)
+    except OSError as error:
+        fix = "give yourself the rights to read them"
+        return Listed(
+            name, known, weights, None, f"{error.filename or weights}: {error.strerror}", fix
+        )

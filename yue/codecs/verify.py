@@ -50,14 +50,9 @@ def verify_codes(folder: Path, songs: Sequence[SongFiles], codec: Codec, sample:
     """
     same_codec(CodecCard.read(folder / "codec.json"), codec.card)
     known = {song.song_id: song for song in songs}
-    rows = read_jsonl(folder / "codes.jsonl")
-    ids = sorted({str(row["song_id"]) for row in rows})
+    files = _files(folder)
+    ids = sorted(files)
     chosen = set(random.Random(0).sample(ids, min(sample or len(ids), len(ids))))
-    files = {
-        (row["song_id"], row["role"]): folder / Path(row["path"]).name
-        for row in rows
-        if row["song_id"] in chosen
-    }
     least = _LEAST_EQUAL[codec.device.split(":")[0]]
     codes = equal = 0
     with Progress("verify", len(chosen), "songs") as progress:
@@ -66,12 +61,27 @@ def verify_codes(folder: Path, songs: Sequence[SongFiles], codec: Codec, sample:
                 raise _differs(song_id, "there is no audio of it")
             song = known[song_id]
             for track, audio in zip(song.tracks, read_song(song, codec), strict=True):
-                file = files.get((song_id, track.role))
+                file = files[song_id].get(track.role)
                 fresh = codec.encode_tracks([audio])[0]
                 same = _equal(file, fresh, f"{song_id}, {track.role}", least)
                 codes, equal = codes + fresh.size, equal + same
             progress.advance()
     return Verified(len(chosen), codes, equal / codes if codes else 1.0)
+
+
+def _files(folder: Path) -> dict[str, dict[str, Path]]:
+    """Song id to role to the file of its codes."""
+    found: dict[str, dict[str, Path]] = {}
+    for number, row in enumerate(read_jsonl(folder / "codes.jsonl"), 1):
+        try:
+            song_id, role = str(row["song_id"]), str(row["role"])
+            found.setdefault(song_id, {})[role] = folder / Path(row["path"]).name
+        except (KeyError, TypeError) as error:
+            raise CodecError(
+                f"{folder / 'codes.jsonl'}:{number}: not a row of this file ({error})",
+                fix="tokenize again",
+            ) from error
+    return found
 
 
 def _equal(file: Path | None, fresh: Codes, what: str, least: float) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from yue.errors import CodecError
+from yue.errors import CodecError, first_line
 
 # organisation/name@revision, at the end: a project puts its folder in front of what a recipe says.
 _HUB_ID = re.compile(r"(?:.*/)?([\w.-]+/[\w.-]+)@([\w.-]+)")
@@ -24,15 +24,14 @@ def locate(weights: Path) -> Path:
     if found is None:
         return weights
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     repo, revision = found.groups()
     try:
         return Path(snapshot_download(repo, revision=revision))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+    except Exception as error:  # a lost connection raises errors of the hub's HTTP library
         raise CodecError(
             f"no weights of {repo} at revision {revision}",
-            why=str(error).splitlines()[0],
+            why=first_line(error),
             fix="check the name and the network; offline, copy the files into a folder and give "
             "that, or use melrvq, which needs no download",
         ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from yue.errors import YueError
+from yue.errors import YueError, first_line
 
 EXAMPLE = "yue fetch m-a-p/YuE-s1-7B-anneal-en-cot --output-dir models/YuE-s1-7B-anneal-en-cot"
 
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Download; an interrupted download goes on where it stopped."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError
 
     folder: Path = args.output_dir
     try:
@@ -36,12 +36,12 @@ def run(args: argparse.Namespace) -> None:
     except HFValidationError as error:
         raise YueError(
             f"'{args.repo}' is not a hub id",
-            why=str(error).splitlines()[0],
+            why=first_line(error),
             fix="write organisation/name, for example m-a-p/YuE-s1-7B-anneal-en-cot",
         ) from error
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except Exception as error:  # a lost connection raises errors of the hub's HTTP library
         raise YueError(
-            f"cannot fetch {args.repo}: {str(error).splitlines()[0]}",
+            f"cannot fetch {args.repo}: {first_line(error)}",
             why="the hub did not answer, the name is wrong, or access needs a login",
             fix=f"check the name and the network (or HF_TOKEN), or copy the files into {folder} "
             f"by hand and run `dvc commit -f`",

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from yue.doctor.check import Finding, ok
+from yue.doctor.software import REINSTALL_TORCH
 from yue.workers import cores
 
 _GIB = 1 << 30
@@ -29,7 +30,7 @@ def _gpu() -> list[Finding]:
         built = torch.version.cuda
         found = "none that torch sees: the demo and data stages run, a 7B model will not train"
         if shutil.which("nvidia-smi") and not built:
-            fix = "pip install --force-reinstall 'torch==2.11.0' 'torchaudio==2.11.0'   # with CUDA"
+            fix = f"{REINSTALL_TORCH}   # with CUDA"
         else:
             fix = "nvidia-smi   # must list a GPU; else install its driver, or train elsewhere"
         return [Finding("GPU", "warning", found, fix)]

@@ -14,7 +14,7 @@ from yue.errors import YueError
 
 _PYTHON = ((3, 11), (3, 14))
 _PACKAGES = ("transformers", "peft", "deepspeed", "accelerate", "dvc", "dvclive", "numpy")
-_REINSTALL = "pip install --force-reinstall 'torch==2.11.0' 'torchaudio==2.11.0'"
+REINSTALL_TORCH = "pip install --force-reinstall 'torch==2.11.0' 'torchaudio==2.11.0'"
 
 
 def check_software() -> list[Finding]:
@@ -36,12 +36,12 @@ def _torch() -> Finding:
     found = ", ".join(f"{name} {version or 'missing'}" for name, version in versions.items())
     series = {version and version.split("+")[0].rpartition(".")[0] for version in versions.values()}
     if len(series) != 1 or None in series:
-        return Finding("torch and torchaudio", "failure", f"{found}: not a pair", _REINSTALL)
+        return Finding("torch and torchaudio", "failure", f"{found}: not a pair", REINSTALL_TORCH)
     try:
         importlib.import_module("torchaudio")
     except (ImportError, OSError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
-        return Finding("torch and torchaudio", "failure", f"{found}: {reason}", _REINSTALL)
+        return Finding("torch and torchaudio", "failure", f"{found}: {reason}", REINSTALL_TORCH)
     return ok("torch and torchaudio", found)
 
 

@@ -1,4 +1,4 @@
-"""Valid plain values to a typed recipe, and back."""
+"""Valid plain values to a typed recipe; and the digest of plain values, valid or not."""
 
 from __future__ import annotations
 

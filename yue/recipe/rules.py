@@ -34,7 +34,6 @@ CODECS = {
 }
 """A codec of another package is not among them: its own code would have to run to tell."""
 
-
 # The first ZeRO stage that can keep it in main memory.
 _OFFLOAD_STAGE = {"none": 0, "optimizer": 1, "all": 3}
 _CODEBOOKS = tuple(f"codebook_{number}" for number in range(12))
@@ -56,8 +55,8 @@ class Rule:
     Attributes:
         keys: Dotted names; a broken rule is reported at the first.
         holds: Takes the keys' values in order.
-        says: What must be, ``{0}``, ``{1}`` ... being the values.
-        fix: What to do, with the same places.
+        says: What must be, in words; takes the same.
+        fix: What to do; takes the same.
     """
 
     keys: tuple[str, ...]

@@ -7,6 +7,8 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+from yue.wording import counted
+
 # The browser itself holds a page to carrying all it shows: nothing may be loaded from anywhere.
 POLICY = (
     "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; "
@@ -29,6 +31,7 @@ def render_page(name: str, scripts: tuple[str, ...], **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["counted"] = counted
     environment.filters["signed"] = lambda value: f"{value:+.3f}"
     environment.filters["percent"] = lambda value: f"{100 * value:.1f} %"
     return environment.get_template(name).render(

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from yue.evaluation.metrics import Evaluation
 from yue.generation.records import Sample
 from yue.report.facts import TRACKS, Facts
+from yue.wording import counted
 
 FEW_SONGS = 5
 """Below so many held-out songs an interval over songs says little."""
@@ -19,7 +20,6 @@ MAX_SILENCE = 0.5
 
 MAX_RUN_SECONDS = 1.0
 """A generated track that holds one code for longer is suspicious."""
-
 
 MAX_MATCH_SECONDS = 2.0
 """A passage that is in a training song to the code, and longer than this, is suspicious; unless
@@ -63,8 +63,7 @@ def judge(facts: Facts, samples: Sequence[Sample]) -> Verdict:
         kind, opening = "good", "The adapter learned"
     else:
         kind, opening = "mixed", "The change is within the spread between songs"
-    songs = "song" if evaluation.songs == 1 else "songs"
-    where = f"{evaluation.songs} {'held-out' if evaluation.held_out else 'training'} {songs}"
+    where = counted(evaluation.songs, f"{'held-out' if evaluation.held_out else 'training'} song")
     line = f"{opening}: on {where}, {told}." if told else f"{opening}: no track was measured."
     if kind == "good" and all(_apart(evaluation, track) for track in tracks):
         line += " The intervals of both models over songs do not overlap."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from yue.audio.pairs import ADD_STEMS
 from yue.songs.lrc import TimedLine, TimedSection, is_lrc, parse_lrc
 from yue.songs.lyrics import LyricSection
 from yue.songs.metadata import Description
@@ -28,11 +29,13 @@ class Sound:
         span: From where to where it lies in its source file, in seconds.
         singing: Where there is singing, in the same seconds.
         has_vocal: Whether there is a vocal track.
+        is_separated: Whether it is known if somebody sings; not of a mixture alone.
     """
 
     span: Span
     singing: tuple[Span, ...]
     has_vocal: bool
+    is_separated: bool = True
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,8 @@ def align(description: Description, sound: Sound, untimed: str) -> Aligned | Non
         warnings += ("its vocal track never rests: is it the instrumental or the whole song?",)
     if timed:
         sections = place_timed(timed, sound.span, sound.singing)
-        if late := lines_after(timed, sound.span):
-            warnings += (f"{late} lines of lyrics begin after the audio's end; left out",)
+        if lines_after(timed, sound.span):
+            warnings += ("lines of lyrics that begin after the audio's end are left out",)
         return Aligned(sections, alignment, warnings)
     texts = untimed_sections(description.lyrics or "")
     if not texts:
@@ -99,13 +102,19 @@ def _instrumental(description: Description, sound: Sound) -> Aligned:
     timed, alignment, _ = _timed(description)
     texts = untimed_sections(description.lyrics or "")
     lines = any(section.lines for section in timed) or any(section.lines for section in texts)
-    warnings = ("lyrics left out: nobody sings in the song",) if lines else ()
+    warnings = (_left_out(sound),) if lines else ()
     if timed and alignment == EXPLICIT:
         bare = tuple(replace(section, lines=()) for section in timed)
         return Aligned(place_timed(bare, sound.span, ()), EXPLICIT, warnings)
     if texts and not lines:
         return Aligned(proportional(texts, sound.span, ()), PROPORTIONAL)
     return Aligned(without_lyrics(sound.span, ()), NONE, warnings)
+
+
+def _left_out(sound: Sound) -> str:
+    if sound.is_separated:
+        return "lyrics left out: nobody sings in the song"
+    return f"lyrics left out: no vocal stem. If somebody sings, {ADD_STEMS}"
 
 
 def _timed(description: Description) -> tuple[tuple[TimedSection, ...], str, tuple[str, ...]]:

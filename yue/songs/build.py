@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from yue.audio.pairs import STEMS, UNSEPARATED
 from yue.audio.rejected import Rejected
 from yue.audio.rows import INSTRUMENTAL, MIXTURE, VOCAL, Stems
 from yue.errors import SongError
@@ -15,6 +16,7 @@ from yue.songs.frames import to_frames
 from yue.songs.given import Given
 from yue.songs.rows import Row
 from yue.songs.timeline import Span, cut
+from yue.songs.warned import Warned
 
 
 @dataclass(frozen=True)
@@ -48,21 +50,26 @@ class Built:
         sources: Row id to the song that it was cut from (itself when whole).
         rejected: Songs that cannot be used.
         skipped: Songs left out because the recipe says so.
-        warnings: What was guessed or left out, each with its song.
+        warnings: What was guessed or left out, song by song.
     """
 
     rows: tuple[Row, ...]
     sources: dict[str, str]
     rejected: tuple[Rejected, ...]
     skipped: tuple[Rejected, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[Warned, ...]
 
     def joined(self, given: Given) -> Built:
         """With rows that were made elsewhere."""
         rows = sorted([*self.rows, *given.rows], key=lambda row: row.id)
         sources = self.sources | {row.id: row.id for row in given.rows}
-        rejected = (*self.rejected, *given.rejected)
-        return replace(self, rows=tuple(rows), sources=sources, rejected=rejected)
+        return replace(
+            self,
+            rows=tuple(rows),
+            sources=sources,
+            rejected=(*self.rejected, *given.rejected),
+            warnings=(*given.warnings, *self.warnings),
+        )
 
 
 def build(
@@ -94,7 +101,7 @@ def build(
                          "add times (.lrc or sections), or use untimed: proportional", song)
             )  # fmt: skip
             continue
-        warnings += [f"{song}: {warning}" for warning in aligned.warnings]
+        warnings += [Warned(warning, song) for warning in aligned.warnings]
         for piece in songs[song]:
             try:
                 rows.append(_row(piece, aligned, described, song, rate))
@@ -115,7 +122,8 @@ def _sound(pieces: Sequence[Piece]) -> Sound:
             for piece in pieces
             for start, end in piece.stems.singing
         ),
-        has_vocal=any(piece.stems.kind == "stems" for piece in pieces),
+        has_vocal=any(piece.stems.kind == STEMS for piece in pieces),
+        is_separated=all(piece.stems.kind != UNSEPARATED for piece in pieces),
     )
 
 

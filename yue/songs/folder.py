@@ -12,16 +12,16 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from typing import Any
 
-from yue.audio.metadata import METADATA_NAMES
+from yue.audio.metadata import FILE_KEYS, METADATA_NAMES
 from yue.audio.rejected import printable
 from yue.errors import SongError
 from yue.songs.lrc import is_lrc
 from yue.songs.merge import merge_labels
-from yue.songs.metadata import Description, clean_genres, describe
-from yue.songs.sidecars import Sidecars, find_sidecars, list_files
+from yue.songs.metadata import Description, clean_genres, describe, misspelt
+from yue.songs.sidecars import NAMES, Sidecars, find_sidecars, list_files
 from yue.songs.text import read_text
+from yue.songs.warned import Warned
 
-_FILES = ("file_name", "vocals_file_name", "instrumental_file_name")
 _MAX_METADATA_BYTES = 4 << 30
 
 
@@ -32,12 +32,12 @@ class Described:
     Attributes:
         songs: Song id to its description, for every song.
         faults: Song id to what is wrong with its metadata or sidecars.
-        warnings: About files that describe no song.
+        warnings: About files that describe no song, and keys that nothing reads.
     """
 
     songs: dict[str, Description]
     faults: dict[str, SongError]
-    warnings: tuple[str, ...]
+    warnings: tuple[Warned, ...]
 
 
 @dataclass(frozen=True)
@@ -62,18 +62,27 @@ def describe_songs(songs_dir: Path, tracks: Mapping[str, Sequence[str]]) -> Desc
     """
     files = list_files(songs_dir)
     sidecars = find_sidecars(files, tracks)
-    rows = _rows_of(_records(songs_dir, files), tracks)
-    warnings = tuple(
-        f"{printable(file)}: belongs to no song; name it as the audio file is named"
-        for file in sidecars.unclaimed
-    )
+    records = _records(songs_dir, files)
+    rows = _rows_of(records, tracks)
+    warnings = [
+        Warned(f"belongs to no song; rename it to {NAMES[kind]}, beside SONG.mp3", printable(file))
+        for file, kind in sidecars.unclaimed
+    ]
+    warnings += [warning for record in records for warning in _misspelt(record)]
     songs, faults = {}, {}
     for song in tracks:
         try:
             songs[song] = _describe(songs_dir, rows.get(song, ()), sidecars, song)
         except SongError as error:
             songs[song], faults[song] = Description(), error
-    return Described(songs, faults, warnings)
+    return Described(songs, faults, tuple(warnings))
+
+
+def _misspelt(record: _Record) -> list[Warned]:
+    return [
+        Warned(f"unknown key {key!r}, not read; did you mean '{near}'?", record.place)
+        for key, near in misspelt(record.values)
+    ]
 
 
 def _describe(
@@ -138,7 +147,7 @@ def _records(songs_dir: Path, files: Sequence[str]) -> list[_Record]:
         except SongError:
             continue
         for number, values in _csv_rows(text) if path.suffix == ".csv" else _json_rows(text):
-            names = [name for key in _FILES if isinstance(name := values.get(key), str) and name]
+            names = [name for key in FILE_KEYS if isinstance(name := values.get(key), str) and name]
             if names:
                 about = normpath((path.parent / names[0]).as_posix())
                 records.append(_Record(f"{place}:{number}", about, values))

@@ -22,6 +22,7 @@ from yue.files import file_digest, map_array
 from yue.songs.frames import FrameSection
 from yue.songs.lyrics import label_of
 from yue.songs.rows import Row
+from yue.songs.warned import Warned
 
 GIVEN = "given"
 """The alignment of such rows: whoever made them placed their sections."""
@@ -37,19 +38,24 @@ class Given:
     Attributes:
         rows: In the order of the file.
         rejected: Lines that cannot be used.
+        warnings: What was taken on trust.
     """
 
     rows: tuple[Row, ...] = ()
     rejected: tuple[Rejected, ...] = ()
+    warnings: tuple[Warned, ...] = ()
 
 
-def read_given(songs_dir: Path, work: Path, rate: Fraction, taken: frozenset[str]) -> Given:
+def read_given(
+    songs_dir: Path, work: Path, codec: str, rate: Fraction, taken: frozenset[str]
+) -> Given:
     """Read the rows.
 
     Args:
         songs_dir: The songs folder.
         work: The folder that the paths of rows become relative to.
-        rate: Frames a second of the recipe's codec.
+        codec: The recipe's codec.
+        rate: Its frames a second.
         taken: Ids that other songs have.
 
     Raises:
@@ -71,7 +77,10 @@ def read_given(songs_dir: Path, work: Path, rate: Fraction, taken: frozenset[str
             rejected.append(Rejected(place, what, _FIX))
         except SongError as error:
             rejected.append(Rejected(place, f"{error.what}: {error.why}", error.fix))
-    return Given(tuple(rows.values()), tuple(rejected))
+    trusted = Warned(
+        f"codes taken as those of {codec}: no row says which codec they are of", ROWS_MADE
+    )
+    return Given(tuple(rows.values()), tuple(rejected), (trusted,) if rows else ())
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:

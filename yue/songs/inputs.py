@@ -31,12 +31,14 @@ class StageInputs:
         songs: Song id to its pieces in order of time (a whole song is one piece).
         tracks: Song id to its audio files, relative to the songs folder; also of songs that were
             rejected since.
-        rate: Codec frames a second.
+        codec: The codec's name.
+        rate: Its frames a second.
         rejected: Stage to what it left out.
     """
 
     songs: dict[str, list[Piece]]
     tracks: dict[str, tuple[str, ...]]
+    codec: str
     rate: Fraction
     rejected: dict[str, tuple[Rejected, ...]]
 
@@ -72,10 +74,12 @@ def read_inputs(songs_dir: Path, paths: Paths) -> StageInputs:
         songs.setdefault(song, []).append(piece)
     for pieces in songs.values():
         pieces.sort(key=lambda piece: (piece.start, piece.stems.song_id))
+    codec, rate = _codec(paths.codes / "codec.json")
     return StageInputs(
         songs=songs,
         tracks=tracks,
-        rate=_frame_rate(paths.codes / "codec.json"),
+        codec=codec,
+        rate=rate,
         rejected={
             "convert": _rejected(paths.audio / "rejected.json"),
             "separate": _rejected(paths.stems / "rejected.json"),
@@ -133,18 +137,19 @@ def _codes(path: Path) -> dict[str, dict[str, tuple[str, int]]]:
     return found
 
 
-def _frame_rate(path: Path) -> Fraction:
+def _codec(path: Path) -> tuple[str, Fraction]:
+    """Name and frames a second."""
     card = read_json(path)
     try:
-        rate = Fraction(card["frame_rate"])
+        name, rate = str(card["name"]), Fraction(card["frame_rate"])
         if rate <= 0:
             raise ValueError(rate)
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise YueError(
-            f'{path}: no frame rate such as "50/1" ({error})',
+            f'{path}: no name, or no frame rate such as "50/1" ({error})',
             fix="run the stage 'tokenize' again",
         ) from error
-    return rate
+    return name, rate
 
 
 def _rejected(path: Path) -> tuple[Rejected, ...]:

@@ -8,10 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from yue.audio.metadata import FILE_KEYS
 from yue.errors import SongError
+from yue.recipe.nearest import nearest
 from yue.songs.lrc import TimedSection
 from yue.songs.lyrics import clean_label, clean_line
 from yue.songs.timeline import even_lines
+
+KEYS = ("id", *FILE_KEYS, "artist", "genres", "lyrics", "sections")
+"""Of a row of metadata; ``song.json`` may hold the last four."""
 
 _SECTION_EXAMPLE = '{"start": 0.0, "end": 12.5, "label": "verse", "text": "..."}'
 
@@ -46,6 +51,12 @@ class Description:
             lyrics=self.lyrics if self.lyrics is not None or texts else other.lyrics,
             sections=self.sections or (() if self.lyrics is not None else other.sections),
         )
+
+
+def misspelt(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Keys that nothing reads, each with the key that was probably meant and is not there."""
+    meant = {key: nearest(key, KEYS) for key in record if key not in KEYS}
+    return [(key, near) for key, near in meant.items() if near and near not in record]
 
 
 def describe(record: Mapping[str, Any], place: str) -> Description:

@@ -12,9 +12,11 @@ from yue.songs.build import Built
 from yue.songs.duplicates import Duplicates
 from yue.songs.rows import Row
 from yue.songs.split import MIN_SONGS, Split, artist_key
+from yue.songs.warned import Warned
+from yue.wording import counted, few
 
 _GENRES_SHOWN = 100
-_FEW_SECONDS = 600.0  # under ten minutes of music nothing but the demo is learned
+_FEW_SECONDS = 600  # under ten minutes of music nothing but the demo is learned
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,18 @@ class Inputs:
     split: Split
     duplicates: tuple[Duplicates, ...]
     earlier: Mapping[str, Sequence[Rejected]]
-    warnings: tuple[str, ...]
+    warnings: tuple[Warned, ...]
+
+
+def all_warnings(inputs: Inputs) -> list[Warned]:
+    """About the data as a whole, then about files and songs."""
+    return [*_warnings(inputs), *inputs.warnings, *inputs.built.warnings]
 
 
 def data_report(inputs: Inputs) -> dict[str, Any]:
     """The report as JSON."""
     rows = inputs.built.rows
     home = inputs.split.of()
-    artists = _artists_apart(rows, home)
     return {
         "songs": len(rows),
         "seconds": _seconds(rows),
@@ -60,9 +66,9 @@ def data_report(inputs: Inputs) -> dict[str, Any]:
                 for group in inputs.duplicates
                 if len({home[song] for song in group.songs}) > 1
             ],
-            "artists": artists,
+            "artists": _artists_apart(rows, home),
         },
-        "warnings": [*_warnings(inputs, artists), *inputs.warnings, *inputs.built.warnings],
+        "warnings": [str(warning) for warning in all_warnings(inputs)],
         "skipped": [asdict(entry) for entry in inputs.built.skipped],
         "rejected": [
             {"stage": stage, **asdict(entry)}
@@ -122,27 +128,39 @@ def _artists_apart(rows: Sequence[Row], home: Mapping[str, str]) -> dict[str, li
     }
 
 
-def _warnings(inputs: Inputs, artists: Mapping[str, list[str]]) -> list[str]:
+def _warnings(inputs: Inputs) -> list[Warned]:
     """About the data as a whole."""
     rows, split = inputs.built.rows, inputs.split
     found = []
     if not split.valid:
-        few = len(set(inputs.built.sources.values())) < MIN_SONGS
-        found.append(
-            "no held-out songs: "
-            + (f"fewer than {MIN_SONGS} songs" if few else "songs.valid_share is 0, or all are "
-               "duplicates")
-            + "; nothing shows whether the adapter learned more than these songs"
-        )  # fmt: skip
-    if artists:
-        found.append(
-            f"{len(artists)} artist(s) are in train and held out: too few others to keep them apart"
+        few_songs = len(set(inputs.built.sources.values())) < MIN_SONGS
+        why = (
+            f"fewer than {MIN_SONGS} songs"
+            if few_songs
+            else "songs.valid_share is 0, or all are duplicates"
         )
-    if inputs.duplicates:
-        copies = sum(len(group.songs) - 1 for group in inputs.duplicates)
-        found.append(f"{copies} song(s) are copies of others; each group is in one split")
-    if blank := sum(not row.genres for row in rows):
-        found.append(f"{blank} of {len(rows)} songs have no genres; their prompt says nothing")
+        found.append(
+            Warned(
+                f"no held-out songs: {why}; nothing shows whether the adapter learned more than "
+                "these songs"
+            )
+        )
+    found += [
+        Warned("artist in train and held out: too few others to keep the two apart", artist)
+        for artist in _artists_apart(rows, split.of())
+    ]
+    found += [
+        Warned("copies of one recording, kept in one split", f"({few(group.songs)})")
+        for group in inputs.duplicates
+    ]
+    if blank := [row.id for row in rows if not row.genres]:
+        of = f"{len(blank)} of {counted(len(rows), 'song')}"
+        found.append(Warned(f"no genres in {of}, so the prompt says nothing: {few(blank)}"))
     if _seconds(rows) < _FEW_SECONDS:
-        found.append(f"only {_seconds(rows):.0f} seconds of music")
+        found.append(
+            Warned(
+                f"only {_seconds(rows):.0f} seconds of music: of less than {_FEW_SECONDS} an "
+                "adapter learns little, or the songs by heart"
+            )
+        )
     return found

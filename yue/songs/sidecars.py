@@ -30,7 +30,8 @@ _PLAIN = {
     "genres.txt": "genres",
     "genre.txt": "genres",
 }
-_MUST_BELONG = ("lyrics", "genres", "lrc")  # other .txt and .json files may be anything
+# What must belong to a song, and is called so; other .txt and .json files may be anything.
+NAMES = {"lyrics": "SONG.lyrics.txt", "genres": "SONG.genres.txt", "lrc": "SONG.lrc"}
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,11 @@ class Sidecars:
 
     Attributes:
         of: Song id to kind (``json``, ``lrc``, ``lyrics``, ``text``, ``genres``) to file.
-        unclaimed: Lyrics and genres files that belong to no song.
+        unclaimed: Lyrics and genres files that belong to no song, each with its kind.
     """
 
     of: dict[str, dict[str, str]]
-    unclaimed: tuple[str, ...]
+    unclaimed: tuple[tuple[str, str], ...]
 
 
 def list_files(songs_dir: Path) -> list[str]:
@@ -79,7 +80,7 @@ def find_sidecars(files: Sequence[str], tracks: Mapping[str, Sequence[str]]) -> 
     alone = _only_songs(tracks)
     of: dict[str, dict[str, str]] = {song: {} for song in tracks}
     plain: dict[str, dict[str, str]] = {song: {} for song in tracks}
-    unclaimed = []
+    unclaimed: list[tuple[str, str]] = []
     # Deep files first, so that the plain file nearest to the song is the one that counts.
     for file in sorted(files, key=lambda name: (-name.count("/"), name)):
         name = PurePosixPath(file).name.lower()
@@ -94,8 +95,8 @@ def find_sidecars(files: Sequence[str], tracks: Mapping[str, Sequence[str]]) -> 
                 continue
         if song is not None and kind is not None:
             of[song].setdefault(kind, file)
-        elif kind in _MUST_BELONG:
-            unclaimed.append(file)
+        elif kind is not None and kind in NAMES:
+            unclaimed.append((file, kind))
     return Sidecars({song: plain[song] | of[song] for song in tracks}, tuple(sorted(unclaimed)))
 
 

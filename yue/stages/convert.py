@@ -9,6 +9,7 @@ from yue.files import atomic_folder
 from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.stages import StageSummary
+from yue.wording import counted
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
@@ -26,8 +27,9 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         write_tracks(folder / "audio.jsonl", done.tracks)
         write_rejected(folder / "rejected.json", done.rejected)
     return StageSummary(
-        made=f"{done.songs} songs ({done.reused} from the store, {done.songs - done.reused} "
-        f"converted), {len(done.tracks)} tracks in {paths.audio.relative_to(paths.root)}",
+        made=f"{counted(done.songs, 'song')} ({done.reused} from the store, "
+        f"{done.songs - done.reused} converted), {counted(len(done.tracks), 'track')} in "
+        f"{paths.audio.relative_to(paths.root)}",
         rejected=describe(done.rejected),
         next="yue separate (or dvc repro for all that follows)",
     )

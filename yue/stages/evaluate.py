@@ -19,6 +19,7 @@ from yue.recipe.model import Recipe
 from yue.stages import StageSummary
 from yue.tokens.megatron import idx_path
 from yue.tokens.text import TextTokenizer
+from yue.wording import counted
 
 # Where there are too few songs for the wanted split, the next one that has songs is scored.
 _SPLITS = ("valid", "test", "train")
@@ -77,8 +78,8 @@ def _told(result: Evaluation) -> str:
         f"{role} {result.base[role].loss:.3f} -> {result.tuned[role].loss:.3f}"
         for role in tracks or result.change  # a track that is written alone has codebooks
     )
-    where = "held-out songs" if result.held_out else "TRAINING songs"
-    return f"loss base -> tuned on {result.songs} {where} ({result.split}): {changes}"
+    where = counted(result.songs, "held-out song" if result.held_out else "TRAINING song")
+    return f"loss base -> tuned on {where} ({result.split}): {changes}"
 
 
 def _left_out(result: Evaluation, wanted: str) -> str:

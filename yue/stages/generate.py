@@ -9,6 +9,7 @@ from yue.codecs.card import CodecCard
 from yue.codecs.registry import codec_ids
 from yue.errors import GenerationError
 from yue.files import atomic_folder
+from yue.generation.codec_card import check_codec
 from yue.generation.make import make_samples
 from yue.generation.prompt import SUNG_LAYOUTS
 from yue.generation.records import write_samples
@@ -27,11 +28,13 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     A model that was not taught to sing makes no samples, which is no fault.
 
     Raises:
-        GenerationError: A prompt or model cannot be used.
+        GenerationError: A prompt or model cannot be used, or the adapter learned other codes.
     """
     if recipe.tokens.layout not in SUNG_LAYOUTS:
         return _silent(recipe, paths)
     setup = setup_of(recipe, paths.root)
+    if paths.adapter.is_dir():
+        check_codec(paths.adapter, setup.codec_name, setup.codec_path)
     sources = sources_of(setup, paths.work)
     with atomic_folder(paths.samples) as folder:
         samples = make_samples(sources, setup, folder)

@@ -15,6 +15,7 @@ from yue.report.page import render
 from yue.report.tokens import view_document
 from yue.report.verdict import judge
 from yue.stages import StageSummary
+from yue.wording import counted
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
@@ -36,6 +37,6 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     more = f", and says how to get what needs further models ({missing})" if samples else ""
     return StageSummary(
         made=f"{paths.report.name}, {len(page) / 1e6:.1f} MB, needs no network",
-        rejected=f"nothing; the page has {len(verdict.warnings)} warnings{more}",
+        rejected=f"nothing; the page has {counted(len(verdict.warnings), 'warning')}{more}",
         next=f"open {paths.report.name} in a browser. {verdict.line} {verdict.samples}".rstrip(),
     )

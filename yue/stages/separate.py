@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from yue.audio.estimates import separation_of
-from yue.audio.pairs import STEMS
-from yue.audio.rejected import check_share, describe, write_rejected
+from yue.audio.pairs import ADD_STEMS, STEMS, UNSEPARATED
+from yue.audio.rejected import check_share, describe, printable, write_rejected
 from yue.audio.rows import read_tracks, write_stems
 from yue.audio.separate import separate_tracks
 from yue.files import atomic_folder
 from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.stages import StageSummary
+from yue.wording import counted, few
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
@@ -33,11 +36,22 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         write_stems(folder / "stems.jsonl", done.songs)
         write_rejected(folder / "rejected.json", done.rejected)
     pairs = [song for song in done.songs if song.kind == STEMS]
+    unjudged = [song.song_id for song in done.songs if song.kind == UNSEPARATED]
     sung = sum(song.singing_share * song.seconds for song in pairs)
     return StageSummary(
-        made=f"{len(done.songs)} songs ({done.reused} from the store, "
+        made=f"{counted(len(done.songs), 'song')} ({done.reused} from the store, "
         f"{len(done.songs) - done.reused} new): {len(pairs)} with stems, {sung:.0f} s of singing; "
         f"{len(done.songs) - len(pairs)} instrumental",
         rejected=describe(done.rejected),
-        next="yue tokenize (or dvc repro for all that follows)",
+        next="yue tokenize (or dvc repro for all that follows)" + _doubt(unjudged),
+    )
+
+
+def _doubt(songs: Sequence[str]) -> str:
+    """What songs without stems are taken for."""
+    if not songs:
+        return ""
+    return (
+        f"\n    warning: {counted(len(songs), 'song')} without stems taken as instrumental, lyrics "
+        f"unused: {few([printable(song) for song in songs])}; if somebody sings, {ADD_STEMS}"
     )

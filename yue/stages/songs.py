@@ -13,11 +13,11 @@ from yue.songs.duplicates import find_duplicates
 from yue.songs.folder import describe_songs
 from yue.songs.given import read_given
 from yue.songs.inputs import read_codes, read_inputs
-from yue.songs.report import Inputs, data_report
+from yue.songs.report import Inputs, all_warnings, data_report
 from yue.songs.split import Entry, Shares, split_songs
+from yue.songs.warned import told
 from yue.stages import StageSummary
-
-_SHOWN = 5  # warnings on the terminal
+from yue.wording import counted
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
@@ -31,7 +31,8 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     inputs = read_inputs(songs_dir, paths)
     described = describe_songs(songs_dir, inputs.tracks)
     built = build(inputs.songs, described, inputs.rate, recipe.songs.untimed)
-    given = read_given(songs_dir, paths.work, inputs.rate, frozenset(built.sources))
+    taken = frozenset(built.sources)
+    given = read_given(songs_dir, paths.work, inputs.codec, inputs.rate, taken)
     built = built.joined(given)
     check_share(built.rejected, len(built.rows), recipe.data.max_rejected_share)
     entries = [Entry(row.id, built.sources[row.id], row.artist) for row in built.rows]
@@ -39,23 +40,22 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     settings = recipe.songs
     shares = Shares(settings.valid_share, settings.test_share, settings.split_seed)
     split = split_songs(entries, [group.songs for group in duplicates], shares)
-    report = data_report(Inputs(built, split, duplicates, inputs.rejected, described.warnings))
+    found = Inputs(built, split, duplicates, inputs.rejected, described.warnings)
+    report = data_report(found)
     write_jsonl(paths.songs, (row.record() for row in built.rows))
     write_json(paths.split, split.record())
     write_json(paths.data_report, report)
-    return _summary(report, describe([*built.rejected, *built.skipped]))
+    rejected = describe([*built.rejected, *built.skipped])
+    return _summary(report, rejected, told(all_warnings(found)))
 
 
-def _summary(report: dict[str, Any], rejected: str) -> StageSummary:
+def _summary(report: dict[str, Any], rejected: str, warnings: list[str]) -> StageSummary:
     splits = ", ".join(f"{name} {part['songs']}" for name, part in report["splits"].items())
     timing = ", ".join(f"{how} {count}" for how, count in report["alignment"].items())
-    warnings: list[str] = report["warnings"]
-    shown = [f"warning: {warning}" for warning in warnings[:_SHOWN]]
-    if len(warnings) > _SHOWN:
-        shown.append(f"and {len(warnings) - _SHOWN} more warnings")
+    shown = [f"warning: {warning}" for warning in warnings]
     return StageSummary(
-        made=f"{report['songs']} songs, {report['seconds'] / 60:.1f} minutes ({splits}); "
-        f"section times: {timing}",
+        made=f"{counted(report['songs'], 'song')}, {report['seconds'] / 60:.1f} minutes "
+        f"({splits}); section times: {timing}",
         rejected=rejected,
         next="\n    ".join(["work/data_report.json says what is in the data", *shown]),
     )

@@ -27,7 +27,9 @@ UNAVAILABLE = (
         "FAD",
         "how far the samples' sound is from that of real songs, to a listening model",
         "an embedding model (VGGish, CLAP or MERT) and a folder of reference songs",
-        "pip install fadtk; fadtk clap-laion-music REFERENCE_FOLDER work/samples",
+        "pip install fadtk; mkdir tuned; cp work/samples/*.tuned.mix.wav tuned/; "
+        "fadtk clap-laion-music REFERENCE_FOLDER tuned (work/samples itself holds recordings and "
+        "the base model's samples too); the same with *.base.mix.wav, to compare",
     ),
     Unavailable(
         "CLAP score",
