@@ -48,12 +48,20 @@ def test_light_verbs_never_import_torch(words: list[str]) -> None:
     assert done.returncode == 0, done.stderr.decode()
 
 
-def test_a_stage_outside_a_project_says_what_to_do(tmp_path: Path) -> None:
-    done = yue("songs", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "no params.yaml" in done.stderr
-    assert "fix:" in done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.mark.parametrize("verb", STAGES)
+def test_a_stage_outside_a_project_says_what_to_do(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([verb]) == 2
+    error = capsys.readouterr().err
+    assert "no params.yaml" in error
+    assert "yue init DIR" in error
+    has_flags = verb not in ("separate", "songs", "evaluate", "report")
+    assert ("see --help" in error) is has_flags
+    (tmp_path / "recipes").mkdir()
+    assert main([verb]) == 2
+    assert "yue use recipes/demo.yaml" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -70,6 +78,29 @@ def test_a_wrong_verb_is_a_usage_error_with_the_nearest(
     with pytest.raises(SystemExit, match="2"):
         main(words)
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["train", "--lora-rank", "8"], "no flag '--lora-rank'; did you mean '--lora-r'?"),
+        (["train", "--rank=8"], "no flag '--rank'; did you mean '--lora-r'?"),
+        (["train", "--modle", "m"], "no flag '--modle'; did you mean '--model'?"),
+        (["convert", "--output-dri", "o"], "did you mean '--output-dir'?"),
+        (["recipes", "--zzz"], "no flag '--zzz'; see them with `yue recipes --help`"),
+        (["recipes", "demo"], "cannot use the word 'demo'"),
+        (["recipes", "--debug"], "--debug goes before the verb: yue --debug recipes"),
+        (["mix", "plan", "--temprature", "2"], "no flag '--temprature'; did you mean"),
+    ],
+)
+def test_a_wrong_flag_is_told_by_its_verb_with_the_nearest(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.startswith(f"usage: yue {words[0]}")
 
 
 def test_what_the_system_refuses_is_told_without_a_traceback(

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from yue.cli import STAGES
 from yue.project.template import NOTES
-from yue.recipe.notes import WATCHED
+from yue.recipe.inputs import WATCHED
 
 ROOT = Path(__file__).resolve().parent.parent
 

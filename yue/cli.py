@@ -10,6 +10,7 @@ import platform
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
 
 from yue import __version__
 from yue.errors import YueError
@@ -84,7 +85,9 @@ def build_parser(*filled: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Versions, nargs=0, help="versions that matter")
     parser.add_argument("--debug", action="store_true", help="show a traceback on errors")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    verbs = parser.add_subparsers(
+        dest="verb", metavar="VERB", required=True, parser_class=_VerbParser
+    )
     for name, summary in {**STAGES, **TOOLS}.items():
         sub = verbs.add_parser(
             name,
@@ -97,6 +100,32 @@ def build_parser(*filled: str) -> argparse.ArgumentParser:
             module.add_arguments(sub)
             sub.epilog = f"example:\n  {module.EXAMPLE}"
     return parser
+
+
+class _VerbParser(argparse.ArgumentParser):
+    """A verb's parser: refuses words it does not know itself, with the nearest of its flags."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """As argparse does, which would show the usage of all verbs for words that are left."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(self._refusal(unknown))
+        return found, unknown
+
+    def _refusal(self, unknown: Sequence[str]) -> str:
+        flag = next((word.partition("=")[0] for word in unknown if word.startswith("-")), None)
+        if flag is None:
+            return f"cannot use the word '{unknown[0]}'"
+        if flag == "--debug":
+            return f"--debug goes before the verb: yue --debug {self.prog.partition(' ')[2]}"
+        from yue.recipe.flags import flag_called
+
+        near = flag_called(flag, self)
+        told = f"did you mean '{near}'?" if near else did_you_mean(flag, self._flags())
+        return f"there is no flag '{flag}'; {told or f'see them with `{self.prog} --help`'}"
+
+    def _flags(self) -> list[str]:
+        return [flag for flag in self._option_string_actions if flag.startswith("--")]
 
 
 class _Versions(argparse.Action):

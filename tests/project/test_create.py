@@ -102,11 +102,15 @@ def test_nothing_is_overwritten(project: Path, capsys: Capture) -> None:
         git(project, "checkout", "params.yaml")
 
 
-def test_songs_that_are_there_stay(tmp_path: Path) -> None:
+def test_songs_that_are_there_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
     song = tmp_path / "songs" / "a.wav"
     song.parent.mkdir()
     song.write_bytes(b"music")
-    assert main(["init", str(tmp_path)]) == 0
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "."]) == 0
+    assert "into songs, then: dvc repro" in capsys.readouterr().out
     assert song.read_bytes() == b"music"
 
 

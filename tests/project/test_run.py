@@ -59,6 +59,17 @@ def test_flags_become_the_active_recipe(
     assert read_recipe(project / "params.yaml").lora.r == 16
 
 
+def test_a_model_that_a_project_fetches_stays_relative_to_it(songs: Path, tmp_path: Path) -> None:
+    project = tmp_path / "run"
+    model = "models/YuE-s1-7B-anneal-en-icl"
+    assert main(flags(songs, project, "--model", model)) == 0
+    assert read_recipe(project / "params.yaml").model.path == model
+    header = (project / "recipes" / "pipeline.yaml").read_text().split("\n\n")[0]
+    assert header.splitlines()[1:] == [
+        "# Written by `yue pipeline` from the recipe yue-s1-lora and its flags."
+    ]
+
+
 def test_edits_of_a_project_are_not_lost(
     songs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -76,7 +87,8 @@ def test_edits_of_a_project_are_not_lost(
     ("more", "words"),
     [
         ([], "--model"),
-        (["--model", "m", "--skip-steps", "convrt"], "cannot skip convrt"),
+        (["--recipe", "own-songs", "--skip-steps", "convrt"], "cannot skip convrt"),
+        (["--model", "models/typo"], "model.path (--model): models/typo does not exist"),
         (["--recipe", "none-such"], "none-such"),
         (["--recipe", "own-songs", "--batch-size", "5"], "micro_batch_size"),
     ],

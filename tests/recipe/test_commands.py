@@ -15,6 +15,7 @@ import pytest
 
 from tests.recipe.conftest import ROOT
 from yue.cli import main
+from yue.project.template import NOTES
 from yue.recipe.read import read_recipe
 from yue.recipe.schema import keys, schema
 
@@ -61,6 +62,16 @@ def test_use_writes_the_recipe_by_path_or_by_name(project: Path, yue: Run) -> No
     assert params.read_bytes() == text
 
 
+def test_a_folder_does_not_hide_the_recipe_of_its_name(project: Path, yue: Run) -> None:
+    (project / "demo").mkdir()
+    (project / "demo" / "dvc.yaml").touch()
+    assert yue("use", "demo")[0] == 0
+    (project / "recipes" / "demo.yaml").unlink()
+    code, _, err = yue("use", "demo")
+    assert (code, "dvc.yaml" in err) == (2, False)
+    assert "demo is a folder, not a recipe\n  fix: name a file: `yue recipes` lists" in err
+
+
 def test_use_replaces_an_untouched_recipe_without_a_word(project: Path, yue: Run) -> None:
     assert yue("use", "demo")[0] == 0
     assert yue("use", "own-songs")[0] == 0
@@ -79,7 +90,7 @@ def test_use_never_loses_edits_silently(project: Path, yue: Run) -> None:
     assert err.splitlines() == [
         "yue use: params.yaml was edited since `yue use recipes/demo.yaml`: "
         "lora.r is 16, not 8; train.lr is 0.001, not 0.008",
-        "  why: these edits would be lost",
+        "  why: these edits, or values that an experiment has set, would be lost",
         "  fix: keep it as a recipe of its own (cp params.yaml recipes/mine.yaml), or give --force",
     ]
     assert params.read_bytes() == before
@@ -167,9 +178,8 @@ def test_weights_that_are_still_to_be_downloaded_are_noted_before_any_work(
     err = yue("use", "yue-s1-lora")[2]
     assert err == yue("validate")[2]
     assert "note: codec.path: models/xcodec_mini_infer is not there yet" in err
-    assert (
-        "before tokenize\n  fix: nothing, or do it first: dvc repro models/dvc.yaml:fetch@x" in err
-    )
+    fix = "no action needed; to do it first: dvc repro models/dvc.yaml:fetch@x"
+    assert f"before tokenize\n  fix: {fix}" in err
     (project / "models" / "xcodec_mini_infer").mkdir()
     assert "codec.path" in yue("validate")[2], "a folder alone is no weights"
     (project / "models" / "xcodec_mini_infer" / "weights.pth").touch()
@@ -184,6 +194,7 @@ def test_validate_notes_drift_and_missing_inputs(project: Path, yue: Run) -> Non
     code, _, err = yue("validate")
     assert code == 0
     assert "params.yaml was edited since `yue use recipes/demo.yaml`: lora.r is 16, not 8" in err
+    assert "fix: no action needed; `yue use --force recipes/demo.yaml` goes back" in err
     assert "note: model.path: demo/work/base does not exist, and no dvc.yaml makes it" in err
     assert "mix.datasets" not in err
     edit(project / "params.yaml", "  - songs=1", "  - pop=1")
@@ -214,6 +225,55 @@ def test_validate_notes_drift_and_missing_inputs(project: Path, yue: Run) -> Non
     assert "generate.stage2: models/stage2/mine is not in models/stage2/, where DVC" in err
     (project / "recipes" / "demo.yaml").unlink()
     assert "recipes/demo.yaml, which params.yaml was written from, is gone" in yue("validate")[2]
+
+
+@pytest.fixture
+def pipeline(project: Path) -> Path:
+    """The project with its pipeline files."""
+    for name in ("dvc.yaml", *NOTES):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, project / name)
+    for name in ("demo", "models"):
+        (project / name).mkdir(exist_ok=True)
+        shutil.copy(ROOT / name / "dvc.yaml", project / name)
+    return project
+
+
+def test_a_pipeline_does_not_start_without_its_songs(pipeline: Path, yue: Run) -> None:
+    code, _, err = yue("use", "own-songs")
+    assert (code, "note: data.songs_dir: songs does not exist" in err) == (0, True)
+    code, _, err = yue("validate")
+    assert code == 2
+    assert re.search(r"params.yaml:\d+:3: data.songs_dir: songs does not exist, and no dvc", err)
+    assert "  fix: put your songs there" in err
+    assert not (pipeline / "work").exists()
+    assert yue("validate", "recipes/own-songs.yaml")[0] == 0, "the recipe itself has no fault"
+    (pipeline / "songs").mkdir()
+    code, _, err = yue("validate")
+    assert (code, "note: data.songs_dir: songs is empty" in err) == (0, True)
+    (pipeline / "songs" / "a.wav").touch()
+    assert "songs is empty" not in yue("validate")[2]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("demo/work/base ", "models/typo ", "model.path: models/typo does not exist"),
+        ("demo/work/base ", "models/YuE-s2-1B-general ", "codec.name: melrvq: its codes have ids"),
+        ("models/separator ", "models/typo ", "separate.weights: models/typo does not exist"),
+        ("- songs=1", "- pop=1", "mix.datasets: no dataset 'pop' in corpora"),
+        ("audio_prompt:  ", "audio_prompt: prompts/a.wav ", "prompts/a.wav does not exist"),
+    ],
+)
+def test_a_pipeline_does_not_start_without_an_input(
+    pipeline: Path, yue: Run, old: str, new: str, told: str
+) -> None:
+    yue("use", "demo")
+    assert yue("validate")[0] == 0, "stages of demo/dvc.yaml make the rest"
+    edit(pipeline / "params.yaml", old, new)
+    code, _, err = yue("validate")
+    assert (code, told in err, "fix: " in err) == (2, True, True)
+    assert "1 fault\n" in err
 
 
 def test_validate_takes_many_recipes_and_reports_all(project: Path, yue: Run) -> None:
@@ -252,6 +312,11 @@ def test_recipes_elsewhere_says_where_to_go(
     code, _, err = yue("recipes")
     assert code == 2
     assert "no recipes/*.yaml" in err
+    assert "yue init DIR" in err
+    code, _, err = yue("use", "demo")
+    assert code == 2
+    assert "demo: no such file, and no recipes/ here" in err
+    assert "yue init DIR" in err
 
 
 def test_schema_explains_a_key_a_section_and_all(yue: Run) -> None:
@@ -260,7 +325,7 @@ def test_schema_explains_a_key_a_section_and_all(yue: Run) -> None:
     assert out.splitlines() == [
         "lora.r: Rank of the update matrices.",
         "  takes:   an integer from 1 to 1024",
-        "  default: 8",
+        "  default of the flag: 8",
         "  elsewhere called: rank, lora_r, lora_rank",
     ]
     out = yue("schema", "lora")[1]

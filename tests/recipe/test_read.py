@@ -128,6 +128,7 @@ def test_missing_keys_and_sections_are_named_with_what_to_add(faults_of: Faults)
     first, second = faults_of("\n".join([*lines[:start], *lines[end:]]))
     assert (first.key, first.place.line) == ("launch", 1)
     assert first.rule == f"missing section, with the keys {names('launch')}"
+    assert first.fix == "copy it from recipes/demo.yaml"
     assert (second.key, second.place.line) == ("lora.alpha", lines.index("lora:") + 1)
     assert second.rule == "missing; must be an integer from 1 to 4096"
     assert second.fix == "add it, for example alpha: 16"

@@ -97,12 +97,39 @@ def test_what_git_cannot_mend_stays(params: Path) -> None:
     assert params.read_bytes() == before
 
 
+def test_an_input_that_is_not_there_is_no_override(
+    params: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (params.parent / "dvc.yaml").write_bytes((ROOT / "dvc.yaml").read_bytes())
+    apply_overrides(params, ["lora.r=16"])
+    assert main(["validate"]) == 2
+    err = capsys.readouterr().err
+    assert "data.songs_dir: demo/work/songs does not exist" in err
+    assert "earlier value" not in err
+    assert read_recipe(params).lora.r == 16
+
+
 def test_without_git_nothing_is_touched(params: Path) -> None:
     subprocess.run(["rm", "-rf", ".git"], cwd=params.parent, check=True)
     apply_overrides(params, ["lora.r=abc"])
     before = params.read_bytes()
     assert main(["validate"]) == 2
     assert params.read_bytes() == before
+
+
+def test_git_takes_an_experiment_s_values_back(
+    params: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = params.read_bytes()
+    apply_overrides(params, ["lora.r=16"])
+    other = str(ROOT / "recipes" / "own-songs.yaml")
+    assert main(["use", other]) == 2
+    assert "fix: go back to the committed one (git restore params.yaml), " in (
+        capsys.readouterr().err
+    )
+    subprocess.run(["git", "restore", "params.yaml"], cwd=params.parent, check=True)
+    assert params.read_bytes() == before
+    assert main(["use", other]) == 0
 
 
 def test_a_good_override_stays(params: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -117,7 +119,17 @@ def test_estimate_answers_without_weights_and_says_that_nothing_was_measured(
     parts = {name: size for name, size in value["memory"].items() if name != "peak"}
     assert sum(parts.values()) == value["memory"]["peak"]
     command.run(parser.parse_args(words))
-    assert "Nothing of this was measured on a GPU" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "Nothing of this was measured on a GPU" in out
+    (alone,) = re.findall(r"minutes: ([\d.]+) on one GPU for 3,000,000 tokens", out)
+    text = recipe.read_text().replace("  processes: 0 ", "  processes: 8 ")
+    (tmp_path / "mine.yaml").write_text(text.replace("  batch_size: 2 ", "  batch_size: 8 "))
+    command.run(parser.parse_args(["mine.yaml", *words[1:]]))
+    (eight,) = re.findall(r"minutes: ([\d.]+) on 8 GPUs, if they", capsys.readouterr().out)
+    assert float(eight) == pytest.approx(float(alone) / 8, abs=0.06)
+    command.run(parser.parse_args(words[:-2]))
+    told = "the tokens of an epoch; a minute of music is about 6,000, two tracks of one codebook)"
+    assert told in capsys.readouterr().out
 
 
 def test_estimate_says_what_the_tokens_were_counted_in_and_when_another_recipe_made_them(
@@ -127,9 +139,13 @@ def test_estimate_says_what_the_tokens_were_counted_in_and_when_another_recipe_m
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    for place, target in (("work/tokens", tokens_path), ("demo/work/base", base_path)):
-        (tmp_path / place).parent.mkdir(parents=True)
-        (tmp_path / place).symlink_to(target)
+    shutil.copytree(tokens_path, tmp_path / "work/tokens")
+    card = tmp_path / "work/tokens/train.json"
+    info = json.loads(card.read_text())
+    info["options"]["codebooks"] = 1  # as the recipe's empty tokens.codebooks comes to
+    card.write_text(json.dumps(info))
+    (tmp_path / "demo/work").mkdir(parents=True)
+    (tmp_path / "demo/work/base").symlink_to(base_path)
     monkeypatch.chdir(tmp_path)
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
@@ -142,4 +158,6 @@ def test_estimate_says_what_the_tokens_were_counted_in_and_when_another_recipe_m
     ):
         recipe = Path(__file__).parents[2] / "recipes" / f"{name}.yaml"
         command.run(parser.parse_args([str(recipe), "--gpu", "H100"]))
-        assert ending in capsys.readouterr().out, name
+        out = capsys.readouterr().out
+        assert ending in out, name
+        assert "tokens.codebooks" not in out, "the codec's own number is the same"

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     tokens, counted = _tokens(recipe, args.tokens)
     found = estimate(recipe, shape, gpu, tokens)
     if args.json:
-        notes = {"measured": False, "model": known, "tokens_from": counted}
+        notes = {"measured": False, "model": known, "tokens_from": counted, "gpus": _gpus(recipe)}
         print(json.dumps({**found.plain(), **notes}, indent=2))
         return
     for line in _lines(recipe, found, known, counted):
@@ -93,11 +93,53 @@ def _otherwise(recipe: Recipe, prefix: Path) -> str:
     if info.options is not None:
         for field in fields(Options):
             theirs, ours = getattr(info.options, field.name), getattr(recipe.tokens, field.name)
+            if field.name == "codebooks":
+                theirs = _codebooks(theirs, info.codec.name, info.options.layout)
+                ours = _codebooks(ours, recipe.codec.name, recipe.tokens.layout)
             pairs[f"tokens.{field.name}"] = (theirs, ours)
     other = [
         f"{key} {theirs}, not {ours}" for key, (theirs, ours) in pairs.items() if theirs != ours
     ]
     return f", made with {'; '.join(other)}: `dvc repro mmap` makes them anew" if other else ""
+
+
+def _codebooks(given: int | None, codec: str, layout: str) -> int | None:
+    """How many codebooks documents carry where the recipe leaves it to the codec."""
+    from yue.tokens.vocabulary import CODECS, codec_range
+
+    if given is not None or codec not in CODECS:
+        return given
+    own = codec_range(codec)
+    return own.stage2_codebooks if layout == "stage2" else own.stage1_codebooks
+
+
+def _minute(recipe: Recipe) -> str:
+    """About how many tokens a minute of music is, where two tracks take turns."""
+    from yue.tokens.vocabulary import CODECS, codec_range
+
+    name, layout = recipe.codec.name, recipe.tokens.layout
+    books = _codebooks(recipe.tokens.codebooks, name, layout)
+    rate = codec_range(name).frame_rate if name in CODECS else None
+    if books is None or rate is None or layout in ("mix", "stage2"):
+        return "frames of a minute x codebooks x tracks is about a minute's"
+    told = "one codebook" if books == 1 else f"{books} codebooks"
+    return f"a minute of music is about {round(60 * rate) * 2 * books:,}, two tracks of {told}"
+
+
+def _gpus(recipe: Recipe) -> int:
+    """GPUs that the recipe names: ``launch.processes`` on each of its hosts, or one."""
+    return max(recipe.launch.processes, 1) * max(len(recipe.launch.hosts), 1)
+
+
+def _time(recipe: Recipe, found: Estimate) -> str:
+    if found.hours is None:
+        needed = "no work/tokens here: give --tokens, the tokens of an epoch"
+        return f"hours: unknown ({needed}; {_minute(recipe)})"
+    gpus = _gpus(recipe)
+    hours = found.hours / gpus
+    amount = f"hours: {hours:,.1f}" if hours >= 1 else f"minutes: {hours * 60:,.1f}"
+    where = "one GPU" if gpus == 1 else f"{gpus} GPUs, if they never wait for each other,"
+    return f"{amount} on {where} for {found.tokens:,} tokens"
 
 
 def _lines(recipe: Recipe, found: Estimate, known: str, counted: str) -> list[str]:
@@ -112,21 +154,16 @@ def _lines(recipe: Recipe, found: Estimate, known: str, counted: str) -> list[st
         "peak": memory.peak,
     }
     train, verdict = recipe.train, "fits" if found.fits else "does not fit"
-    time = (
-        "hours: unknown (no work/tokens here: give --tokens, the tokens of an epoch)"
-        if found.hours is None
-        else f"hours: {found.hours:,.1f} on one GPU for {found.tokens:,} tokens"
-        if found.hours >= 1
-        else f"minutes: {found.hours * 60:,.1f} on one GPU for {found.tokens:,} tokens"
-    )
+    which = "one" if _gpus(recipe) == 1 else f"each of {_gpus(recipe)}"
     return [
-        f"estimate: {recipe.name} on one {found.gpu} ({found.gpu_memory / gib:.0f} GiB): {verdict}",
+        f"estimate: {recipe.name} on {which} {found.gpu} ({found.gpu_memory / gib:.0f} GiB): "
+        f"{verdict}",
         f"  model: {known}; {found.learning:,} weights learn; rank {recipe.lora.r}, "
         f"{train.micro_batch_size} x {train.context_length} tokens a forward pass",
         *(f"  {name:36} {size / gib:8.2f} GiB" for name, size in parts.items()),
-        f"  speed: about {found.tokens_a_second:,.0f} tokens a second, "
+        f"  speed: about {found.tokens_a_second:,.0f} tokens a second a GPU, "
         f"{found.operations_a_token / 1e9:.2f} GFLOP each",
-        f"  {time}",
+        f"  {_time(recipe, found)}",
         *([] if found.tokens is None else [f"  tokens: {counted}"]),
         f"  disk: {found.checkpoint / 1e9:.2f} GB a checkpoint, {found.adapter / 1e9:.2f} GB the "
         "adapter",

@@ -44,7 +44,8 @@ def run(args: argparse.Namespace) -> None:
         )
     create_project(args.folder, args.recipe)
     print(f"init: {args.folder} is a project; its recipe is {args.recipe} (params.yaml)")
-    print(f"  next: put your songs into {args.folder / 'songs'}, then: cd {args.folder}; dvc repro")
+    enter = "" if args.folder.absolute() == Path.cwd() else f"cd {args.folder}; "
+    print(f"  next: put your songs into {args.folder / 'songs'}, then: {enter}dvc repro")
     print("  README.md there says what every file is; `yue recipes` lists other recipes")
 
 

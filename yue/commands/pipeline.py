@@ -72,17 +72,36 @@ def base_recipe(codec: str | None) -> str:
     return _BASES.get(codec or "", "yue-s1-lora")
 
 
-def make_absolute(values: dict[str, dict[str, Any]]) -> None:
-    """Make the paths among recipe values absolute: the project is another folder."""
+def place_paths(values: dict[str, dict[str, Any]]) -> None:
+    """Make the paths among recipe values absolute: the project is another folder.
+
+    What a stage of every project makes or fetches stays relative to it.
+
+    Raises:
+        UsageError: A path is neither there nor made.
+    """
+    from yue.errors import UsageError
+    from yue.project.template import template_root
+    from yue.recipe.outs import is_made
+
     for section, name in _PATHS:
-        if name in values.get(section, {}):
-            values[section][name] = str(Path(values[section][name]).absolute())
+        given = values.get(section, {}).get(name)
+        if given is None:
+            continue
+        if Path(given).exists():
+            values[section][name] = str(Path(given).absolute())
+        elif not is_made(given, template_root()):
+            raise UsageError(
+                f"{section}.{name}: {given} does not exist",
+                why="nothing in a project makes or fetches it",
+                fix="look for a typing error, or put it there first: see `yue fetch --help`",
+            )
 
 
 def _values(args: argparse.Namespace, *, trains: bool) -> dict[str, dict[str, Any]]:
     """Recipe values of the flags, and of what they imply."""
     from yue.errors import UsageError
-    from yue.recipe.flags import given_values
+    from yue.recipe.flags import given_values, naming_flags
 
     if not args.input_dir.is_dir():
         raise UsageError(
@@ -96,7 +115,8 @@ def _values(args: argparse.Namespace, *, trains: bool) -> dict[str, dict[str, An
             fix="give the model's folder, a --recipe that names one (own-songs has a tiny one), "
             "or --skip-steps train",
         )
-    make_absolute(values)
+    with naming_flags(args):
+        place_paths(values)
     if "path" in values["model"] and "tokenizer" not in values["tokens"]:
         tokenizer = Path(values["model"]["path"]) / "tokenizer.model"
         if tokenizer.is_file():

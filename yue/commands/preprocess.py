@@ -33,12 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Make the project of these flags around the arrays, and run it."""
-    from yue.commands.pipeline import base_recipe, make_absolute
+    from yue.commands.pipeline import base_recipe, place_paths
     from yue.errors import UsageError
     from yue.project.arrays import adopt_arrays, check_arrays
     from yue.project.run import Order, prepare
     from yue.project.run import run as run_order
-    from yue.recipe.flags import given_values
+    from yue.recipe.flags import given_values, naming_flags
 
     check_arrays(args.data_dir)
     data = args.data_dir.absolute()
@@ -51,7 +51,8 @@ def run(args: argparse.Namespace) -> None:
             fix=f"--output-dir {songs}-processed",
         )
     values = given_values(args, *_SECTIONS)
-    make_absolute(values)
+    with naming_flags(args):
+        place_paths(values)
     values["data"] = {"songs_dir": str(songs)}
     order = Order("preprocess", folder, base_recipe(args.codec_type), values, _SKIPPED)
     prepare(order)

@@ -12,20 +12,25 @@ from yue.paths import Paths
 from yue.recipe.read import read_recipe
 from yue.stages import StageSummary
 
+NO_PROJECT = "go to the project's folder, or make one: yue init DIR"
+_FLAGLESS = ("separate", "songs", "evaluate", "report")
 
-def project_paths() -> Paths:
-    """The project in the current folder.
+
+def project_paths(verb: str = "") -> Paths:
+    """The project in the current folder, for a verb that works on it.
 
     Raises:
         UsageError: There is no params.yaml here.
     """
     paths = Paths(Path.cwd())
     if not paths.params.is_file():
+        has_recipes = (paths.root / "recipes").is_dir()
+        fix = "make a recipe active: yue use recipes/demo.yaml" if has_recipes else NO_PROJECT
+        without = "" if verb in _FLAGLESS else "without flags, "
         raise UsageError(
             f"no params.yaml in {paths.root}",
-            why="without flags, a stage reads the active recipe of the project it is run in",
-            fix="go to the project's folder, make a recipe active with `yue use recipes/demo.yaml`,"
-            " or give the stage's flags (see --help)",
+            why=f"{without}a stage reads the active recipe of the project it is run in",
+            fix=f"{fix}; or give the verb's own arguments (see --help)" if without else fix,
         )
     return paths
 
@@ -58,7 +63,7 @@ def need_flags(args: argparse.Namespace, names: Sequence[str], example: str) -> 
 
 def run_stage(stage: str) -> None:
     """Run one stage of the project in the current folder and print its summary."""
-    paths = project_paths()
+    paths = project_paths(stage)
     recipe = read_recipe(paths.params)
     module = importlib.import_module(f"yue.stages.{stage}")
     try:

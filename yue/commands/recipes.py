@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from yue.commands.project import NO_PROJECT
 from yue.errors import RecipeError, UsageError
 from yue.recipe.document import read_document
 from yue.recipe.faults import RecipeFaultsError
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
     """Print a table of recipes/*.yaml, the active one starred."""
     files = sorted(Path("recipes").glob("*.yaml"))
     if not files:
-        raise UsageError(f"no recipes/*.yaml in {Path.cwd()}", fix="go to the project's folder")
+        raise UsageError(f"no recipes/*.yaml in {Path.cwd()}", fix=NO_PROJECT)
     active = _active()
     rows = [_row(file, active) for file in files]
     if args.json:

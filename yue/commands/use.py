@@ -6,15 +6,17 @@ import argparse
 import sys
 from pathlib import Path
 
+from yue.commands.project import NO_PROJECT
 from yue.errors import RecipeError, UsageError
 from yue.files import write_text
 from yue.recipe.build import values_digest
-from yue.recipe.document import Document, read_document
+from yue.recipe.document import Document, parse_document, read_document
 from yue.recipe.drift import drift_of
 from yue.recipe.faults import shown_path
 from yue.recipe.model import Recipe
 from yue.recipe.notes import recipe_notes, shown
 from yue.recipe.read import recipe_of
+from yue.recipe.undo import committed_text
 from yue.recipe.write import active_text
 
 EXAMPLE = "yue use recipes/demo.yaml"
@@ -66,9 +68,11 @@ def activate(file: Path, root: Path, *, force: bool = False) -> Recipe:
 
 
 def _recipe_file(name: str) -> Path:
-    """``name`` as a path, or as the name of a recipe in recipes/."""
+    """``name`` as a file, or as the name of a recipe in recipes/, which may be a folder's too."""
     file, named = Path(name), Path("recipes") / f"{name}.yaml"
-    return named if not file.exists() and named.is_file() else file
+    if not file.exists() and not Path("recipes").is_dir():
+        raise UsageError(f"{name}: no such file, and no recipes/ here", fix=NO_PROJECT)
+    return named if not file.is_file() and named.is_file() else file
 
 
 def _refuse_to_lose_edits(file: Path, new: Document) -> None:
@@ -91,6 +95,16 @@ def _refuse_to_lose_edits(file: Path, new: Document) -> None:
     changes = f": {shown(drift.differences)}" if drift.differences else ""
     raise UsageError(
         f"params.yaml was edited since `yue use {drift.recipe}`{changes}",
-        why="these edits would be lost",
-        fix=_FIX,
+        why="these edits, or values that an experiment has set, would be lost",
+        fix=_back(file) + _FIX,
     )
+
+
+def _back(file: Path) -> str:
+    """How to take an experiment's values back, where git has the recipe as `yue use` wrote it."""
+    committed = committed_text(file)
+    try:
+        edited = committed is None or drift_of(parse_document(committed, ""), file.parent).edited
+    except RecipeError:
+        return ""
+    return "" if edited else "go back to the committed one (git restore params.yaml), "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Iterable
@@ -55,7 +56,8 @@ def _undo_override(paths: Paths, error: RecipeFaultsError) -> None:
         return
     from yue.stages.validate import main
 
-    main(recipe, paths)  # DVC has removed the marker, and the recipe is valid again
+    with contextlib.suppress(RecipeFaultsError):  # without the marker, DVC checks it anew
+        main(recipe, paths)  # DVC has removed the marker, and the recipe is valid again
     keys = ", ".join(dict.fromkeys(fault.key for fault in error.faults))
     print(f"note: params.yaml has its earlier value again for {keys}", file=sys.stderr)
 

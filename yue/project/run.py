@@ -18,7 +18,7 @@ from yue.project.pipeline import project_pipelines
 from yue.project.template import template_root
 from yue.recipe.document import Document, parse_document, read_document
 from yue.recipe.read import recipe_of
-from yue.recipe.write import with_values
+from yue.recipe.write import split_header, with_values
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,11 @@ def _recipe(order: Order) -> Document:
     values["description"] = f"written by yue {order.name}"
     for section, part in order.values.items():
         values[section] = {**values[section], **part}
-    document = parse_document(
-        with_values(base.text + "\n", values), str(order.folder / f"recipes/{order.name}.yaml")
-    )
+    header, body = split_header(base.text)
+    ours = f"# Written by `yue {order.name}` from the recipe {order.base} and its flags."
+    text = "\n".join([header[0], ours, *body, ""])
+    file = str(order.folder / f"recipes/{order.name}.yaml")
+    document = parse_document(with_values(text, values), file)
     recipe_of(document)
     return document
 

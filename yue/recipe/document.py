@@ -240,5 +240,7 @@ def _syntax_fault(error: YAMLError, text: str) -> Fault:
 
 
 def _recipes_in(folder: Path) -> str:
-    names = sorted(p.name for p in folder.glob("*.yaml"))
-    return f"name a file in it: {', '.join(names[:10])}" if names else "name a file"
+    names = sorted(p.name for p in folder.glob("*.yaml") if p.name != "dvc.yaml")
+    if not names:
+        return "name a file: `yue recipes` lists the recipes here"
+    return f"name a file in it: {', '.join(names[:10])}"

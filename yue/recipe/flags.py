@@ -73,6 +73,18 @@ def recipe_from_flags(
     return build_recipe(values)
 
 
+def flag_called(flag: str, parser: argparse.ArgumentParser) -> str | None:
+    """The parser's flag for the key that other programs, or a recipe, call so."""
+    word = flag.lstrip("-").lower().replace("-", "_")
+    names: dict[str, str] = parser.get_default(_NAMES) or {}
+    for section in dict.fromkeys(dotted.split(".")[0] for dotted in names):
+        for key in keys_of(section):
+            called = (key.name, *key.aliases)
+            if key.dotted in names and word in (*called, *(f"{section}_{name}" for name in called)):
+                return f"--{names[key.dotted].replace('_', '-')}"
+    return None
+
+
 def given_values(args: argparse.Namespace, *sections: str) -> dict[str, dict[str, Any]]:
     """The values of the flags that were given, by section and key."""
     names: dict[str, str] = getattr(args, _NAMES)

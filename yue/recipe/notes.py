@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from yue.recipe.document import Document
 from yue.recipe.drift import Difference, drift_of
-from yue.recipe.mixing import SONGS, numbers_of
-from yue.recipe.model import Codec, Generate, Mix, Recipe
+from yue.recipe.fitting import codec_problems, is_strange
+from yue.recipe.inputs import exists, given, missing_inputs
+from yue.recipe.model import Recipe
 from yue.recipe.outs import fetching_stage, is_made
-
-WATCHED = {
-    "audio_prompt": "prompts",
-    "vocal_prompt": "prompts",
-    "instrumental_prompt": "prompts",
-    "stage2": "models/stage2",
-}
-"""Keys of generate that may be empty, and the folders of which dvc.yaml knows in their place."""
+from yue.recipe.problems import Problem
 
 _SHOWN = 6
 
@@ -36,35 +30,30 @@ class Note:
 
 def recipe_notes(recipe: Recipe, root: Path) -> list[Note]:
     """All notes of a recipe in a project: what is missing first."""
-    return [
-        note
-        for notes in (input_notes, fetch_notes, unwatched_notes)
-        for note in notes(recipe, root)
-    ]
+    told = (input_notes, empty_notes, codec_notes, fetch_notes, unwatched_notes)
+    return [note for notes in told for note in notes(recipe, root)]
 
 
 def input_notes(recipe: Recipe, root: Path) -> list[Note]:
     """Inputs that neither exist nor are made by a pipeline file of the project."""
-    inputs = {
-        "data.songs_dir": (
-            recipe.data.songs_dir,
-            "put your songs there, or name their folder",
-        ),
-        "codec.path": (recipe.codec.path, _codec_fix(recipe.codec)),
-        "tokens.tokenizer": (recipe.tokens.tokenizer, "copy the SentencePiece model there"),
-        "model.path": (recipe.model.path, _weights_fix(recipe.model.path)),
-    }
-    missing = [
-        Note(f"{key}: {path} does not exist, and no dvc.yaml makes it", fix)
-        for key, (path, fix) in inputs.items()
-        if not _exists(root / path) and not is_made(path, root)
-    ]
-    given = [
-        Note(f"generate.{key}: {path} does not exist", f"see {folder}/README.md")
-        for key, path, folder in _given(recipe.generate)
-        if not _exists(root / path)
-    ]
-    return missing + _mix_notes(recipe.mix, root) + given
+    return _of_problems(missing_inputs(recipe, root))
+
+
+def empty_notes(recipe: Recipe, root: Path) -> list[Note]:
+    """A folder of songs that holds none yet."""
+    folder = recipe.data.songs_dir
+    if not exists(root / folder) or is_made(folder, root) or _has_files(root / folder):
+        return []
+    return [Note(f"data.songs_dir: {folder} is empty", "put your songs there")]
+
+
+def codec_notes(recipe: Recipe, root: Path) -> list[Note]:
+    """A codec whose weights or whose ids do not fit."""
+    notes = _of_problems(codec_problems(recipe, root))
+    if notes or not is_strange(recipe):
+        return notes
+    what = f"codec.name: {recipe.model.path} was trained on xcodec, not on {recipe.codec.name}"
+    return [Note(what, "set codec.name to xcodec, unless you mean to teach it another codec")]
 
 
 def fetch_notes(recipe: Recipe, root: Path) -> list[Note]:
@@ -78,7 +67,7 @@ def fetch_notes(recipe: Recipe, root: Path) -> list[Note]:
         target = fetching_stage(path, root)
         if target is not None and not _has_files(root / path):
             what = f"{key}: {path} is not there yet; `dvc repro` downloads it before {stage}"
-            notes.append(Note(what, f"nothing, or do it first: dvc repro {target}"))
+            notes.append(Note(what, f"no action needed; to do it first: dvc repro {target}"))
     return notes
 
 
@@ -90,8 +79,8 @@ def unwatched_notes(recipe: Recipe, root: Path) -> list[Note]:
             "changes",
             f"move it to {folder}/, or after a change of it run `dvc repro -f -s generate`",
         )
-        for key, path, folder in _given(recipe.generate)
-        if _exists(root / path) and not _is_watched(root / path, root / folder)
+        for key, path, folder in given(recipe.generate)
+        if exists(root / path) and not _is_watched(root / path, root / folder)
     ]
 
 
@@ -99,26 +88,6 @@ def _is_watched(path: Path, folder: Path) -> bool:
     """Whether DVC sees a path's content in a folder: it follows links to files, none to folders."""
     place = path if path.is_dir() else path.parent
     return place.resolve().is_relative_to(folder.resolve())
-
-
-def _given(generate: Generate) -> Iterator[tuple[str, str, str]]:
-    """Key, path and watched folder of what samples are made with."""
-    for key, folder in WATCHED.items():
-        path: str | None = getattr(generate, key)
-        if path is not None:
-            yield key, path, folder
-
-
-def _mix_notes(mix: Mix, root: Path) -> list[Note]:
-    """Datasets that are named and not there."""
-    folder = root / mix.folder
-    return [
-        Note(f"mix.datasets: no dataset '{name}' in {mix.folder}", "see corpora/README.md")
-        for name in numbers_of(mix.datasets)
-        if name != SONGS
-        and not _exists(folder / name / "train.idx")
-        and not _exists(folder / f"{name}.idx")
-    ]
 
 
 def drift_notes(params: Document, root: Path) -> list[Note]:
@@ -132,13 +101,14 @@ def drift_notes(params: Document, root: Path) -> list[Note]:
         what = f"{params.file} was edited since `yue use {drift.recipe}`"
         if drift.differences:
             what += f": {shown(drift.differences)}"
-        notes.append(Note(what, f"nothing, or `yue use {force}{drift.recipe}` to go back"))
-    if drift.moved and _exists(root / drift.recipe):
+        fix = f"no action needed; `yue use {force}{drift.recipe}` goes back"
+        notes.append(Note(what, fix))
+    if drift.moved and exists(root / drift.recipe):
         what = f"{drift.recipe} has changed since it was made active"
-        notes.append(Note(what, f"nothing, or `yue use {force}{drift.recipe}` to take it over"))
+        notes.append(Note(what, f"no action needed; `yue use {force}{drift.recipe}` takes it over"))
     elif drift.moved:
         what = f"{drift.recipe}, which {params.file} was written from, is gone"
-        notes.append(Note(what, "nothing, or make another recipe active with `yue use`"))
+        notes.append(Note(what, "no action needed; `yue use` makes another recipe active"))
     return notes
 
 
@@ -154,11 +124,8 @@ def shown(differences: tuple[Difference, ...]) -> str:
     return "; ".join([*words, f"and {more} more"] if more > 0 else words)
 
 
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # not ours to read
-        return False
+def _of_problems(found: Iterable[Problem]) -> list[Note]:
+    return [Note(f"{'.'.join(map(str, p.path))}: {p.rule}", p.fix) for p in found]
 
 
 def _has_files(path: Path) -> bool:
@@ -166,13 +133,3 @@ def _has_files(path: Path) -> bool:
         return path.is_file() or any(found.is_file() for found in path.rglob("*"))
     except OSError:
         return False
-
-
-def _codec_fix(codec: Codec) -> str:
-    if codec.name == "melrvq":
-        return f"fit one to your songs: `yue fit-codec --help` (--output-dir {codec.path})"
-    return f"`yue codecs` shows the command that fetches it; give it --output-dir {codec.path}"
-
-
-def _weights_fix(path: str) -> str:
-    return f"`yue fetch ORGANISATION/NAME --output-dir {path}`, or copy the weights there"

@@ -118,7 +118,8 @@ def _missing(path: KeyPath) -> Problem:
         fix = f"add it, for example {key.name}{shown}" if shown else "add it"
         return Problem(path, f"missing; must be {key.allowed}", fix, at_key=True, missing=True)
     inner = ", ".join(_names(names[0]))
-    return Problem(path, f"missing section, with the keys {inner}", at_key=True, missing=True)
+    rule, fix = f"missing section, with the keys {inner}", "copy it from recipes/demo.yaml"
+    return Problem(path, rule, fix, at_key=True, missing=True)
 
 
 def _unknown(section: str, name: str) -> Problem:

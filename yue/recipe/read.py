@@ -31,7 +31,7 @@ def recipe_of(document: Document) -> Recipe:
     Raises:
         RecipeFaultsError: It has faults.
     """
-    faults = [*document.faults, *(_fault(document, p) for p in problems(document.values))]
+    faults = [*document.faults, *(fault_of(document, p) for p in problems(document.values))]
     if faults:
         raise RecipeFaultsError(document.file, document.lines, faults)
     return build_recipe(document.values)
@@ -48,7 +48,8 @@ def problems(values: Mapping[str, Any]) -> list[Problem]:
     return found + rule_problems(values, {problem.path for problem in found})
 
 
-def _fault(document: Document, problem: Problem) -> Fault:
+def fault_of(document: Document, problem: Problem) -> Fault:
+    """A problem at its place in the file."""
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem.path)
     source = "" if problem.at_key else document.sources.get(problem.path, "")
     return Fault(

@@ -19,7 +19,7 @@ from ruamel.yaml.error import YAMLError
 
 from yue.errors import RecipeError
 from yue.files import write_text
-from yue.recipe.build import build_recipe, values_digest
+from yue.recipe.build import build_recipe, same_value, values_digest
 from yue.recipe.document import parse_document, read_document
 from yue.recipe.faults import Fault, RecipeFaultsError
 from yue.recipe.model import Recipe
@@ -33,7 +33,7 @@ def undo_faults(params: Path, error: RecipeFaultsError) -> Recipe | None:
     Returns:
         The recipe that params.yaml is now, or None when the file was left alone.
     """
-    committed = _committed(params)
+    committed = committed_text(params)
     if committed is None:
         return None
     try:
@@ -44,7 +44,7 @@ def undo_faults(params: Path, error: RecipeFaultsError) -> Recipe | None:
         earlier = {**before.values, **_last_run(params)}
         for name in {name for fault in error.faults for name in _names(fault)}:
             _give_back(values, earlier, name.split("."))
-        if problems(values):
+        if problems(values) or same_value(values, now.values):
             return None
         same = values_digest(values) == values_digest(before.values)
         text = committed if same else with_values(now.text + "\n", values)
@@ -79,7 +79,7 @@ def _last_run(params: Path) -> dict[str, Any]:
     return dict(sections) if isinstance(sections, Mapping) else {}
 
 
-def _committed(path: Path) -> str | None:
+def committed_text(path: Path) -> str | None:
     """The file's text in git's HEAD, or None where there is none."""
     try:
         done = subprocess.run(

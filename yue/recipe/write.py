@@ -87,7 +87,7 @@ def active_text(document: Document, recipe_file: Path, root: Path) -> str:
         recipe_file: Where it is.
         root: The project, whose params.yaml it becomes.
     """
-    header, body = _split(document.text)
+    header, body = split_header(document.text)
     kept = [line for line in header if not line.startswith(_MODELINE) and not _ACTIVE.match(line)]
     lines = [
         f"{_MODELINE}schemas/recipe.schema.json",
@@ -110,7 +110,7 @@ def _name(recipe_file: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
-def _split(text: str) -> tuple[list[str], list[str]]:
+def split_header(text: str) -> tuple[list[str], list[str]]:
     """The comment lines on top, and the rest."""
     lines = text.splitlines()
     end = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))

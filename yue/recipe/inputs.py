@@ -1,0 +1,123 @@
+"""What a recipe names that is not there and that nothing makes: no stage, no download."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from yue.recipe.mixing import SONGS, numbers_of
+from yue.recipe.model import Codec, Generate, Mix, Recipe
+from yue.recipe.outs import is_made
+from yue.recipe.problems import Problem
+
+WATCHED = {
+    "audio_prompt": "prompts",
+    "vocal_prompt": "prompts",
+    "instrumental_prompt": "prompts",
+    "stage2": "models/stage2",
+}
+"""Keys of generate that may be empty, and the folders of which dvc.yaml knows in their place."""
+
+_EXPERIMENTS = (".dvc", "tmp", "exps")
+_TRACK = "a queued experiment has only what git or DVC tracks: `dvc add PATH` in the project"
+
+
+def missing_inputs(recipe: Recipe, root: Path) -> list[Problem]:
+    """Inputs that neither exist nor are made by a pipeline file of the project."""
+    inputs = {
+        ("data", "songs_dir"): (
+            recipe.data.songs_dir,
+            "put your songs there, or name their folder",
+        ),
+        ("codec", "path"): (recipe.codec.path, _codec_fix(recipe.codec)),
+        ("tokens", "tokenizer"): (recipe.tokens.tokenizer, "copy the SentencePiece model there"),
+        ("model", "path"): (recipe.model.path, _weights_fix(recipe.model.path)),
+    }
+    found = [
+        _problem(key, f"{path} does not exist, and no dvc.yaml makes it", fix, root)
+        for key, (path, fix) in inputs.items()
+        if not _is_there(path, root)
+    ]
+    found += [
+        _problem(("generate", key), f"{path} does not exist", f"see {folder}/README.md", root)
+        for key, path, folder in given(recipe.generate)
+        if not _is_there(path, root)
+    ]
+    return found + _missing_datasets(recipe.mix, root)
+
+
+def blocking_inputs(recipe: Recipe, root: Path) -> list[Problem]:
+    """The missing inputs that a stage of the project's pipeline reads: it would stop there."""
+    try:
+        pipeline = (root / "dvc.yaml").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return []
+    folders = {
+        ("separate", "weights"): (recipe.separate.weights, "see models/separator/README.md"),
+        ("mix", "folder"): (recipe.mix.folder, "see corpora/README.md"),
+    }
+    watched = [
+        _problem(key, f"{path} does not exist", fix, root)
+        for key, (path, fix) in folders.items()
+        if not _is_there(path, root)
+    ]
+    # Dependencies name recipe keys, but for datasets and what generate reads: these may be empty.
+    runs = {"mix": "yue train", "generate": "yue generate"}
+    return [
+        problem
+        for problem in [*missing_inputs(recipe, root), *watched]
+        if f"${{{'.'.join(map(str, problem.path))}}}" in pipeline
+        or runs.get(str(problem.path[0]), "${}") in pipeline
+    ]
+
+
+def given(generate: Generate) -> Iterator[tuple[str, str, str]]:
+    """Key, path and watched folder of what samples are made with."""
+    for key, folder in WATCHED.items():
+        path: str | None = getattr(generate, key)
+        if path is not None:
+            yield key, path, folder
+
+
+def exists(path: Path) -> bool:
+    """Whether a path is there; what is not ours to read counts as absent."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _is_there(path: str, root: Path) -> bool:
+    return exists(root / path) or is_made(path, root)
+
+
+def _problem(key: tuple[str, str], rule: str, fix: str, root: Path) -> Problem:
+    parts = root.parts
+    queued = any(parts[n : n + 3] == _EXPERIMENTS for n in range(len(parts)))
+    return Problem(key, rule, _TRACK if queued else fix, at_key=True)
+
+
+def _missing_datasets(mix: Mix, root: Path) -> list[Problem]:
+    """Datasets that are named and not there."""
+    return [
+        _problem(
+            ("mix", "datasets"),
+            f"no dataset '{name}' in {mix.folder}",
+            "see corpora/README.md",
+            root,
+        )
+        for name in numbers_of(mix.datasets)
+        if name != SONGS
+        and not _is_there(f"{mix.folder}/{name}/train.idx", root)
+        and not _is_there(f"{mix.folder}/{name}.idx", root)
+    ]
+
+
+def _codec_fix(codec: Codec) -> str:
+    if codec.name == "melrvq":
+        return f"fit one to your songs: `yue fit-codec --help` (--output-dir {codec.path})"
+    return f"`yue codecs` shows the command that fetches it; give it --output-dir {codec.path}"
+
+
+def _weights_fix(path: str) -> str:
+    return f"`yue fetch ORGANISATION/NAME --output-dir {path}`, or copy the weights there"
