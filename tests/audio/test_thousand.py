@@ -57,23 +57,23 @@ def test_of_a_thousand_songs_only_the_changed_one_is_work(
     for number in range(SONGS):
         write(tmp_path / "songs" / f"{number % 10}" / f"{number}.wav", music(0.3, seed=number))
     first = made(paths)
-    assert first[0].startswith("1000 songs (0 from the store, 1000 converted), 1000 tracks")
-    assert first[1].startswith("1000 songs (0 from the store, 1000 new)")
+    assert first[0].startswith("1,000 songs (0 from the store, 1,000 converted), 1,000 tracks")
+    assert first[1].startswith("1,000 songs (0 from the store, 1,000 new)")
     before = digests(paths)
 
     added = write(tmp_path / "songs" / "5" / "new.wav", music(0.3, seed=SONGS))
     again = made(paths)
-    assert again[0].startswith("1001 songs (1000 from the store, 1 converted)")
-    assert again[1].startswith("1001 songs (1000 from the store, 1 new)")
+    assert again[0].startswith("1,001 songs (1,000 from the store, 1 converted)")
+    assert again[1].startswith("1,001 songs (1,000 from the store, 1 new)")
 
     write(added, music(0.3, seed=SONGS + 1))
     again = made(paths)
-    assert again[0].startswith("1001 songs (1000 from the store, 1 converted)")
-    assert again[1].startswith("1001 songs (1000 from the store, 1 new)")
+    assert again[0].startswith("1,001 songs (1,000 from the store, 1 converted)")
+    assert again[1].startswith("1,001 songs (1,000 from the store, 1 new)")
     assert digests(paths) == from_scratch(paths)
 
     added.unlink()
     again = made(paths)
-    assert again[0].startswith("1000 songs (1000 from the store, 0 converted)")
-    assert again[1].startswith("1000 songs (1000 from the store, 0 new)")
+    assert again[0].startswith("1,000 songs (1,000 from the store, 0 converted)")
+    assert again[1].startswith("1,000 songs (1,000 from the store, 0 new)")
     assert digests(paths) == before

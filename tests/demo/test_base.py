@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.folders import folder_digest
 from yue.codecs.melrvq import MelRvq
 from yue.dataset.reader import TokenFiles
 from yue.dataset.rows import PackedRows, targets
@@ -14,7 +15,6 @@ from yue.demo.base import make_base, small_model, used_ids, whole_model
 from yue.demo.documents import write_documents
 from yue.demo.music.corpus import PRETRAINING, Song
 from yue.demo.pretrain import PLAN, row_loss
-from yue.files import folder_digest
 from yue.lm.forward import hidden_states
 from yue.lm.head import DistinctHead, distinct_head
 from yue.lm.load import load_base

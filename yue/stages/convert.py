@@ -27,8 +27,8 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         write_tracks(folder / "audio.jsonl", done.tracks)
         write_rejected(folder / "rejected.json", done.rejected)
     return StageSummary(
-        made=f"{counted(done.songs, 'song')} ({done.reused} from the store, "
-        f"{done.songs - done.reused} converted), {counted(len(done.tracks), 'track')} in "
+        made=f"{counted(done.songs, 'song')} ({done.reused:,} from the store, "
+        f"{done.songs - done.reused:,} converted), {counted(len(done.tracks), 'track')} in "
         f"{paths.audio.relative_to(paths.root)}",
         rejected=describe(done.rejected),
         next="yue separate (or dvc repro for all that follows)",

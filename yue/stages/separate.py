@@ -39,9 +39,9 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     unjudged = [song.song_id for song in done.songs if song.kind == UNSEPARATED]
     sung = sum(song.singing_share * song.seconds for song in pairs)
     return StageSummary(
-        made=f"{counted(len(done.songs), 'song')} ({done.reused} from the store, "
-        f"{len(done.songs) - done.reused} new): {len(pairs)} with stems, {sung:.0f} s of singing; "
-        f"{len(done.songs) - len(pairs)} instrumental",
+        made=f"{counted(len(done.songs), 'song')} ({done.reused:,} from the store, "
+        f"{len(done.songs) - done.reused:,} new): {len(pairs):,} with stems, {sung:,.0f} s of "
+        f"singing; {len(done.songs) - len(pairs):,} instrumental",
         rejected=describe(done.rejected),
         next="yue tokenize (or dvc repro for all that follows)" + _doubt(unjudged),
     )
