@@ -44,3 +44,10 @@ def test_a_whole_number_of_seconds_is_a_row(tmp_path: Path) -> None:
 def test_a_value_of_another_kind_is_named(tmp_path: Path, field: str, value: Any) -> None:
     with pytest.raises(AudioError, match=rf"jsonl:1: .*{field} is"):
         read_tracks(write(tmp_path / "audio.jsonl", **{field: value}))
+
+
+@pytest.mark.parametrize("field", ["samples", "sample_rate"])
+@pytest.mark.parametrize("value", [0, -16000])
+def test_a_track_has_samples_at_some_rate(tmp_path: Path, field: str, value: int) -> None:
+    with pytest.raises(AudioError, match=r"jsonl:1: .*samples at"):
+        read_tracks(write(tmp_path / "audio.jsonl", **{field: value}))

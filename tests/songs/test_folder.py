@@ -173,12 +173,11 @@ def test_a_fault_in_a_row_is_named_with_its_line(folder: Folder) -> None:
     assert (fault.what, fault.why) == ("metadata.jsonl:2", "'artist' is 7, not text")
 
 
-@pytest.mark.parametrize("kind", ["jsonl", "csv"])
-def test_misspelt_keys_are_named_with_the_nearest(folder: Folder, kind: str) -> None:
+@pytest.mark.parametrize("file", ["metadata.jsonl", "metadata.csv", "a.json"])
+def test_misspelt_keys_are_named_with_the_nearest(folder: Folder, file: str) -> None:
     folder.song("a", "a.mp3")
     row = {"file_name": "a.mp3", "lyric": "la", "Genre": "pop", "title": "x", "bpm": 90}
-    text = json.dumps(row) if kind == "jsonl" else as_csv([row])
-    folder.write(f"metadata.{kind}", text + "\n")
+    folder.write(file, (as_csv([row]) if file.endswith("csv") else json.dumps(row)) + "\n")
     assert {warning.text for warning in folder.read().warnings} == {
         "unknown key 'lyric', not read; did you mean 'lyrics'?",
         "unknown key 'Genre', not read; did you mean 'genres'?",

@@ -128,6 +128,8 @@ def _row(kind: type[_Row], path: Path, number: int, row: dict[str, Any]) -> _Row
                 raise TypeError(f"{field.name} is {row[field.name]!r}")
         if row.get("role", MIXTURE) not in (MIXTURE, VOCAL, INSTRUMENTAL):  # it names files
             raise ValueError(f"role is {row['role']!r}")
+        if min(row["samples"], row["sample_rate"]) < 1:
+            raise ValueError(f"{row['samples']} samples at {row['sample_rate']} Hz")
         return kind(**{field.name: row[field.name] for field in fields(kind)})  # type: ignore[arg-type]
     except (KeyError, TypeError, ValueError) as error:
         raise AudioError(

@@ -68,21 +68,32 @@ def describe_songs(songs_dir: Path, tracks: Mapping[str, Sequence[str]]) -> Desc
         Warned(f"belongs to no song; rename it to {NAMES[kind]}, beside SONG.mp3", printable(file))
         for file, kind in sidecars.unclaimed
     ]
-    warnings += [warning for record in records for warning in _misspelt(record)]
+    warnings += [
+        warning for record in records for warning in _misspelt(record.values, record.place)
+    ]
     songs, faults = {}, {}
     for song in tracks:
         try:
             songs[song] = _describe(songs_dir, rows.get(song, ()), sidecars, song)
+            warnings += _misspelt_beside(songs_dir, sidecars.of[song].get("json"))
         except SongError as error:
             songs[song], faults[song] = Description(), error
     return Described(songs, faults, tuple(warnings))
 
 
-def _misspelt(record: _Record) -> list[Warned]:
+def _misspelt(values: Mapping[str, Any], place: str) -> list[Warned]:
     return [
-        Warned(f"unknown key {key!r}, not read; did you mean '{near}'?", record.place)
-        for key, near in misspelt(record.values)
+        Warned(f"unknown key {key!r}, not read; did you mean '{near}'?", place)
+        for key, near in misspelt(values)
     ]
+
+
+def _misspelt_beside(songs_dir: Path, file: str | None) -> list[Warned]:
+    """Of a ``song.json`` that could be read."""
+    if file is None:
+        return []
+    place = printable(file)
+    return _misspelt(_object(read_text(songs_dir / file, place), place), place)
 
 
 def _describe(
