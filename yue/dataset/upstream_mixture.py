@@ -67,12 +67,20 @@ def read_mixture(path: Path) -> UpstreamMixture:
         TokenFileError: A file that it names cannot be counted.
     """
     try:
-        values = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
         batch_size, length = int(values["GLOBAL_BATCH_SIZE"]), int(values["SEQ_LEN"])
         named = _rounds(values)
         if batch_size < 1 or length < 1 or not named:
             raise ValueError("numbers must be above 0, and there must be a N_ROUND list")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, YAMLError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        YAMLError,
+    ) as error:
         raise UsageError(
             f"{path}: no mixture file ({error})",
             fix="it has GLOBAL_BATCH_SIZE, SEQ_LEN and lists of .bin files such as 1.5_ROUND",

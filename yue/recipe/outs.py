@@ -52,14 +52,14 @@ def _made_by(wanted: PurePosixPath, root: Path) -> _Out | None:
 def _outs(file: Path, folder: PurePosixPath) -> list[_Out]:
     """Outputs of a pipeline file's stages, relative to the project."""
     try:
-        stages = YAML(typ="safe").load(file.read_text(encoding="utf-8"))["stages"]
+        stages = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))["stages"]
         return [
             out
             for name, stage in stages.items()
             for item, body in _unfolded(stage)
             for out in _outs_of(f"{name}@{item}" if item else str(name), item, body, folder)
         ]
-    except (OSError, ValueError, YAMLError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, YAMLError, KeyError, TypeError, AttributeError, RecursionError):
         return []  # DVC itself says what is wrong with a pipeline file
 
 

@@ -72,9 +72,11 @@ def _give_back(values: dict[str, Any], before: Mapping[str, Any], path: list[str
 def _last_run(params: Path) -> dict[str, Any]:
     """The sections with which the check of the recipe last passed, as DVC noted them."""
     try:
-        lock = YAML(typ="safe").load((params.parent / "dvc.lock").read_text(encoding="utf-8"))
+        lock = YAML(typ="safe", pure=True).load(
+            (params.parent / "dvc.lock").read_text(encoding="utf-8")
+        )
         sections = lock["stages"]["validate"]["params"][params.name]
-    except (OSError, ValueError, YAMLError, KeyError, TypeError):
+    except (OSError, ValueError, YAMLError, KeyError, TypeError, RecursionError):
         return {}
     return dict(sections) if isinstance(sections, Mapping) else {}
 
