@@ -136,7 +136,9 @@ def test_upstream_s_mixture_file_comes_to_upstream_s_numbers(
     assert f"TRAIN_ITERS={(one + two * 1.5) / 1024}\n" in text
 
 
-@pytest.mark.parametrize("text", ["", "a: 1", "GLOBAL_BATCH_SIZE: 4\nSEQ_LEN: 0", "[", "[" * 9999, "x"])
+@pytest.mark.parametrize(
+    "text", ["", "a: 1", "GLOBAL_BATCH_SIZE: 4\nSEQ_LEN: 0", "[", "[" * 9999, "x"]
+)
 def test_what_is_no_mixture_file_is_refused(
     tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
