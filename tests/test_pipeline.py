@@ -9,8 +9,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from yue.cli import STAGES
+from yue.inputs.named import WATCHED
 from yue.project.template import NOTES
-from yue.recipe.inputs import WATCHED
 
 ROOT = Path(__file__).resolve().parent.parent
 

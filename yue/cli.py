@@ -18,6 +18,7 @@ from yue.recipe.nearest import did_you_mean
 
 STAGES = {
     "validate": "check a recipe: every fault at once, with line, rule and nearest key",
+    "inputs": "have everything here that the recipe names: links in experiments, weights",
     "convert": "decode a folder of songs to mono arrays at one sample rate",
     "separate": "pair every song's vocal, instrumental and mixture; find where there is singing",
     "tokenize": "encode tracks into codec codes",

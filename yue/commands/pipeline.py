@@ -81,8 +81,9 @@ def place_paths(values: dict[str, dict[str, Any]]) -> None:
         UsageError: A path is neither there nor made.
     """
     from yue.errors import UsageError
+    from yue.inputs.made import is_made
+    from yue.inputs.released import released_at
     from yue.project.template import template_root
-    from yue.recipe.outs import is_made
 
     for section, name in _PATHS:
         given = values.get(section, {}).get(name)
@@ -90,7 +91,7 @@ def place_paths(values: dict[str, dict[str, Any]]) -> None:
             continue
         if Path(given).exists():
             values[section][name] = str(Path(given).absolute())
-        elif not is_made(given, template_root()):
+        elif not is_made(given, template_root()) and released_at(given) is None:
             raise UsageError(
                 f"{section}.{name}: {given} does not exist",
                 why="nothing in a project makes or fetches it",

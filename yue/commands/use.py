@@ -9,12 +9,13 @@ from pathlib import Path
 from yue.commands.project import NO_PROJECT
 from yue.errors import RecipeError, UsageError
 from yue.files import write_text
+from yue.inputs.needed import write_needed
+from yue.inputs.notes import recipe_notes, shown
 from yue.recipe.build import values_digest
 from yue.recipe.document import Document, parse_document, read_document
 from yue.recipe.drift import drift_of
 from yue.recipe.faults import shown_path
 from yue.recipe.model import Recipe
-from yue.recipe.notes import recipe_notes, shown
 from yue.recipe.read import recipe_of
 from yue.recipe.undo import committed_text
 from yue.recipe.write import active_text
@@ -64,6 +65,7 @@ def activate(file: Path, root: Path, *, force: bool = False) -> Recipe:
     if params.exists() and not force:
         _refuse_to_lose_edits(params, document)
     write_text(params, active_text(document, file, root))
+    write_needed(recipe, root)
     return recipe
 
 

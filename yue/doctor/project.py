@@ -7,8 +7,8 @@ from pathlib import Path
 
 from yue.doctor.check import Finding, ok
 from yue.errors import RecipeError
+from yue.inputs.notes import fetch_notes, input_notes, unwatched_notes
 from yue.recipe.model import Recipe
-from yue.recipe.notes import fetch_notes, input_notes, unwatched_notes
 from yue.recipe.read import read_recipe
 
 

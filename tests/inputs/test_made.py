@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.recipe.conftest import ROOT
-from yue.recipe.outs import fetching_stage, is_made
+from yue.inputs.made import fetching_stage, is_made
 
 PIPELINE = """
 stages:

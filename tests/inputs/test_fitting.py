@@ -9,7 +9,7 @@ import pytest
 
 from tests.recipe.conftest import ROOT
 from yue.files import write_json
-from yue.recipe.fitting import RELEASED_ROWS, codec_problems, is_strange
+from yue.inputs.fitting import RELEASED_ROWS, codec_problems, is_strange
 from yue.recipe.model import Recipe
 from yue.recipe.read import default_recipe
 from yue.tokens.vocabulary import YUE_ROWS
