@@ -53,11 +53,11 @@ def _fetch_weights(recipe: Recipe, root: Path) -> list[str]:
             continue
         _fetch(weights, root / folder, key, folder, lacking or (Path(path).name,))
         fetched.append(folder)
-        if not exists(root / path):
+        if missing_files(weights, root / folder) or not exists(root / path):
             raise YueError(
-                f"{key}: {path} is not there",
-                why=f"{weights.repo} does not have it",
-                fix=f"copy it to {path}, or name another path",
+                f"{key}: {path} is not whole: {folder} lacks {few(lacking or (Path(path).name,))}",
+                why=f"{weights.repo} was downloaded and does not have it",
+                fix=f"copy it into {shlex.quote(folder)}, or name another path",
             )
     return fetched
 
