@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from yue.adapter_record import refuse_other_adapter
 from yue.codecs.card import CodecCard
 from yue.codecs.registry import codec_ids
 from yue.errors import GenerationError
@@ -35,6 +36,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         return _silent(recipe, paths)
     setup = setup_of(recipe, paths.root)
     if paths.adapter.is_dir():
+        refuse_other_adapter(paths.adapter, recipe)
         check_codec(paths.adapter, setup.codec_name, setup.codec_path)
     sources = sources_of(setup, paths.work)
     with atomic_folder(paths.samples) as folder:
