@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from yue.wording import quoted
+
 EXAMPLE = (
     "yue preprocess --data-dir converted --output-dir processed --codec-type xcodec --workers 4"
 )
@@ -48,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError(
             f"--output-dir {folder} lies in {songs}",
             why="what is made there would change what it is made from",
-            fix=f"--output-dir {songs}-processed",
+            fix=f"--output-dir {quoted(songs.with_name(f'{songs.name}-processed'))}",
         )
     values = given_values(args, *_SECTIONS)
     with naming_flags(args):
@@ -60,4 +62,4 @@ def run(args: argparse.Namespace) -> None:
     run_order(order)
     tokens = folder / "work" / "tokens"
     print(f"preprocess: token files in {tokens}")
-    print(f"  next: yue train --model MODEL --data-dir {tokens} --output-dir adapter")
+    print(f"  next: yue train --model MODEL --data-dir {quoted(tokens)} --output-dir adapter")

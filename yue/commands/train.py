@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yue.wording import quoted
+
 if TYPE_CHECKING:
     from yue.recipe.model import Recipe
     from yue.training.outcome import Outcome
@@ -71,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
         print("train: this host's part is done; the first host has the adapter")
         return
     done = summary(outcome, str(args.output_dir))
-    hint = f"yue generate --adapter {args.output_dir} makes songs with it"
+    hint = f"yue generate --adapter {quoted(args.output_dir)} makes songs with it"
     print_summary("train", dataclasses.replace(done, next=hint))
 
 

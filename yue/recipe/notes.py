@@ -13,6 +13,7 @@ from yue.recipe.inputs import exists, given, missing_inputs
 from yue.recipe.model import Recipe
 from yue.recipe.outs import fetching_stage, is_made
 from yue.recipe.problems import Problem
+from yue.wording import quoted
 
 _SHOWN = 6
 
@@ -96,16 +97,16 @@ def drift_notes(params: Document, root: Path) -> list[Note]:
     if drift.recipe is None:
         return []
     notes = []
-    force = "--force " if drift.edited else ""
+    name = quoted(Path(drift.recipe))
+    use = f"yue use {'--force ' if drift.edited else ''}{name}"
     if drift.edited:
-        what = f"{params.file} was edited since `yue use {drift.recipe}`"
+        what = f"{params.file} was edited since `yue use {name}`"
         if drift.differences:
             what += f": {shown(drift.differences)}"
-        fix = f"no action needed; `yue use {force}{drift.recipe}` goes back"
-        notes.append(Note(what, fix))
+        notes.append(Note(what, f"no action needed; `{use}` goes back"))
     if drift.moved and exists(root / drift.recipe):
         what = f"{drift.recipe} has changed since it was made active"
-        notes.append(Note(what, f"no action needed; `yue use {force}{drift.recipe}` takes it over"))
+        notes.append(Note(what, f"no action needed; `{use}` takes it over"))
     elif drift.moved:
         what = f"{drift.recipe}, which {params.file} was written from, is gone"
         notes.append(Note(what, "no action needed; `yue use` makes another recipe active"))
