@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processes; the files do not depend on it (default: 0, one for each core)",
     )
-    add_flags(parser, "tokens")
+    add_flags(parser, "tokens", own={"tokens.tokenizer": "none, needed with --songs"})
 
 
 def run(args: argparse.Namespace) -> None:
