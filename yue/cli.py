@@ -41,6 +41,7 @@ TOOLS = {
     "mix": "plan a mixture of datasets: tokens, iterations, epochs",
     "estimate": "say what training takes on a GPU: memory by part, tokens a second, hours",
     "merge": "add an adapter into its base model's weights, as a model of its own",
+    "metrics": "print the metrics of the project and its experiments, each with its state",
     "compare": "write a page over experiments: metrics and players side by side",
     "inspect": "show what the model sees in a token document",
     "fetch": "fetch a model repository from the hub into a folder",
