@@ -19,6 +19,7 @@ from yue.recipe.model import Recipe
 from yue.recipe.read import recipe_of
 from yue.recipe.undo import committed_text
 from yue.recipe.write import active_text
+from yue.wording import quoted
 
 EXAMPLE = "yue use recipes/demo.yaml"
 _FIX = "keep it as a recipe of its own (cp params.yaml recipes/mine.yaml), or give --force"
@@ -96,7 +97,7 @@ def _refuse_to_lose_edits(file: Path, new: Document) -> None:
         )
     changes = f": {shown(drift.differences)}" if drift.differences else ""
     raise UsageError(
-        f"params.yaml was edited since `yue use {drift.recipe}`{changes}",
+        f"params.yaml was edited since `yue use {quoted(Path(drift.recipe))}`{changes}",
         why="these edits, or values that an experiment has set, would be lost",
         fix=_back(file) + _FIX,
     )

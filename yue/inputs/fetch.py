@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any, BinaryIO
 
 from yue.errors import YueError, first_line
 from yue.files import bytes_digest, file_digest, sync
+from yue.wording import quoted
 
 _TIMEOUT = 20.0  # seconds that the hub may take to answer at all
 _PARTS = Path(".cache") / "yue"  # DVC ignores .cache, see .dvcignore
@@ -73,7 +73,7 @@ def fetch_repository(
             why="the hub did not answer, the name is wrong, or access needs a login",
             fix="check the name and the network (or HF_TOKEN) and run the command again, which "
             "goes on where it stopped; or copy the files by hand into "
-            f"{shlex.quote(str(folder))}: they are used as they are",
+            f"{quoted(folder)}: they are used as they are",
         ) from error
 
 

@@ -11,6 +11,7 @@ from yue.inputs.released import released_at
 from yue.recipe.mixing import SONGS, numbers_of
 from yue.recipe.model import Codec, Mix, Recipe
 from yue.recipe.problems import Problem
+from yue.wording import quoted
 
 
 def missing_inputs(recipe: Recipe, root: Path) -> list[Problem]:
@@ -104,9 +105,11 @@ def _missing_datasets(mix: Mix, root: Path) -> list[Problem]:
 
 def _codec_fix(codec: Codec) -> str:
     if codec.name == "melrvq":
-        return f"fit one to your songs: `yue fit-codec --help` (--output-dir {codec.path})"
-    return f"`yue codecs` shows the command that fetches it; give it --output-dir {codec.path}"
+        return f"fit one to your songs: `yue fit-codec --help` (--output-dir {quoted(codec.path)})"
+    return (
+        f"`yue codecs` shows the command that fetches it; give it --output-dir {quoted(codec.path)}"
+    )
 
 
 def _weights_fix(path: str) -> str:
-    return f"`yue fetch ORGANISATION/NAME --output-dir {path}`, or copy the weights there"
+    return f"`yue fetch ORGANISATION/NAME --output-dir {quoted(path)}`, or copy the weights there"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from yue.recipe.document import Document
 from yue.recipe.drift import Difference, drift_of
 from yue.recipe.model import Recipe
 from yue.recipe.problems import Problem
-from yue.wording import few
+from yue.wording import few, quoted
 
 _SHOWN = 6
 
@@ -92,8 +91,8 @@ def untracked_notes(recipe: Recipe, root: Path) -> list[Note]:
     if is_added(folder, root) or not _is_git_ignored(path) or not _has_files(path):
         return []
     what = f"data.songs_dir: {folder} is tracked by neither DVC nor git: clones will lack it"
-    quoted = shlex.quote(folder)
-    return [Note(what, f"dvc add {quoted} && git add {quoted}.dvc, or keep a copy elsewhere")]
+    fix = f"dvc add {quoted(folder)} && git add {quoted(f'{folder}.dvc')}, or keep a copy elsewhere"
+    return [Note(what, fix)]
 
 
 def _is_git_ignored(path: Path) -> bool:
@@ -130,16 +129,16 @@ def drift_notes(params: Document, root: Path) -> list[Note]:
     if drift.recipe is None:
         return []
     notes = []
-    force = "--force " if drift.edited else ""
+    name = quoted(Path(drift.recipe))
+    use = f"yue use {'--force ' if drift.edited else ''}{name}"
     if drift.edited:
-        what = f"{params.file} was edited since `yue use {drift.recipe}`"
+        what = f"{params.file} was edited since `yue use {name}`"
         if drift.differences:
             what += f": {shown(drift.differences)}"
-        fix = f"no action needed; `yue use {force}{drift.recipe}` goes back"
-        notes.append(Note(what, fix))
+        notes.append(Note(what, f"no action needed; `{use}` goes back"))
     if drift.moved and exists(root / drift.recipe):
         what = f"{drift.recipe} has changed since it was made active"
-        notes.append(Note(what, f"no action needed; `yue use {force}{drift.recipe}` takes it over"))
+        notes.append(Note(what, f"no action needed; `{use}` takes it over"))
     elif drift.moved:
         what = f"{drift.recipe}, which {params.file} was written from, is gone"
         notes.append(Note(what, "no action needed; `yue use` makes another recipe active"))

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from yue.wording import quoted
+
 _FOLDER = "models"
 _DOWNLOADS = ".cache"  # huggingface_hub keeps unfinished downloads there, in the target itself
 _INDEX = "*.safetensors.index.json"
@@ -36,8 +38,8 @@ class Released:
 
     def fetch_command(self, folder: Path | str) -> str:
         """Return the command that downloads the weights, or goes on where a download stopped."""
-        include = " ".join(f"'{p}'" if "*" in p else p for p in self.include)
-        return f"yue fetch {self.repo} --output-dir {folder} --include {include}"
+        include = " ".join(quoted(pattern) for pattern in self.include)
+        return f"yue fetch {self.repo} --output-dir {quoted(folder)} --include {include}"
 
 
 def _language_model(name: str) -> Released:

@@ -18,6 +18,7 @@ from yue.project.template import NOTES, SCHEMA, recipe_files, template_root
 from yue.recipe.document import read_document
 from yue.recipe.read import read_recipe, recipe_of
 from yue.recipe.write import active_text
+from yue.wording import quoted
 
 HERE = Path(__file__).resolve().parent
 _ANALYTICS_OFF = "[core]\n    analytics = false\n"
@@ -63,7 +64,7 @@ def create_project(folder: Path, recipe: str, skipped: Collection[str] = ()) -> 
             f"{folder} has {', '.join(there)} already",
             why="a new project would overwrite them",
             fix="name another folder, or bring a project up to this version: "
-            f"yue init {folder} --update",
+            f"yue init {quoted(folder)} --update",
         )
     (folder / "songs").mkdir(parents=True, exist_ok=True)
     try:
@@ -89,7 +90,9 @@ def update_project(folder: Path, skipped: Collection[str] = ()) -> list[str]:
         UsageError: There is no project, or it is a checkout of yue.
     """
     if not (folder / "dvc.yaml").is_file():
-        raise UsageError(f"{folder} is no project: it has no dvc.yaml", fix=f"yue init {folder}")
+        raise UsageError(
+            f"{folder} is no project: it has no dvc.yaml", fix=f"yue init {quoted(folder)}"
+        )
     if (folder / "yue" / "__init__.py").is_file():
         raise UsageError(
             f"{folder} is a checkout of yue, whose pipeline files are its own", fix="git pull"

@@ -105,4 +105,4 @@ def _left_out(result: Evaluation, wanted: str) -> str:
 def _next(result: Evaluation) -> str:
     if not result.held_out:
         return "add songs, or raise songs.valid_share, to hold some out"
-    return "dvc metrics show, dvc plots show; then listen: dvc repro generate"
+    return "yue metrics (a table), dvc plots show (curves); then listen: dvc repro generate"

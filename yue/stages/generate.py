@@ -21,7 +21,7 @@ from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.stages import StageSummary
 from yue.tokens.options import Options
-from yue.wording import counted
+from yue.wording import counted, quoted
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
@@ -59,7 +59,9 @@ def _silent(recipe: Recipe, paths: Paths) -> StageSummary:
     with atomic_folder(paths.samples) as folder:
         write_samples(folder, [])
     measured = "metrics/eval.json says what was learned"
-    merge = f"yue merge --base {recipe.model.path} --adapter work/adapter --output-dir"
+    merge = (
+        f"yue merge --base {quoted(Path(recipe.model.path))} --adapter work/adapter --output-dir"
+    )
     return StageSummary(
         made=f"no songs: after tokens.layout {recipe.tokens.layout} there is nothing to sing",
         rejected="nothing",

@@ -6,7 +6,6 @@ weights that are not whole are downloaded, or go on downloading. Nothing that is
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from yue.errors import YueError
@@ -18,7 +17,7 @@ from yue.inputs.released import Released, missing_files, released_at
 from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.stages import StageSummary
-from yue.wording import few
+from yue.wording import few, quoted
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
@@ -57,7 +56,7 @@ def _fetch_weights(recipe: Recipe, root: Path) -> list[str]:
             raise YueError(
                 f"{key}: {path} is not whole: {folder} lacks {few(lacking or (Path(path).name,))}",
                 why=f"{weights.repo} was downloaded and does not have it",
-                fix=f"copy it into {shlex.quote(folder)}, or name another path",
+                fix=f"copy it into {quoted(folder)}, or name another path",
             )
     return fetched
 
@@ -72,7 +71,7 @@ def _fetch(
         raise YueError(
             f"{key}: {folder} lacks {few(lacking)}, and {error.what}",
             why=error.why,
-            fix=f"put these files into {shlex.quote(folder)} and run `dvc repro`: they are used as "
+            fix=f"put these files into {quoted(folder)} and run `dvc repro`: they are used as "
             "they are, offline; or, with a network, run it again: it goes on where it stopped",
         ) from error
 
