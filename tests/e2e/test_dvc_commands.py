@@ -74,9 +74,11 @@ def weights(place: Path, songs: Path) -> Path:
     return folder
 
 
-def start(kind: str, recipe: str, place: Path, songs: Path, weights: Path) -> Project:
+def start(
+    kind: str, recipe: str, place: Path, songs: Path, weights: Path, name: str = "commands"
+) -> Project:
     """Make a project of a kind with a recipe active, its songs and weights put there by hand."""
-    folder = place / f"{kind} {recipe}"
+    folder = place / name / f"{kind} {recipe}"
     root = folder / "project"
     if kind == "checkout":
         project = make_project(folder)
@@ -166,7 +168,7 @@ def files_below(folder: Path) -> dict[str, bytes]:
 def test_weights_put_there_by_hand_stay_where_others_cannot_be_fetched(
     place: Path, songs: Path, weights: Path
 ) -> None:
-    project = start("init", "own-songs", place / "by hand", songs, weights)
+    project = start("init", "own-songs", place, songs, weights, "by hand")
     project.run("yue", "use", "--force", "yue-s1-lora")
     models = project.root / "models"
     shutil.copytree(weights / "xcodec_mini_infer", models / "xcodec_mini_infer")
@@ -203,7 +205,7 @@ def own_project(
     place: Path, songs: Path, weights: Path, request: pytest.FixtureRequest
 ) -> Iterator[Project]:
     """A finished run of own songs that git ignores and DVC does not track."""
-    project = start("init", "own-songs", place / request.node.name, songs, weights)
+    project = start("init", "own-songs", place, songs, weights, request.node.name)
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", "My songs")
     project.run("dvc", "repro")
