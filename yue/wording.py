@@ -1,4 +1,4 @@
-"""Counts and lists of names as words."""
+"""Counts, lists of names, and text of others as it can be shown."""
 
 from __future__ import annotations
 
@@ -16,3 +16,8 @@ def few(names: Sequence[str]) -> str:
     """The first names, and how many more there are: ``a, b, c and 4 more``."""
     more = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def printable(text: str) -> str:
+    """Text without control characters or broken Unicode: no name may drive the terminal."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -59,7 +59,7 @@ def test_help_of_tokenize_claims_no_codec_s_defaults_for_all(
         ),
         (["fit-codec", "--input-dir", "songs", "--output-dir", "y"], "no audio in"),
         (["fit-codec", "--input-dir", ".", "--output-dir", "y", "--seed", "-1"], "seed of 0"),
-        (["fit-codec", "--input-dir", ".", "--output-dir", "."], "exists and is no codec"),
+        (["fit-codec", "--input-dir", ".", "--output-dir", "."], "holds other files"),
         (["fit-codec", "--input-dir", "codec/songs", "--output-dir", "codec"], "holds the audio"),
         (
             [

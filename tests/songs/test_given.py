@@ -134,6 +134,8 @@ def test_a_row_that_cannot_be_used_is_named_by_its_line(
     assert reason in entry["reason"]
     assert entry["fix"]
     assert set(project.rows()) == {"own"}
+    report = project.report()  # each line that is not blank counts as a song
+    assert (report["found"], report["lost"]) == ({"songs": 1, "rows": 1}, 1)
 
 
 def test_upstream_s_own_example_is_taken_as_it_is(
