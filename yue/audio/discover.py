@@ -13,6 +13,7 @@ from yue.audio import ffmpeg
 from yue.audio.metadata import METADATA_NAMES, Entry, read_entries
 from yue.audio.names import is_part, plain_id, stem_mark
 from yue.audio.rows import MIXTURE, VOCAL
+from yue.audio.walk import visible_files
 from yue.errors import AudioError, YueError
 from yue.rejections import Rejected
 
@@ -102,7 +103,7 @@ def rows_made(songs_dir: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _list_files(songs_dir: Path) -> _Listing:
-    """All files by kind, in one order on every machine; links are followed, loops are not."""
+    """All files by kind."""
     if not songs_dir.is_dir():
         raise AudioError(
             f"{songs_dir}: no such folder of songs",
@@ -118,27 +119,15 @@ def _list_files(songs_dir: Path) -> _Listing:
             Rejected(name, f"the folder cannot be read ({error.strerror})", "check its rights")
         )
 
-    seen: set[tuple[int, int]] = set()
-    for folder, children, files in os.walk(songs_dir, followlinks=True, onerror=unreadable):
-        state = Path(folder).stat()
-        if (state.st_dev, state.st_ino) in seen:
-            children.clear()
-            continue
-        seen.add((state.st_dev, state.st_ino))
-        children[:] = sorted(child for child in children if not child.startswith("."))
-        for name in sorted(files):
-            path = PurePosixPath(Path(folder, name).relative_to(songs_dir).as_posix())
-            suffix = path.suffix.lower()
-            if name.startswith("."):
-                continue
-            if name in METADATA_NAMES:
-                metadata.append(path)
-            elif suffix in READABLE | _OTHER_MEDIA:
-                problem = _problem(songs_dir, path)
-                if problem is None:
-                    audio.append(path.as_posix())
-                else:
-                    rejected.append(problem)
+    for path in visible_files(songs_dir, unreadable):
+        if path.name in METADATA_NAMES:
+            metadata.append(path)
+        elif path.suffix.lower() in READABLE | _OTHER_MEDIA:
+            problem = _problem(songs_dir, path)
+            if problem is None:
+                audio.append(path.as_posix())
+            else:
+                rejected.append(problem)
     return _Listing(tuple(sorted(audio)), tuple(sorted(metadata)), tuple(rejected))
 
 
