@@ -1,6 +1,6 @@
 """What was left out between the songs folder and the token files, and whether it is too much.
 
-Four things are told apart, and nothing else is:
+Told apart are:
 
 - A *rejection* (:class:`Rejected`) is something that was left out because it cannot be used: a
   file, a row, a song, a piece or a section of one. It says why, and what to do.
@@ -13,9 +13,8 @@ Four things are told apart, and nothing else is:
 
 *Found* is what the user gave: every song of the folder, every line of its ``songs.jsonl`` that is
 not blank, and every music file, folder or row of metadata that is of no song though it should be
-(each such is a song found and lost at once). Stages pass the record on in the files that they
-exchange anyway (``rejected.json``, ``data_report.json``), so that there is one sum against one
-number of songs wherever the bound is checked.
+(each such is a song found and lost at once). Stages pass the record on in ``rejected.json`` and
+``data_report.json``, so that there is one sum against one number of songs wherever it is checked.
 """
 
 from __future__ import annotations
@@ -28,8 +27,6 @@ from typing import Any
 from yue.errors import SongError, YueError
 from yue.files import read_json, write_json
 from yue.wording import counted, printable
-
-LIMIT = "data.max_rejected_share"
 
 _SHOWN = 20  # entries on a terminal, two lines each: one screen; the file beside it has all
 
@@ -79,11 +76,7 @@ class StageRejections:
     skipped: tuple[Rejected, ...] = ()
 
     def describe(self, whole_list: str) -> str:
-        """Return the summary's text: how much, then the first entries with reason and fix.
-
-        Args:
-            whole_list: The file that has all of them.
-        """
+        """Return the summary's text: how much, then the first; ``whole_list`` has all of them."""
         counts = [counted(len(self.lost), "song")] if self.lost or not self.partly else []
         if self.partly:
             counts.append(f"{counted(len(self.partly), 'file or part')} of songs that stay")
@@ -187,14 +180,16 @@ class Rejections:
 
     def in_words(self) -> str:
         """Return the sum in words: ``3 of 12 songs cannot be used (convert 1, songs 2)``."""
-        parts = [f"{stage.stage} {len(stage.lost)}" for stage in self.stages if stage.lost]
-        return f"{self.lost:,} of {counted(self.found, 'song')} cannot be used" + (
-            f" ({', '.join(parts)})" if parts else ""
-        )
+        parts = ", ".join(f"{one.stage} {len(one.lost)}" for one in self.stages if one.lost)
+        text = f"{self.lost:,} of {counted(self.found, 'song')} cannot be used"
+        return f"{text} ({parts})" if parts else text
 
 
 def check_share(
-    rejections: Rejections, limit: float, whole_list: Path | None = None, name: str = LIMIT
+    rejections: Rejections,
+    limit: float,
+    whole_list: Path | None = None,
+    name: str = "data.max_rejected_share",
 ) -> None:
     """Refuse to go on when more of the songs found are lost than allowed, or none is left.
 
@@ -216,7 +211,8 @@ def check_share(
     where = ""
     if whole_list is not None:
         write_json(whole_list, rejections.record())
-        where = f"; {whole_list} has all of them"
+        inside = whole_list.is_relative_to(Path.cwd())
+        where = f"; {whole_list.relative_to(Path.cwd()) if inside else whole_list} has all of them"
     entries = [entry for stage in reversed(rejections.stages) for entry in stage.lost]
     if left > 0:
         why = f"that is {_percent(rejections.share)}, and {name} is {_percent(limit)}"
@@ -251,7 +247,7 @@ def read_rejections(path: Path, stage: str) -> Rejections:
         raise YueError(
             f"{path}: does not say how many songs were found and which were rejected ({error})",
             why="the file is damaged, or an older version wrote it",
-            fix=f"run the stage '{stage}' again: dvc repro -f -s {stage}",
+            fix=f"run the stage '{stage}' again: dvc repro {stage}",
         ) from error
 
 

@@ -52,7 +52,7 @@ def test_rows_made_elsewhere_join_the_songs_as_they_are(project: Project, recipe
     for seed, kind in enumerate((".Vocals", ".Instrumental", "")):
         codes(project.songs / "npy" / f"a{kind}.npy", seed=seed)  # not in example/
         codes(project.songs / "example" / "npy" / f"b{kind}.npy", seed=10 + seed)
-    write(project, row("a"), row("b", codec=None))
+    write(project, row("a"), row("b", codec=None, piece_of="c"))  # a row is a song
     songs.main(recipe, project.done())
     rows = project.rows()
     assert set(rows) == {"a", "b", "own"}
@@ -63,7 +63,7 @@ def test_rows_made_elsewhere_join_the_songs_as_they_are(project: Project, recipe
     }
     assert made["alignment"] == "given"
     assert made["vocals_codec"] == "../songs/npy/a.Vocals.npy"
-    assert "codec" not in rows["b"]
+    assert not {"codec", "piece_of"} & set(rows["b"])
     for entry in rows.values():
         assert np.load(project.paths.work / entry["vocals_codec"]).ndim == 2
     assert all(isinstance(entry, SongRow) for entry in read_rows(project.paths.songs))

@@ -218,7 +218,7 @@ def test_a_report_that_does_not_say_what_was_found_is_refused(project: Paths, te
     project.data_report.write_text(text)
     with pytest.raises(YueError, match="does not say how many songs were found") as caught:
         mmap.main(recipe(), project)
-    assert caught.value.fix == "run the stage 'songs' again: dvc repro -f -s songs"
+    assert caught.value.fix == "run the stage 'songs' again: dvc repro songs"
 
 
 def test_codes_of_another_codec_are_refused(project: Paths) -> None:

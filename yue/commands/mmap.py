@@ -46,8 +46,9 @@ def run(args: argparse.Namespace) -> None:
     from yue.stages import StageSummary
     from yue.tokens.megatron import info_path
     from yue.tokens.options import Options
+    from yue.tokens.row_count import row_rejections, rows_check
     from yue.tokens.vocabulary import codec_range
-    from yue.tokens.write import row_rejections, rows_check, write_token_sets
+    from yue.tokens.write import write_token_sets
     from yue.wording import counted
 
     if not given_flags(args):

@@ -15,8 +15,9 @@ from yue.recipe.model import Recipe, Train
 from yue.rejections import check_share, read_rejections, write_rejections
 from yue.stages import StageSummary
 from yue.tokens.options import Options
+from yue.tokens.row_count import RowCount, song_rejections
 from yue.tokens.vocabulary import CodecRange, codec_range
-from yue.tokens.write import RowCount, song_rejections, write_token_sets
+from yue.tokens.write import write_token_sets
 from yue.wording import counted
 
 SPLITS = ("train", "valid", "test")
