@@ -105,7 +105,7 @@ def test_mmap_and_tokenize(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
         used["options"] = options
         raise UsageError("enough")
 
-    monkeypatch.setattr("yue.tokens.write.write_token_files", keep)
+    monkeypatch.setattr("yue.tokens.write.write_token_sets", keep)
     words = ["--songs", "s", "--output-prefix", "p", "--codec-type", "xcodec", "--tokenizer", "t"]
     with pytest.raises(UsageError, match="enough"):
         build_and_run("mmap", words)

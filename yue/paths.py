@@ -65,6 +65,16 @@ class Paths:
         return self.work / "tokens"
 
     @property
+    def rejected(self) -> Path:
+        """What all stages left out, from songs to tokens (stage ``mmap``)."""
+        return self.work / "rejected.json"
+
+    @property
+    def too_many_rejected(self) -> Path:
+        """The same, up to the stage that stopped for it; there while the last run did."""
+        return self.work / "too_many_rejected.json"
+
+    @property
     def adapter(self) -> Path:
         """The PEFT adapter and ``run.json`` (stage ``train``)."""
         return self.work / "adapter"

@@ -1,4 +1,4 @@
-"""Counts, lists of names and words of commands, as they are printed."""
+"""Counts, lists of names, words of commands, and text of others as it can be shown."""
 
 from __future__ import annotations
 
@@ -29,3 +29,8 @@ def quoted(word: str | Path) -> str:
     text = str(word)
     dashed = isinstance(word, Path) and text.startswith("-")
     return shlex.quote(f"./{text}" if dashed else text)
+
+
+def printable(text: str) -> str:
+    """Text without control characters or broken Unicode: no name may drive the terminal."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

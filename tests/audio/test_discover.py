@@ -10,6 +10,7 @@ import pytest
 
 from yue.audio.discover import Discovery, discover_songs
 from yue.errors import AudioError
+from yue.songs.folder import describe_songs
 
 
 def tree(folder: Path, *names: str) -> Path:
@@ -265,6 +266,73 @@ def test_a_cell_too_large_for_csv_is_named(tmp_path: Path) -> None:
     found = discover_songs(tmp_path)
     assert set(songs(found)) == {"first", "b"}
     assert "field larger than field limit" in found.rejected[0].reason
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_table_is_separated_by_what_parts_file_name(
+    tmp_path: Path, delimiter: str, mark: str
+) -> None:
+    """The lyrics have more of the other two than the table has of its own."""
+    tree(tmp_path, "v.wav", "i.wav", "b,c;d.mp3")
+    rows = [
+        ["artist", " vocals_file_name", "instrumental_file_name ", "id", "file_name", "lyrics"],
+        ["Ann, Bo; Cy", "v.wav", "i.wav", "rain", "", '"one, two; three,\tfour;\n\nla ""la"", oh"'],
+        ["3,5", "", "", "2", "b,c;d.mp3", "la" + delimiter * 0],
+        ["", "", "", "", "", ""],
+    ]
+    lines = [
+        delimiter.join(f'"{c}"' if delimiter in c and c[0] != '"' else c for c in row) + "\r\n"
+        for row in rows
+    ]
+    text = mark + "\r\n" + "".join(lines)
+    (tmp_path / "metadata.csv").write_bytes(text.encode())
+    found = discover_songs(tmp_path)
+    assert found.rejected == ()
+    assert songs(found) == {
+        "rain": {"vocal": "v.wav", "instrumental": "i.wav"},
+        "2": {"mixture": "b,c;d.mp3"},
+    }
+    described = describe_songs(tmp_path, {"rain": ("v.wav", "i.wav"), "2": ("b,c;d.mp3",)})
+    assert described.songs["rain"].artist == "Ann, Bo; Cy"
+    assert described.songs["rain"].lyrics == 'one, two; three,\tfour;\n\nla "la", oh'
+    assert described.songs["2"].artist == "3,5", "a cell is text"
+
+
+@pytest.mark.parametrize(
+    "header", ["name;artist", "file_name|artist", "", "a.mp3,Ann", '"file_name']
+)
+def test_a_table_that_names_no_file_s_column_is_one_clear_fault(
+    tmp_path: Path, header: str
+) -> None:
+    tree(tmp_path, "a.mp3")
+    (tmp_path / "metadata.csv").write_text(f"{header}\na.mp3;Ann\n")
+    (entry,) = discover_songs(tmp_path).rejected
+    assert entry.what == "metadata.csv:1"
+    assert "no column of its first line is called file_name, vocals_file_name" in entry.reason
+    assert "comma, semicolon or tab" in entry.fix
+
+
+def test_a_row_with_more_cells_than_columns_is_named_and_empty_ones_are_not(
+    tmp_path: Path,
+) -> None:
+    """Lyrics with a comma and no quotes used to be cut off at it in silence."""
+    tree(tmp_path, "a.mp3", "b.mp3", "c.mp3")
+    text = "file_name,lyrics\na.mp3,one, two\nb.mp3,la,,\nc.mp3\n"
+    (tmp_path / "metadata.csv").write_text(text)
+    (entry,) = discover_songs(tmp_path).rejected
+    assert (entry.what, entry.reason) == (
+        "metadata.csv:2", "it has 3 cells, and the first line names 2 columns"
+    )  # fmt: skip
+    assert entry.fix == 'put cells that hold a comma into quotes: "like, this"'
+
+
+def test_media_that_cannot_be_read_is_named_by_its_song(tmp_path: Path) -> None:
+    tree(tmp_path, "a.mp3", "a.mid", "b.Vocals.m4p", "b.mid")
+    found = discover_songs(tmp_path)
+    assert [(entry.what, entry.song_id) for entry in found.rejected] == [
+        ("a.mid", "a"), ("b.Vocals.m4p", "b"), ("b.mid", "b")
+    ]  # fmt: skip
 
 
 def test_broken_json_spoils_its_own_line_only(tmp_path: Path) -> None:

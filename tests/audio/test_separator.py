@@ -236,5 +236,5 @@ def test_a_file_that_has_been_damaged_since_is_rejected_by_name(
     convert.main(asked, paths)
     (paths.root / "songs" / "mix.flac").write_text("gone")
     separate.main(asked, paths)
-    rejected = json.loads((paths.stems / "rejected.json").read_text())
+    rejected = json.loads((paths.stems / "rejected.json").read_text())["rejected"]
     assert [(entry["what"], entry["song_id"]) for entry in rejected] == [("mix.flac", "mix")]

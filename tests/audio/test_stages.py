@@ -11,12 +11,12 @@ import pytest
 
 from tests.audio.conftest import convert_settings, music, write
 from tests.folders import folder_digest
-from yue.audio.rejected import Rejected, check_share, describe
 from yue.audio.rows import Stems, Track, read_stems, read_tracks
-from yue.errors import AudioError
+from yue.errors import AudioError, SongError
 from yue.paths import Paths
 from yue.recipe.model import Data, Recipe, Runtime, Separate
 from yue.recipe.read import default_recipe
+from yue.rejections import read_rejections
 from yue.stages import StageSummary, convert, separate
 
 
@@ -133,20 +133,25 @@ def test_every_bad_file_is_named_and_the_good_ones_go_on(tmp_path: Path) -> None
     write(songs / "alone.Vocals.wav", music(2))
     (songs / "phone.m4a").write_bytes(b"\0" * 100)
     done = run(paths, recipe())
-    rejected = json.loads((paths.audio / "rejected.json").read_text())
+    record = json.loads((paths.audio / "rejected.json").read_text())
+    assert (record["found"], record["lost"]) == ({"songs": 6, "rows": 0}, 4)
+    rejected = record["rejected"]
     assert [entry["what"] for entry in rejected] == [
         "cut.mp3",
         "empty.wav",
         "phone.m4a",
         "text.wav",
     ]
-    assert all(set(entry) == {"what", "reason", "fix", "song_id"} for entry in rejected)
+    assert all(
+        set(entry) == {"stage", "lost", "what", "reason", "fix", "song_id"} for entry in rejected
+    )
     assert all(entry["reason"] and entry["fix"] for entry in rejected)
     assert {entry["song_id"] for entry in rejected} == {"cut", "empty", "text", "phone"}
     for name in ("cut.mp3", "empty.wav", "phone.m4a", "text.wav"):
         assert name in done[0].rejected
-    refused = json.loads((paths.stems / "rejected.json").read_text())
-    assert [(entry["song_id"], entry["reason"]) for entry in refused] == [
+    both = read_rejections(paths.stems / "rejected.json", "separate")
+    assert (both.found, both.lost, len(both.at("convert").lost)) == (6, 5, 4)
+    assert [(entry.song_id, entry.reason) for entry in both.at("separate").lost] == [
         ("alone", "it has a vocal track only")
     ]
     assert [song.song_id for song in read_stems(paths.stems / "stems.jsonl")] == ["good"]
@@ -159,9 +164,9 @@ def test_an_instrumental_that_is_named_as_a_vocal_is_rejected(tmp_path: Path) ->
     write(tmp_path / "songs" / "a.Instrumental.wav", music(3, seed=2))
     write(tmp_path / "songs" / "b.wav", music(3, seed=3) + bass)
     run(paths, recipe())
-    (entry,) = json.loads((paths.stems / "rejected.json").read_text())
-    assert (entry["what"], entry["song_id"]) == ("a.Vocals.wav", "a")
-    assert "is named as a vocal" in entry["reason"]
+    (entry,) = read_rejections(paths.stems / "rejected.json", "separate").at("separate").lost
+    assert (entry.what, entry.song_id) == ("a.Vocals.wav", "a")
+    assert "is named as a vocal" in entry.reason
     assert [song.song_id for song in read_stems(paths.stems / "stems.jsonl")] == ["b"]
 
 
@@ -171,10 +176,12 @@ def test_too_many_rejections_stop_the_stage_and_leave_its_output_alone(tmp_path:
     (tmp_path / "songs" / "b.wav").touch()
     paths.audio.mkdir(parents=True)
     (paths.audio / "old").touch()
-    with pytest.raises(AudioError) as caught:
+    with pytest.raises(SongError) as caught:
         convert.main(recipe(share=0.4), paths)
     for words in ("1 of 2", "b.wav: it is empty", "50%", "max_rejected_share is 40%"):
         assert words in str(caught.value)
+    assert str(paths.too_many_rejected) in caught.value.fix
+    assert read_rejections(paths.too_many_rejected, "convert").lost == 1
     assert [path.name for path in paths.audio.iterdir()] == ["old"]
 
 
@@ -200,14 +207,3 @@ def test_another_setting_is_another_result(tmp_path: Path) -> None:
     assert [(song.song_id, song.seconds) for song in songs] == [
         ("a#000", 1.0), ("a#001", 1.0), ("a#002", pytest.approx(0.7)),
     ]  # fmt: skip
-
-
-def test_the_share_is_of_songs_and_files_together() -> None:
-    one = [Rejected("a\nb.wav", "it is empty", "remove it")]
-    check_share(one, 4, 0.2)
-    with pytest.raises(AudioError, match=r"20%, and data\.max_rejected_share is 19%"):
-        check_share(one, 4, 0.19)
-    with pytest.raises(AudioError, match="no song is left"):
-        check_share(one, 0, 1.0)
-    assert describe(one) == "1\n    'a\\nb.wav': it is empty\n      fix: remove it"
-    assert describe(one * 7).count("fix: remove it") == 7

@@ -24,7 +24,6 @@ from yue.codecs.registry import load_codec
 from yue.codecs.sources import SongFiles, TrackFile
 from yue.codecs.torch_codec import TorchCodec
 from yue.codecs.windows import Window
-from yue.files import read_json
 
 MUSIC = play(np.random.default_rng(0), 8)
 
@@ -141,9 +140,9 @@ def test_a_song_that_never_fits_is_left_out_alone(small: Small, tmp_path: Path) 
     songs = save_songs(tmp_path, [RATE, 3 * RATE, RATE])
     done = encode(songs, [small], tmp_path / "codes")
     assert done.songs == 2
-    [entry] = read_json(tmp_path / "codes" / "rejected.json")
-    assert (entry["song_id"], "segment_length" in entry["fix"]) == ("1", True)
-    assert "3 s of audio do not fit into the memory of cpu" in entry["reason"]
+    [entry] = done.rejected
+    assert (entry.song_id, "segment_length" in entry.fix) == ("1", True)
+    assert "3 s of audio do not fit into the memory of cpu" in entry.reason
 
 
 def test_other_errors_of_a_model_are_not_taken_for_want_of_memory(

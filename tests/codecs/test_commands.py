@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.audio.test_ffmpeg import encode
 from tests.codecs.conftest import RATE
 from yue.cli import main
 from yue.codecs.base import Audio
@@ -38,6 +39,25 @@ def test_fit_codec_and_tokenize_from_the_command_line(
     assert np.load(codes / "one.mixture.npy").shape == (2, 750)
 
 
+def test_fit_codec_takes_the_folders_that_convert_takes(
+    tracks: Sequence[Audio], tmp_path: Path
+) -> None:
+    """An empty one to write to; songs in a linked folder, of any format that converts."""
+    (tmp_path / "album").mkdir()
+    np.save(tmp_path / "album" / "one.npy", tracks[0])
+    encode(tmp_path / "album" / "phone.m4a", "aac", tracks[1])
+    songs, out = tmp_path / "songs", tmp_path / "codec"
+    songs.mkdir()
+    (songs / "linked").symlink_to(tmp_path / "album", target_is_directory=True)
+    (songs / "linked again").symlink_to(tmp_path / "album", target_is_directory=True)
+    out.mkdir()
+    words = ["fit-codec", "--input-dir", str(songs), "--output-dir", str(out), "--codebooks", "1"]
+    assert main([*words, "--codebook-size", "16"]) == 0
+    once = 15 + 15 * RATE / 44_100  # the m4a says 44.1 kHz; a tenth of all is held out
+    assert read_json(out / "fit.json")["seconds"] == pytest.approx(0.9 * once, abs=0.1)
+    assert main(["convert", "--input-dir", str(songs), "--output-dir", str(tmp_path / "new")]) == 0
+
+
 def test_help_of_tokenize_claims_no_codec_s_defaults_for_all(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -59,7 +79,7 @@ def test_help_of_tokenize_claims_no_codec_s_defaults_for_all(
         ),
         (["fit-codec", "--input-dir", "songs", "--output-dir", "y"], "no audio in"),
         (["fit-codec", "--input-dir", ".", "--output-dir", "y", "--seed", "-1"], "seed of 0"),
-        (["fit-codec", "--input-dir", ".", "--output-dir", "."], "exists and is no codec"),
+        (["fit-codec", "--input-dir", ".", "--output-dir", "."], "holds other files"),
         (["fit-codec", "--input-dir", "codec/songs", "--output-dir", "codec"], "holds the audio"),
         (
             [

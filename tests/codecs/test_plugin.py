@@ -20,6 +20,7 @@ from yue.files import write_json, write_jsonl
 from yue.paths import Paths
 from yue.recipe import problems, schema
 from yue.recipe.read import read_recipe
+from yue.rejections import Rejections, write_rejections
 from yue.stages import mmap, tokenize
 from yue.tokens.vocabulary import codec_range
 
@@ -165,6 +166,8 @@ def test_a_song_becomes_a_document_of_an_installed_codec_and_comes_back(site: Pa
     write_tracks(paths.audio / "audio.jsonl", [])
     song = Stems("song", *names, None, 16_000, len(audio), 4.0, "stems", (), 0.0)
     write_stems(paths.stems / "stems.jsonl", [song])
+    write_rejections(paths.stems / "rejected.json", Rejections(1))
+    write_rejections(paths.data_report, Rejections(1))
     assert "1 codebook of levels" in tokenize.main(recipe, paths).made
 
     section = {"offset": 0, "duration": 4, "codec_frame_start": 0, "codec_frame_end": 200}

@@ -21,6 +21,7 @@ from yue.paths import Paths
 from yue.project.arrays import adopt_arrays
 from yue.project.run import skipped_stages
 from yue.recipe.read import read_recipe
+from yue.rejections import Rejections, read_rejections, write_rejections
 from yue.songs.inputs import read_inputs
 
 RATE = 16_000
@@ -125,7 +126,8 @@ def test_a_skipped_step_needs_its_result(
 def test_arrays_are_taken_in_with_their_rows(songs: Path, tmp_path: Path) -> None:
     converted = tmp_path / "converted"
     assert main(["convert", "--input-dir", str(songs), "--output-dir", str(converted)]) == 0
-    adopt_arrays(converted, tmp_path / "project" / "work" / "audio")
+    (songs / "songs.jsonl").write_text("{}\n\n{}\n")
+    adopt_arrays(converted, tmp_path / "project" / "work" / "audio", songs)
     folder = tmp_path / "project" / "work"
     rows = [
         json.loads(line) for line in (folder / "audio" / "audio.jsonl").read_text().splitlines()
@@ -133,6 +135,11 @@ def test_arrays_are_taken_in_with_their_rows(songs: Path, tmp_path: Path) -> Non
     assert [row["song_id"] for row in rows] == ["220", "330"]
     for row in rows:
         assert np.load(folder / row["path"]).shape == (2 * RATE,)
+    record = read_rejections(folder / "audio" / "rejected.json", "convert")
+    assert (record.songs, record.rows, record.lost) == (2, 2, 0)
+    (converted / "rejected.json").unlink()
+    adopt_arrays(converted, tmp_path / "project" / "work" / "audio", converted)
+    assert read_rejections(folder / "audio" / "rejected.json", "convert") == Rejections(2)
 
 
 @pytest.mark.parametrize("cut", [[], ["--segment-length", "1"]])
@@ -143,12 +150,13 @@ def test_arrays_alone_say_which_songs_they_are_of(
     (songs / "220.wav").rename(songs / "album" / "two words (demo).wav")
     arrays, project = tmp_path / "arrays", Paths(tmp_path / "project")
     assert main(["convert", "--input-dir", str(songs), "--output-dir", str(arrays), *cut]) == 0
-    adopt_arrays(arrays, project.audio)
+    adopt_arrays(arrays, project.audio, arrays)
     rows = read_tracks(project.audio / "audio.jsonl")
     stems = Stems("", "v.npy", "i.npy", None, 16000, 16000, 1.0, "stems", (), 0.0)
     made = [replace(stems, song_id=row.song_id) for row in rows]
     write_stems(project.stems / "stems.jsonl", made)
     write_jsonl(project.codes / "codes.jsonl", [])
+    write_rejections(project.codes / "rejected.json", Rejections(2))
     write_json(project.codes / "codec.json", {"name": "melrvq", "frame_rate": "50/1"})
     read = read_inputs(arrays, project)
     assert {song: len(pieces) for song, pieces in read.songs.items()} == {

@@ -12,6 +12,7 @@ from yue.evaluation.samples.record import Measures, SampleMetrics
 from yue.files import write_json, write_text
 from yue.generation.records import Sample, SampleSection, TrackStatistics, write_samples
 from yue.paths import Paths
+from yue.rejections import Rejections, write_rejections
 
 RATE = 16_000
 
@@ -121,7 +122,8 @@ def make_results(folder: Path) -> Paths:
     )
     run = {"recipe_digest": "abc", "versions": {"torch": "2.11"}, "wall_seconds": 90.0}
     write_json(paths.adapter / "run.json", run)
-    write_json(paths.data_report, {"songs": 9, "rejected": [], "warnings": []})
+    write_json(paths.data_report, {"songs": 9, "warnings": []})
+    write_rejections(paths.rejected, Rejections(9))
     paths.samples.mkdir(parents=True)
     songs = [
         sample(song, model, paths.samples)

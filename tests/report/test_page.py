@@ -14,6 +14,7 @@ from yue.files import write_json
 from yue.generation.records import read_samples, write_samples
 from yue.paths import Paths
 from yue.recipe.read import default_recipe
+from yue.rejections import Rejected, Rejections, write_rejections
 from yue.report.facts import read_facts
 from yue.report.page import render
 from yue.report.tokens import DocumentView, Run
@@ -138,3 +139,12 @@ def test_lyrics_never_become_markup(page: str) -> None:
 def test_links_lead_to_sections(page: str) -> None:
     for target in re.findall(r'href="#(\w+)"', page):
         assert f'id="{target}"' in page
+
+
+def test_the_data_card_has_the_one_share_and_every_entry(tmp_path: Path) -> None:
+    results = make_results(tmp_path)
+    lost = Rejections(8).after("songs", [Rejected("<b>.json", "not JSON", "mend it", "<b>")], ())
+    write_rejections(results.rejected, lost)
+    page = " ".join(render_results(results).split())
+    assert "1 of 8 songs cannot be used (songs 1): 12.5%, where at most 20% may be." in page
+    assert "<dt>what</dt><dd>&lt;b&gt;.json</dd>" in page

@@ -9,6 +9,7 @@ import pytest
 from tests.report.conftest import sample, sample_metrics, write_evaluation
 from yue.files import write_text
 from yue.paths import Paths
+from yue.rejections import Rejected, Rejections, write_rejections
 from yue.report.facts import read_facts
 from yue.report.verdict import judge
 
@@ -106,3 +107,13 @@ def test_codes_of_a_single_track_are_judged_as_one(results: Paths) -> None:
     verdict = judge(dataclasses.replace(facts, evaluation=evaluation), [])
     assert verdict.kind == "good"
     assert "the loss on the codes fell by 25%" in verdict.line
+
+
+def test_what_was_lost_on_the_way_is_one_share(results: Paths) -> None:
+    broken = [Rejected(f"{n}.wav", "it is empty", "remove it") for n in range(2)]
+    lost = Rejections(10).after("convert", broken[:1], ()).after("mmap", broken[1:], ())
+    write_rejections(results.rejected, lost)
+    (warning,) = judge(read_facts(results, sample_metrics()), []).warnings
+    assert warning == (
+        "2 of 10 songs cannot be used (convert 1, mmap 1), 20%; the data card says why."
+    )

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from yue.audio.rows import Stems, Track, write_stems, write_tracks
+from yue.audio.discover import rows_made
+from yue.audio.rows import Stems, Track, whole_songs, write_stems, write_tracks
 from yue.files import safe_name, write_json, write_jsonl
 from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.recipe.read import default_recipe
+from yue.rejections import Rejections, write_rejections
 
 RATE = 16000
 FRAME_RATE = 50
@@ -88,10 +90,11 @@ class Project:
         """Write what earlier stages write."""
         work = self.paths
         write_tracks(work.audio / "audio.jsonl", self.tracks)
-        write_json(work.audio / "rejected.json", [])
         write_stems(work.stems / "stems.jsonl", self.stems)
-        write_json(work.stems / "rejected.json", [])
         write_jsonl(work.codes / "codes.jsonl", self.codes)
+        found = len(set(whole_songs(self.tracks).values()))
+        rows = sum(1 for _ in rows_made(self.songs))
+        write_rejections(work.codes / "rejected.json", Rejections(found, rows))
         write_json(work.codes / "codec.json", {"name": "melrvq", "frame_rate": f"{FRAME_RATE}/1"})
         return work
 

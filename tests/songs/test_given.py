@@ -52,7 +52,7 @@ def test_rows_made_elsewhere_join_the_songs_as_they_are(project: Project, recipe
     for seed, kind in enumerate((".Vocals", ".Instrumental", "")):
         codes(project.songs / "npy" / f"a{kind}.npy", seed=seed)  # not in example/
         codes(project.songs / "example" / "npy" / f"b{kind}.npy", seed=10 + seed)
-    write(project, row("a"), row("b", codec=None))
+    write(project, row("a"), row("b", codec=None, piece_of="c"))  # a row is a song
     songs.main(recipe, project.done())
     rows = project.rows()
     assert set(rows) == {"a", "b", "own"}
@@ -63,7 +63,7 @@ def test_rows_made_elsewhere_join_the_songs_as_they_are(project: Project, recipe
     }
     assert made["alignment"] == "given"
     assert made["vocals_codec"] == "../songs/npy/a.Vocals.npy"
-    assert "codec" not in rows["b"]
+    assert not {"codec", "piece_of"} & set(rows["b"])
     for entry in rows.values():
         assert np.load(project.paths.work / entry["vocals_codec"]).ndim == 2
     assert all(isinstance(entry, SongRow) for entry in read_rows(project.paths.songs))
@@ -134,6 +134,8 @@ def test_a_row_that_cannot_be_used_is_named_by_its_line(
     assert reason in entry["reason"]
     assert entry["fix"]
     assert set(project.rows()) == {"own"}
+    report = project.report()  # each line that is not blank counts as a song
+    assert (report["found"], report["lost"]) == ({"songs": 1, "rows": 1}, 1)
 
 
 def test_upstream_s_own_example_is_taken_as_it_is(

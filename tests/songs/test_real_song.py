@@ -68,6 +68,6 @@ def test_no_singer_is_found_in_its_instrumental(golden: Path, paths: Paths) -> N
     separate.main(recipe, paths)
     (song,) = read_stems(paths.stems / "stems.jsonl")
     assert (song.song_id, song.kind, song.singing) == ("alone", "instrumental", ())
-    (entry,) = json.loads((paths.stems / "rejected.json").read_text())
+    (entry,) = json.loads((paths.stems / "rejected.json").read_text())["rejected"]
     assert entry["what"] == "wrong.Vocals.mp3"
     assert "is named as a vocal" in entry["reason"]

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from yue.errors import AudioError, SongError, YueError
+from yue.errors import SongError, YueError
 from yue.files import write_json
 from yue.recipe.model import Recipe
+from yue.rejections import Rejected, Rejections, write_rejections
 from yue.stages.songs import main
 from yue.tokens.lanes import load_lanes
 from yue.tokens.options import Options
@@ -168,13 +169,16 @@ def test_rejections_of_all_stages_are_joined(project: Project, recipe: Recipe) -
         project.song(f"{n}")
     project.write("3.txt", b"\xff\xfe\xff")
     paths = project.done()
-    entry = {"what": "x.mp3", "reason": "truncated", "fix": "get it again", "song_id": None}
-    write_json(paths.audio / "rejected.json", [entry])
+    entry = Rejected("x.mp3", "truncated", "get it again", "x")
+    write_rejections(paths.codes / "rejected.json", Rejections(31).after("convert", [entry], ()))
     summary = main(recipe, paths)
     rejected = project.report()["rejected"]
     assert [(r["stage"], r["what"], r["song_id"]) for r in rejected] == [
-        ("convert", "x.mp3", None), ("songs", "3.txt", "3"),
+        ("convert", "x.mp3", "x"), ("songs", "3.txt", "3"),
     ]  # fmt: skip
+    report = project.report()
+    assert (report["found"], report["lost"]) == ({"songs": 31, "rows": 0}, 2)
+    assert report["share"] == pytest.approx(2 / 31, abs=1e-6)
     assert "3" not in project.rows()
     assert "3.txt" in summary.rejected
 
@@ -183,7 +187,7 @@ def test_too_many_rejections_stop_the_stage(project: Project, recipe: Recipe) ->
     for n in range(4):
         project.song(f"{n}")
         project.write(f"{n}.json", "{")
-    with pytest.raises(AudioError, match=r"4 of 4 songs"):
+    with pytest.raises(SongError, match=r"4 of 4 songs cannot be used \(songs 4\)"):
         main(recipe, project.done())
     assert not project.paths.songs.exists()
 

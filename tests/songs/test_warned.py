@@ -13,7 +13,7 @@ def test_a_kind_is_one_line_with_its_first_places() -> None:
     ]
     assert told(warnings) == [
         "too little music",
-        "a, 'b\\n', c and 2 more: no lyrics",
+        "a, b\\n, c and 2 more: no lyrics",
         "a: no singing",
     ]
     assert str(warnings[1]) == "a: no lyrics"

@@ -95,8 +95,9 @@ def test_the_share_of_rejected_rows_decides(
     before = files_of(out)
     with pytest.raises(SongError) as error:
         write(corpus, small_model, out / "x", max_rejected_share=0.24)
-    assert "1 of 4 songs cannot be used; at most 24% may be rejected" in error.value.what
-    assert "songs.jsonl:4: the line is blank" in error.value.why
+    assert "1 of 4 songs cannot be used (mmap 1)" in error.value.what
+    assert "songs.jsonl:4: the line is blank" in error.value.what
+    assert error.value.why == "that is 25%, and --max-rejected-share is 24%"
     assert files_of(out) == before, "nothing is written, nothing is lost"
     for share in (-0.1, 1.1, float("nan")):
         with pytest.raises(UsageError):

@@ -7,19 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from yue.audio.discover import SongFiles, discover_songs
+from yue.audio.discover import SongFiles, discover_songs, rows_made
 from yue.audio.memo import finish
-from yue.audio.rejected import Rejected, rejection
 from yue.audio.rows import Track, read_tracks
 from yue.audio.song import ROWS, VERSION, convert_song
 from yue.digests import Digests
 from yue.errors import AudioError
 from yue.files import safe_name, value_digest
 from yue.recipe.model import Convert
+from yue.rejections import Rejected, Rejections, named_song, rejection
 from yue.store import Store
-
-ROWS_MADE = "songs.jsonl"
-"""Rows that were made elsewhere (see ``yue/songs/given.py``): a folder of them needs no audio."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +25,13 @@ class Converted:
 
     Attributes:
         tracks: Every track that was written.
-        rejected: What was left out.
+        rejections: What was found, and what of it was left out.
         songs: How many songs were kept (pieces of one song count once).
         reused: How many of them came from the store.
     """
 
     tracks: tuple[Track, ...]
-    rejected: tuple[Rejected, ...]
+    rejections: Rejections
     songs: int
     reused: int
 
@@ -67,15 +64,18 @@ def convert_folder(
         settings: The recipe's section.
         store: Where finished songs are kept.
         workers: Processes; 0 is one for each core.
+
+    Raises:
+        YueError: The folder holds no songs, nor rows of songs, or cannot be read.
     """
     discovery = discover_songs(songs_dir)
-    if not discovery.songs and not discovery.rejected and not (songs_dir / ROWS_MADE).is_file():
+    rows = sum(1 for _ in rows_made(songs_dir))
+    if not discovery.songs and not discovery.rejected and not rows:
         raise AudioError(
             f"{songs_dir}: no songs in it",
             fix="put audio files there (wav, flac, mp3, m4a, ogg, opus, aiff ...)",
         )
     jobs, rejected = _jobs(discovery.songs, songs_dir, settings, store)
-    rejected += discovery.rejected
     entries = Store(store)
     done = finish(jobs, _run, store=entries, workers=workers, label="convert")
     tracks = [
@@ -85,9 +85,12 @@ def convert_folder(
         for track in _adopt(job, entries, done.folders[job.song_id], folder, prefix)
     ]
     rejected += done.failed.values()
+    # The songs' own faults first: they say why a song is lost, not the score beside it.
+    rejected = [*sorted(rejected, key=lambda entry: entry.what), *discovery.rejected]
+    found = {song.song_id for song in discovery.songs} | set(map(named_song, discovery.rejected))
     return Converted(
         tracks=tuple(tracks),
-        rejected=tuple(sorted(rejected, key=lambda entry: (entry.what, entry.reason))),
+        rejections=Rejections(len(found), rows).after("convert", rejected, done.folders),
         songs=len(done.folders),
         reused=done.reused,
     )

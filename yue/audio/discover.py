@@ -12,14 +12,18 @@ from pathlib import Path, PurePosixPath
 from yue.audio import ffmpeg
 from yue.audio.metadata import METADATA_NAMES, Entry, read_entries
 from yue.audio.names import is_part, plain_id, stem_mark
-from yue.audio.rejected import Rejected
 from yue.audio.rows import MIXTURE, VOCAL
-from yue.errors import AudioError
+from yue.audio.walk import visible_files
+from yue.errors import AudioError, YueError
+from yue.rejections import Rejected
 
 READABLE = frozenset({
     ".wav", ".wave", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc",
     ".w64", ".rf64", ".caf", ".au", *ffmpeg.SUFFIXES,
 })  # fmt: skip
+ROWS_MADE = "songs.jsonl"
+"""Rows that were made elsewhere (see ``yue/songs/given.py``): a folder of them needs no audio."""
+
 _OTHER_MEDIA = frozenset({".m4p", ".mid", ".midi", ".wmp", ".ra", ".rm", ".dsf", ".dff", ".aa"})
 
 
@@ -79,8 +83,27 @@ def discover_songs(songs_dir: Path) -> Discovery:
     )
 
 
+def rows_made(songs_dir: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of the folder's ``songs.jsonl`` that are not blank, with their numbers.
+
+    Raises:
+        YueError: The file is there and cannot be read.
+    """
+    path = songs_dir / ROWS_MADE
+    if not path.is_file():
+        return
+    try:
+        with path.open("rb") as stream:
+            yield from ((number, line) for number, line in enumerate(stream, 1) if line.strip())
+    except OSError as error:
+        raise YueError(
+            f"{path}: cannot be read ({error.strerror})",
+            fix="make it a readable file, or remove it",
+        ) from error
+
+
 def _list_files(songs_dir: Path) -> _Listing:
-    """All files by kind, in one order on every machine; links are followed, loops are not."""
+    """All files by kind."""
     if not songs_dir.is_dir():
         raise AudioError(
             f"{songs_dir}: no such folder of songs",
@@ -96,27 +119,15 @@ def _list_files(songs_dir: Path) -> _Listing:
             Rejected(name, f"the folder cannot be read ({error.strerror})", "check its rights")
         )
 
-    seen: set[tuple[int, int]] = set()
-    for folder, children, files in os.walk(songs_dir, followlinks=True, onerror=unreadable):
-        state = Path(folder).stat()
-        if (state.st_dev, state.st_ino) in seen:
-            children.clear()
-            continue
-        seen.add((state.st_dev, state.st_ino))
-        children[:] = sorted(child for child in children if not child.startswith("."))
-        for name in sorted(files):
-            path = PurePosixPath(Path(folder, name).relative_to(songs_dir).as_posix())
-            suffix = path.suffix.lower()
-            if name.startswith("."):
-                continue
-            if name in METADATA_NAMES:
-                metadata.append(path)
-            elif suffix in READABLE | _OTHER_MEDIA:
-                problem = _problem(songs_dir, path)
-                if problem is None:
-                    audio.append(path.as_posix())
-                else:
-                    rejected.append(problem)
+    for path in visible_files(songs_dir, unreadable):
+        if path.name in METADATA_NAMES:
+            metadata.append(path)
+        elif path.suffix.lower() in READABLE | _OTHER_MEDIA:
+            problem = _problem(songs_dir, path)
+            if problem is None:
+                audio.append(path.as_posix())
+            else:
+                rejected.append(problem)
     return _Listing(tuple(sorted(audio)), tuple(sorted(metadata)), tuple(rejected))
 
 
@@ -127,12 +138,14 @@ def _problem(songs_dir: Path, path: PurePosixPath) -> Rejected | None:
     except UnicodeEncodeError:
         shown = os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
         return Rejected(shown, "the name is not valid UTF-8", "rename the file")
+    # Named by its song: a score.mid beside score.mp3 loses no song.
+    name, song_id = path.as_posix(), _main_id(path.as_posix())
     if path.suffix.lower() in _OTHER_MEDIA:
         reason = f"{path.suffix.lower()} files cannot be read"
-        return Rejected(path.as_posix(), reason, "export it as flac, wav or mp3")
+        return Rejected(name, reason, "export it as flac, wav or mp3", song_id)
     if not _is_regular(songs_dir / path):
         reason = "it is a broken link, or not a regular file"
-        return Rejected(path.as_posix(), reason, "remove it, or put the file there")
+        return Rejected(name, reason, "remove it, or put the file there", song_id)
     return None
 
 

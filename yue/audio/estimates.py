@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from yue.audio.rejected import Rejected, rejection
 from yue.audio.rows import MIXTURE, Track
 from yue.digests import Digests
 from yue.errors import AudioError
 from yue.files import value_digest
 from yue.progress import Progress
 from yue.recipe.model import Recipe
+from yue.rejections import Rejected, rejection
 from yue.store import Store
 
 GET_WEIGHTS = (

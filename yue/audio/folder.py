@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from yue.audio.convert import convert_folder
+from yue.audio.convert import Converted, convert_folder
 from yue.audio.estimates import separation_of
 from yue.audio.pairs import STEMS
-from yue.audio.rejected import check_share, describe, write_rejected
-from yue.audio.rows import Track, write_stems, write_tracks
+from yue.audio.rows import whole_songs, write_stems, write_tracks
 from yue.audio.separate import Separated, separate_tracks
 from yue.errors import UsageError
 from yue.files import atomic_folder, check_replaceable
 from yue.recipe.model import Recipe
+from yue.rejections import Rejections, check_share, write_rejections
 from yue.stages import StageSummary
 from yue.temporary import temporary_folder
 from yue.wording import counted, quoted
@@ -50,30 +50,33 @@ def convert_to_folder(
             done = convert_folder(
                 songs_dir, folder, output.name, recipe.convert, store=store, workers=workers
             )
-            check_share(done.rejected, done.songs, limit=1.0)
+            check_share(done.rejections, limit=1.0)
             write_tracks(folder / _ROWS, done.tracks)
-            write_rejected(folder / "rejected.json", done.rejected)
-        rejected = done.rejected
+            write_rejections(folder / "rejected.json", done.rejections)
+        rejected = done.rejections.at("convert").describe(f"{output / 'rejected.json'}")
         made = f"{counted(done.songs, 'song')}, {counted(len(done.tracks), 'track')} in {output}"
         if detect_vocals:
-            found = _detect(done.tracks, songs_dir, output, recipe, store)
-            made, rejected = f"{made}; {_in_words(found)}", rejected + found.rejected
+            found, rejections = _detect(done, songs_dir, output, recipe, store)
+            made = f"{made}; {_in_words(found)}"
+            if found.rejected:
+                stems = rejections.at("separate").describe(f"{output / 'stems/rejected.json'}")
+                rejected = f"{rejected}\n  of the stems: {stems}"
     for path in output.rglob("*.npy"):
         path.chmod(0o644)  # no store shares these bytes any more
     return StageSummary(
         made=made,
-        rejected=describe(rejected),
+        rejected=rejected,
         next=f"yue tokenize --input-dir {quoted(output)} --output-dir codes --codec-type NAME",
     )
 
 
 def _detect(
-    tracks: tuple[Track, ...], songs_dir: Path, output: Path, recipe: Recipe, store: Path
-) -> Separated:
+    done: Converted, songs_dir: Path, output: Path, recipe: Recipe, store: Path
+) -> tuple[Separated, Rejections]:
     """Pair the stems and find the singing, as the stage ``separate`` does."""
     with atomic_folder(output / "stems") as folder:
         found = separate_tracks(
-            tracks,
+            done.tracks,
             output.parent,
             folder,
             f"{output.name}/stems",
@@ -83,8 +86,9 @@ def _detect(
             workers=recipe.runtime.workers,
         )
         write_stems(folder / "stems.jsonl", found.songs)
-        write_rejected(folder / "rejected.json", found.rejected)
-    return found
+        rejections = found.rejections(done.rejections, whole_songs(done.tracks))
+        write_rejections(folder / "rejected.json", rejections)
+    return found, rejections
 
 
 def _in_words(found: Separated) -> str:

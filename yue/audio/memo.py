@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from yue.audio.pool import map_songs
-from yue.audio.rejected import Rejected
 from yue.errors import AudioError
+from yue.rejections import Rejected
 from yue.store import Store
 
 

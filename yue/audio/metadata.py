@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from yue.audio.rejected import Rejected
 from yue.audio.rows import INSTRUMENTAL, MIXTURE, VOCAL
+from yue.rejections import Rejected
 
 METADATA_NAMES = ("metadata.jsonl", "metadata.csv")
 _COLUMNS = {VOCAL: "vocals_file_name", INSTRUMENTAL: "instrumental_file_name"}
 FILE_KEYS = ("file_name", *_COLUMNS.values())
+_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
+_FIX = "write one JSON object (or CSV row) a line, in UTF-8"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a row, and what to do about it."""
+
+    reason: str
+    fix: str
 
 
 @dataclass(frozen=True)
@@ -49,25 +60,30 @@ def read_entries(
     for path in metadata:
         for number, row in _rows(songs_dir / path):
             place = f"{path}:{number}"
-            if isinstance(row, str):
-                yield Rejected(place, row, "write one JSON object (or CSV row) a line, in UTF-8")
+            if isinstance(row, Fault):
+                yield Rejected(place, row.reason, row.fix)
             else:
                 yield _entry(row, place, path.parent, audio)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | Fault]]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        yield 1, f"the file cannot be read ({error})"
+        yield 1, Fault(f"the file cannot be read ({error})", _FIX)
         return
-    if path.suffix == ".csv":
-        reader = csv.DictReader(io.StringIO(text, newline=""))
-        try:
-            for row in reader:
-                yield reader.line_num, dict(row)
-        except csv.Error as error:  # of what follows nothing can be told
-            yield reader.line_num, f"not valid CSV, nor is what follows read ({error})"
+    yield from metadata_rows(text, path.suffix)
+
+
+def metadata_rows(text: str, suffix: str) -> Iterator[tuple[int, dict[str, Any] | Fault]]:
+    """Yield each row of a metadata file with its line number, or what is wrong with it.
+
+    Args:
+        text: The file's, without a byte order mark.
+        suffix: ``.csv``, or ``.jsonl``: one JSON object a line.
+    """
+    if suffix == ".csv":
+        yield from _csv_rows(text)
         return
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -75,17 +91,76 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
-            yield number, f"not valid JSON ({error})"
+            yield number, Fault(f"not valid JSON ({error})", _FIX)
         else:
             yield number, _checked(value)
 
 
-def _checked(value: Any) -> dict[str, Any] | str:
+def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | Fault]]:
+    """Rows of a table whose first line names its columns. Every cell is text, ``3,5`` too."""
+    if not text.strip():
+        return
+    delimiter = _delimiter(text)
+    if delimiter is None:
+        names = ", ".join(FILE_KEYS)
+        yield (
+            1,
+            Fault(
+                f"no column of its first line is called {names}, so nothing says which files the "
+                "rows are about",
+                "begin with a line of column names, file_name among them, separated by comma, "
+                "semicolon or tab",
+            ),
+        )
+        return
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    columns: list[str] = []
+    try:
+        for cells in reader:
+            if not any(map(str.strip, cells)):
+                continue
+            if not columns:
+                columns = [cell.strip() for cell in cells]
+            elif any(map(str.strip, cells[len(columns) :])):
+                yield reader.line_num, _too_many_cells(cells, columns, delimiter)
+            else:
+                row = zip(columns, cells, strict=False)
+                yield reader.line_num, {column: cell for column, cell in row if column}
+    except csv.Error as error:  # of what follows nothing can be told
+        yield (
+            reader.line_num,
+            Fault(f"not valid CSV, nor is what follows read ({error})", _FIX),
+        )
+
+
+def _delimiter(text: str) -> str | None:
+    """Return what separates the columns: that by which the first line names a file's column.
+
+    ``csv.Sniffer`` counts characters of the whole text, and lyrics have more commas than columns.
+    """
+    for delimiter in _DELIMITERS:
+        with contextlib.suppress(csv.Error):
+            reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+            header = next((cells for cells in reader if any(map(str.strip, cells))), [])
+            if set(FILE_KEYS) & set(map(str.strip, header)):
+                return delimiter
+    return None
+
+
+def _too_many_cells(cells: Sequence[str], columns: Sequence[str], delimiter: str) -> Fault:
+    name = _DELIMITERS[delimiter]
+    return Fault(
+        f"it has {len(cells)} cells, and the first line names {len(columns)} columns",
+        f'put cells that hold a {name} into quotes: "like{delimiter} this"',
+    )
+
+
+def _checked(value: Any) -> dict[str, Any] | Fault:
     """A line's value if it is a row, else what is wrong with it."""
     if not isinstance(value, dict):
-        return "not a JSON object"
+        return Fault("not a JSON object", _FIX)
     if not _is_unicode(str(value.get("id"))):
-        return f"id is {value['id']!r}: half a surrogate pair is no character"
+        return Fault(f"id is {value['id']!r}: half a surrogate pair is no character", _FIX)
     return value
 
 

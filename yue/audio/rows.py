@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -103,6 +103,17 @@ def read_tracks(path: Path) -> tuple[Track, ...]:
         AudioError: A row lacks a field, or has a value that is none of it.
     """
     return tuple(_row(Track, path, number, row) for number, row in enumerate(read_jsonl(path), 1))
+
+
+def whole_songs(tracks: Iterable[Track]) -> dict[str, str]:
+    """Song, or piece of one, to a name of the whole song: the first of its source files.
+
+    Every file is of one song, so pieces of one song share that name and no other song has it.
+    """
+    files: dict[str, str] = {}
+    for track in tracks:
+        files[track.song_id] = min(track.source, files.get(track.song_id, track.source))
+    return files
 
 
 def write_stems(path: Path, songs: Sequence[Stems]) -> None:

@@ -16,11 +16,11 @@ from yue.audio.decode import Samples
 from yue.audio.estimates import Estimates, Separation, estimate_vocals
 from yue.audio.memo import finish
 from yue.audio.pairs import UNSEPARATED, make_pair
-from yue.audio.rejected import Rejected, rejection
 from yue.audio.rows import INSTRUMENTAL, MIXTURE, VOCAL, Stems, Track
 from yue.errors import AudioError
 from yue.files import read_json, safe_name, value_digest, write_array
 from yue.recipe.model import Separate
+from yue.rejections import Rejected, Rejections, rejection
 from yue.store import Store
 
 _VERSION = 3  # part of every store key: raise it when other results come out
@@ -40,6 +40,15 @@ class Separated:
     songs: tuple[Stems, ...]
     rejected: tuple[Rejected, ...]
     reused: int
+
+    def rejections(self, earlier: Rejections, whole: Mapping[str, str]) -> Rejections:
+        """Return those of earlier stages with these; ``whole`` says of which song a piece is."""
+        return earlier.after(
+            "separate",
+            self.rejected,
+            left={whole[song.song_id] for song in self.songs},
+            song_of=lambda entry: whole[str(entry.song_id)],
+        )
 
 
 @dataclass(frozen=True)

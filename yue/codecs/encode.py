@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from yue.audio.rejected import Rejected, write_rejected
 from yue.codecs.base import Audio, Codec, Codes
 from yue.codecs.card import CodecCard
 from yue.codecs.flow import Outcome, batches, encode_flow
@@ -25,8 +24,8 @@ from yue.files import (
     write_jsonl,
 )
 from yue.progress import Progress
+from yue.rejections import Rejected, Rejections
 from yue.store import Store
-from yue.wording import counted
 from yue.workers import cores
 
 
@@ -48,6 +47,25 @@ class Encoded:
     rejected: tuple[Rejected, ...]
     speed: float
 
+    def rejections(
+        self, earlier: Rejections, songs: Sequence[SongFiles], whole: Mapping[str, str]
+    ) -> Rejections:
+        """Return those of earlier stages with these.
+
+        Args:
+            earlier: What earlier stages left out.
+            songs: The songs, or pieces of songs, that were to be encoded.
+            whole: Piece to its song; what is not in it is a song.
+        """
+        out = {entry.song_id for entry in self.rejected}
+        left = {whole.get(s.song_id, s.song_id) for s in songs if s.song_id not in out}
+        return earlier.after(
+            "tokenize",
+            self.rejected,
+            left,
+            song_of=lambda entry: whole.get(str(entry.song_id), str(entry.song_id)),
+        )
+
 
 def encode_songs(
     songs: Sequence[SongFiles],
@@ -59,7 +77,7 @@ def encode_songs(
     store: Store | None,
     workers: int,
 ) -> Encoded:
-    """Write every song's codes, ``codes.jsonl``, ``codec.json`` and ``rejected.json``.
+    """Write every song's codes, ``codes.jsonl`` and ``codec.json``.
 
     Args:
         songs: What to encode.
@@ -70,9 +88,6 @@ def encode_songs(
         store: Where finished songs are kept, if anywhere.
         workers: Threads that read (and encode, for a codec without a device of its own); 0 is one
             for each core. The codes do not depend on it.
-
-    Raises:
-        CodecError: There are songs, and none could be encoded.
     """
     with tempfile.TemporaryDirectory(prefix=".", dir=folder) as scratch:
         jobs = [
@@ -83,13 +98,10 @@ def encode_songs(
         start = time.monotonic()
         done = _encode_all(waiting, load(), store, workers) if waiting else _Done()
         left = [job for job in jobs if job.song.song_id not in done.rejected]
-        if songs and not left:
-            raise _nothing_left(list(done.rejected.values()))
         rows = [_publish(job, track, folder, prefix) for job in left for track in job.song.tracks]
     write_jsonl(folder / "codes.jsonl", sorted(rows, key=lambda row: (row["song_id"], row["role"])))
     card.write(folder / "codec.json")
     rejected = tuple(done.rejected[song_id] for song_id in sorted(done.rejected))
-    write_rejected(folder / "rejected.json", rejected)
     speed = done.seconds / (time.monotonic() - start) if done.seconds else 0.0
     return Encoded(len(left), len(rows), len(jobs) - len(waiting), rejected, speed)
 
@@ -146,15 +158,6 @@ def _encode_all(
 def _rejected(song_id: str, error: CodecError) -> Rejected:
     reason = f"{error.what} ({error.why})" if error.why else error.what
     return Rejected(f"song '{song_id}'", reason, error.fix, song_id)
-
-
-def _nothing_left(rejected: Sequence[Rejected]) -> CodecError:
-    first = rejected[0]
-    return CodecError(
-        f"none of {counted(len(rejected), 'song')} could be encoded",
-        why=f"{first.what}: {first.reason}",
-        fix=first.fix,
-    )
 
 
 def _key(song: SongFiles, card: CodecCard) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from yue.audio.rejected import describe
 from yue.codecs.choice import CodecChoice
 from yue.codecs.encode import encode_songs
 from yue.codecs.sources import folder_songs
 from yue.codecs.summary import describe_codes
 from yue.errors import UsageError
-from yue.files import atomic_folder
+from yue.files import atomic_folder, check_replaceable
+from yue.rejections import Rejections, check_share, write_rejections
 from yue.stages import StageSummary
 from yue.wording import quoted
 
@@ -29,7 +29,8 @@ def tokenize_folder(
         workers: Threads; 0 is one for each core.
 
     Raises:
-        CodecError: The codec cannot be loaded, or no song can be encoded.
+        CodecError: The codec cannot be loaded.
+        SongError: No song can be encoded.
         UsageError: Writing ``output`` would destroy what is not ours.
     """
     source, output = source.resolve(), output.resolve()
@@ -46,10 +47,13 @@ def tokenize_folder(
             store=None,
             workers=workers,
         )
+        rejections = done.rejections(Rejections(len(songs)), songs, {})
+        check_share(rejections, limit=1.0)
+        write_rejections(folder / "rejected.json", rejections)
     converted = source if (source / "audio.jsonl").is_file() else "CONVERTED"
     return StageSummary(
         made=describe_codes(done, card),
-        rejected=describe(done.rejected),
+        rejected=rejections.at("tokenize").describe(f"{output / 'rejected.json'}"),
         next=f"yue preprocess --data-dir {quoted(converted)} --songs-dir SONGS "
         f"--codec-type {codec.name} --codec-path {quoted(codec.weights)} makes token files of "
         "songs, codes included; `yue mmap` takes a songs.jsonl of your own that names these codes "
@@ -70,9 +74,4 @@ def _refuse_to_destroy(source: Path, output: Path) -> None:
             why="every .npy there is a song, and codes are .npy too",
             fix="give a folder beside it",
         )
-    if output.exists() and not (output / "codec.json").is_file() and any(output.iterdir()):
-        raise UsageError(
-            f"--output-dir {output} holds other files",
-            why="the output folder is replaced as a whole, and this one has no codec.json",
-            fix="give a new or empty folder",
-        )
+    check_replaceable(output, "codec.json")

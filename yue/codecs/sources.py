@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yue.audio.rows import INSTRUMENTAL, MIXTURE, VOCAL, Track, read_stems, read_tracks
+from yue.audio.walk import visible_files
 from yue.errors import CodecError
 from yue.wording import quoted
 
@@ -84,12 +85,8 @@ def folder_songs(folder: Path) -> list[SongFiles]:
 
 
 def visible_paths(folder: Path) -> list[Path]:
-    """What lies below a folder, in order, but for what is hidden (``._song.wav`` of a Mac)."""
-    return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
+    """Return the files below a folder that are not hidden, in order of their parts."""
+    return sorted(folder / path for path in visible_files(folder))
 
 
 def _plain_id(path: Path, folder: Path) -> str:

@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> None:
     from yue.codecs.audio_folder import read_audio_folder
     from yue.codecs.melrvq import SHAPE
     from yue.codecs.melrvq_fit import fit
+    from yue.files import check_replaceable
     from yue.wording import counted
 
     if not 1 <= args.codebooks <= 64 or not 2 <= args.codebook_size <= 1 << 15 or args.seed < 0:
@@ -35,12 +36,7 @@ def run(args: argparse.Namespace) -> None:
             why="codes are kept as int16",
             fix="give 1 to 64 codebooks of 2 to 32768 codes and a seed of 0 or more",
         )
-    if args.output_dir.exists() and not (args.output_dir / "codebooks.safetensors").is_file():
-        raise UsageError(
-            f"--output-dir {args.output_dir} exists and is no codec",
-            why="the output folder is replaced as a whole",
-            fix="give a new folder",
-        )
+    check_replaceable(args.output_dir, "codebooks.safetensors")
     if args.output_dir.resolve() in (args.input_dir.resolve(), *args.input_dir.resolve().parents):
         raise UsageError(
             f"--output-dir {args.output_dir} holds the audio",

@@ -112,8 +112,7 @@ def _check(files: TokenFiles) -> None:
     """
     from yue.errors import TokenFileError
     from yue.tokens.faults import document_faults
-    from yue.tokens.rows import printable
-    from yue.wording import counted
+    from yue.wording import counted, printable
 
     files.verify()
     odd = 0

@@ -46,10 +46,11 @@ def run(args: argparse.Namespace) -> None:
     from yue.errors import UsageError
     from yue.recipe.flags import recipe_from_flags
     from yue.stages import StageSummary
+    from yue.tokens.megatron import info_path
     from yue.tokens.options import Options
-    from yue.tokens.rejections import summarise
+    from yue.tokens.row_count import row_rejections, rows_check
     from yue.tokens.vocabulary import codec_range
-    from yue.tokens.write import write_token_files
+    from yue.tokens.write import write_token_sets
     from yue.wording import counted
 
     if not given_flags(args):
@@ -61,22 +62,23 @@ def run(args: argparse.Namespace) -> None:
     # Here a path is of the current folder, which a recipe's must not lead out of.
     tokenizer = Path(args.tokenizer).resolve()
     tokens = recipe_from_flags(args, "tokens", tokens={"tokenizer": str(tokenizer)}).tokens
-    info = write_token_files(
+    written = write_token_sets(
         args.songs,
         args.root or Path(),
         tokenizer,
         codec_range(args.codec_type),
-        output_prefix=args.output_prefix,
+        sets={args.output_prefix: None},
         options=Options.of(tokens),
-        max_rejected_share=1.0 if args.max_rejected_share is None else args.max_rejected_share,
+        check=rows_check(1.0 if args.max_rejected_share is None else args.max_rejected_share),
         workers=args.workers or 0,
     )
+    info, rejected = written.infos[args.output_prefix], row_rejections(written.count).at("mmap")
     print_summary(
         "mmap",
         StageSummary(
             made=f"{args.output_prefix}.bin and .idx: {counted(info.documents, 'song')}, "
             f"{info.tokens:,} tokens",
-            rejected=summarise(info.rows, info.documents, info.rejected),
+            rejected=rejected.describe(str(info_path(args.output_prefix))),
             next=f"`yue inspect {quoted(args.output_prefix)} "
             f"--tokenizer {quoted(Path(args.tokenizer))}` shows them",
         ),

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> None:
     values["data"]["songs_dir"] = str(songs)
     order = Order("preprocess", folder, base, values, _SKIPPED)
     prepare(order)
-    adopt_arrays(args.data_dir, folder / "work" / "audio")
+    adopt_arrays(args.data_dir, folder / "work" / "audio", songs)
     run_order(order)
     tokens = folder / "work" / "tokens"
     print(f"preprocess: token files in {tokens}")

@@ -13,9 +13,8 @@ from yue.dataset.describe import DocumentView, SequenceView
 from yue.dataset.pieces import Piece
 from yue.dataset.reader import TokenFiles
 from yue.tokens.roles import Role
-from yue.tokens.rows import printable
 from yue.tokens.vocabulary import CodecRange, token_name
-from yue.wording import counted
+from yue.wording import counted, printable
 
 _ANSI = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35,
          "cyan": 36}  # fmt: skip

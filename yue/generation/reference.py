@@ -17,11 +17,12 @@ from yue.audio.resample import make_resampler
 from yue.errors import GenerationError
 from yue.files import read_json
 from yue.generation.source import SongSource
+from yue.rejections import Rejected
 from yue.tokens.lanes import MAX_LANE_DIFFERENCE, load_lanes
 from yue.tokens.layouts.audio import interleaved_ids, lane_ids
 from yue.tokens.options import Options
 from yue.tokens.reference import reference_ids
-from yue.tokens.rows import Rejected, read_rows
+from yue.tokens.rows import read_rows
 
 if TYPE_CHECKING:
     from yue.codecs.base import Codec

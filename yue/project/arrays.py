@@ -7,33 +7,41 @@ import os
 import shutil
 from pathlib import Path
 
-from yue.audio.rows import Track, read_tracks, write_tracks
+from yue.audio.discover import rows_made
+from yue.audio.rows import Track, read_tracks, whole_songs, write_tracks
 from yue.errors import AudioError, UsageError
 from yue.files import atomic_folder
+from yue.rejections import Rejections, read_rejections, write_rejections
 from yue.wording import quoted
 
 _ROWS, _REJECTED = "audio.jsonl", "rejected.json"
 
 
-def adopt_arrays(source: Path, target: Path) -> None:
+def adopt_arrays(source: Path, target: Path, songs_dir: Path) -> None:
     """Link (or copy) the arrays of a folder and write their rows for the new place.
 
     Args:
         source: Holds ``audio.jsonl`` and the arrays that it names.
         target: ``work/audio`` of the project; replaced as a whole.
+        songs_dir: The project's songs folder, whose ``songs.jsonl`` counts among what was found.
 
     Raises:
         UsageError: ``source`` is not what ``yue convert`` makes.
+        YueError: Its ``rejected.json`` is damaged or of an older version.
         AudioError: An array is missing or lies elsewhere.
     """
     check_arrays(source)
     with atomic_folder(target) as folder:
-        rows = [_adopt(track, source, folder, target.name) for track in read_tracks(source / _ROWS)]
-        write_tracks(folder / _ROWS, rows)
+        tracks = read_tracks(source / _ROWS)
+        write_tracks(
+            folder / _ROWS, [_adopt(track, source, folder, target.name) for track in tracks]
+        )
         if (source / _REJECTED).is_file():
-            shutil.copyfile(source / _REJECTED, folder / _REJECTED)
+            rejections = read_rejections(source / _REJECTED, "convert")
         else:
-            (folder / _REJECTED).write_text("[]\n")
+            rejections = Rejections(len(set(whole_songs(tracks).values())))
+        rows = sum(1 for _ in rows_made(songs_dir))
+        write_rejections(folder / _REJECTED, dataclasses.replace(rejections, rows=rows))
 
 
 def check_arrays(source: Path) -> None:

@@ -11,6 +11,7 @@ from yue.evaluation.metrics import Evaluation, read_evaluation
 from yue.evaluation.samples.record import SampleMetrics
 from yue.files import read_json
 from yue.paths import Paths
+from yue.rejections import Rejections, read_rejections
 
 TRACKS = ("vocal", "instrumental")
 
@@ -49,6 +50,7 @@ class Facts:
         tables: Tables of the evaluation, by name.
         run: ``run.json`` of the adapter.
         data: ``data_report.json``.
+        rejections: What all stages left out, from songs to tokens.
         samples: What the samples are like.
     """
 
@@ -58,6 +60,7 @@ class Facts:
     tables: dict[str, Table]
     run: dict[str, Any]
     data: dict[str, Any]
+    rejections: Rejections
     samples: SampleMetrics
 
     @property
@@ -92,6 +95,7 @@ def read_facts(paths: Paths, samples: SampleMetrics) -> Facts:
         tables=read_tables(paths.metrics / "plots" / "eval"),
         run=read_json(paths.adapter / "run.json"),
         data=read_json(paths.data_report),
+        rejections=read_rejections(paths.rejected, "mmap"),
         samples=samples,
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import unquote
 
 from yue.evaluation.metrics import Evaluation
@@ -111,12 +110,9 @@ def _warnings(facts: Facts, samples: Sequence[Sample]) -> list[str]:
             "digits."
         )
     found += _overfitting(facts)
-    rejected: list[Any] = facts.data.get("rejected", [])
-    if rejected:
-        what = (
-            "One file or song was" if len(rejected) == 1 else f"{len(rejected)} files or songs were"
-        )
-        found.append(f"{what} left out; the data card says why.")
+    if facts.rejections.lost:
+        share = f"{facts.rejections.share:.0%}"
+        found.append(f"{facts.rejections.in_words()}, {share}; the data card says why.")
     recorded = {sample.song_id: sample for sample in samples if sample.model == "roundtrip"}
     for sample in samples:
         if sample.model == "tuned":

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from yue.audio.pairs import STEMS, UNSEPARATED
-from yue.audio.rejected import Rejected
 from yue.audio.rows import INSTRUMENTAL, MIXTURE, VOCAL, Stems
 from yue.errors import SongError
+from yue.rejections import Rejected, Rejections
 from yue.songs.align import Aligned, Sound, align
 from yue.songs.folder import Described
 from yue.songs.frames import to_frames
@@ -58,6 +58,11 @@ class Built:
     rejected: tuple[Rejected, ...]
     skipped: tuple[Rejected, ...]
     warnings: tuple[Warned, ...]
+
+    def rejections(self, earlier: Rejections) -> Rejections:
+        """Return those of earlier stages with these."""
+        left = set(self.sources.values())
+        return earlier.after("songs", self.rejected, left, skipped=self.skipped)
 
     def joined(self, given: Given) -> Built:
         """With rows that were made elsewhere."""
@@ -141,6 +146,7 @@ def _row(piece: Piece, aligned: Aligned, described: Described, song: str, rate: 
         vocal=piece.codes[VOCAL],
         instrumental=piece.codes[INSTRUMENTAL],
         mixture=piece.codes.get(MIXTURE),
+        piece_of=song if piece.stems.song_id != song else None,
         frames=frames,
         rate=rate,
         genres=described.songs[song].genres,

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from typing import Any
 
-from yue.audio.metadata import FILE_KEYS, METADATA_NAMES
-from yue.audio.rejected import printable
+from yue.audio.metadata import FILE_KEYS, METADATA_NAMES, Fault, metadata_rows
 from yue.errors import SongError
 from yue.songs.lrc import is_lrc
 from yue.songs.merge import merge_labels
@@ -21,6 +17,7 @@ from yue.songs.metadata import Description, clean_genres, describe, misspelt
 from yue.songs.sidecars import NAMES, Sidecars, find_sidecars, list_files
 from yue.songs.text import read_text
 from yue.songs.warned import Warned
+from yue.wording import printable
 
 _MAX_METADATA_BYTES = 4 << 30
 
@@ -157,25 +154,14 @@ def _records(songs_dir: Path, files: Sequence[str]) -> list[_Record]:
             text = read_text(songs_dir / file, place, _MAX_METADATA_BYTES)
         except SongError:
             continue
-        for number, values in _csv_rows(text) if path.suffix == ".csv" else _json_rows(text):
+        for number, values in metadata_rows(text, path.suffix):
+            if isinstance(values, Fault):
+                continue
             names = [name for key in FILE_KEYS if isinstance(name := values.get(key), str) and name]
             if names:
                 about = normpath((path.parent / names[0]).as_posix())
                 records.append(_Record(f"{place}:{number}", about, values))
     return records
-
-
-def _json_rows(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(text.split("\n"), 1):
-        with contextlib.suppress(SongError):
-            yield number, _object(line, "")
-
-
-def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    with contextlib.suppress(csv.Error):
-        for row in reader:
-            yield reader.line_num, {key: value for key, value in row.items() if key}
 
 
 def _rows_of(

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from yue.audio.convert import ROWS_MADE
-from yue.audio.rejected import Rejected
-from yue.errors import SongError, YueError
+from yue.audio.discover import ROWS_MADE, rows_made
+from yue.errors import SongError
 from yue.files import file_digest, map_array
+from yue.rejections import Rejected
 from yue.songs.frames import FrameSection
 from yue.songs.lyrics import label_of
 from yue.songs.rows import Row
@@ -61,11 +60,9 @@ def read_given(
     Raises:
         YueError: The file cannot be read.
     """
-    if not (songs_dir / ROWS_MADE).is_file():
-        return Given()
     rows: dict[str, Row] = {}
     rejected = []
-    for number, line in _lines(songs_dir / ROWS_MADE):
+    for number, line in rows_made(songs_dir):
         place = f"{ROWS_MADE}:{number}"
         try:
             row = _row(_object(line), songs_dir, work, rate)
@@ -81,17 +78,6 @@ def read_given(
         f"codes taken as those of {codec}: no row says which codec they are of", ROWS_MADE
     )
     return Given(tuple(rows.values()), tuple(rejected), (trusted,) if rows else ())
-
-
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    try:
-        with path.open("rb") as stream:
-            yield from ((number, line) for number, line in enumerate(stream, 1) if line.strip())
-    except OSError as error:
-        raise YueError(
-            f"{path}: cannot be read ({error.strerror})",
-            fix="make it a readable file, or remove it",
-        ) from error
 
 
 def _object(line: bytes) -> dict[str, Any]:

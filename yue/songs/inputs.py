@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,16 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from yue.audio.discover import discover_songs
-from yue.audio.rejected import Rejected
-from yue.audio.rows import read_stems, read_tracks
+from yue.audio.rows import read_stems, read_tracks, whole_songs
 from yue.errors import SongError, YueError
 from yue.files import map_array, read_json, read_jsonl
 from yue.paths import Paths
+from yue.rejections import Rejections, read_rejections
 from yue.songs.build import Piece
 from yue.songs.duplicates import Codes
 from yue.songs.rows import Row
-
-_PIECE = re.compile(r"#\d{3,}$")  # the ending of a piece's id
 
 
 @dataclass(frozen=True)
@@ -33,14 +30,14 @@ class StageInputs:
             rejected since.
         codec: The codec's name.
         rate: Its frames a second.
-        rejected: Stage to what it left out.
+        rejections: What earlier stages left out.
     """
 
     songs: dict[str, list[Piece]]
     tracks: dict[str, tuple[str, ...]]
     codec: str
     rate: Fraction
-    rejected: dict[str, tuple[Rejected, ...]]
+    rejections: Rejections
 
 
 def read_inputs(songs_dir: Path, paths: Paths) -> StageInputs:
@@ -53,6 +50,9 @@ def read_inputs(songs_dir: Path, paths: Paths) -> StageInputs:
     owner = {path: song for song in sorted(tracks) for path in tracks[song]}
     converted = {track.song_id: track for track in read_tracks(paths.audio / "audio.jsonl")}
     codes = _codes(paths.codes / "codes.jsonl")
+    rejections = read_rejections(paths.codes / "rejected.json", "tokenize")
+    tokenize = rejections.at("tokenize")
+    without_codes = {entry.song_id for entry in (*tokenize.lost, *tokenize.partly)}
     songs: dict[str, list[Piece]] = {}
     for stems in read_stems(paths.stems / "stems.jsonl"):
         track = converted.get(stems.song_id)
@@ -64,6 +64,8 @@ def read_inputs(songs_dir: Path, paths: Paths) -> StageInputs:
                 why="the folder has changed since the earlier stages ran",
                 fix="run `dvc repro`",
             )
+        if stems.song_id in without_codes:
+            continue
         of = codes.get(stems.song_id, {})
         piece = Piece(
             stems=stems,
@@ -80,11 +82,7 @@ def read_inputs(songs_dir: Path, paths: Paths) -> StageInputs:
         tracks=tracks,
         codec=codec,
         rate=rate,
-        rejected={
-            "convert": _rejected(paths.audio / "rejected.json"),
-            "separate": _rejected(paths.stems / "rejected.json"),
-            "tokenize": _rejected(paths.codes / "rejected.json"),
-        },
+        rejections=rejections,
     )
 
 
@@ -94,9 +92,14 @@ def _audio_files(songs_dir: Path) -> dict[str, tuple[str, ...]]:
     songs = discover_songs(songs_dir).songs
     if songs or not rows.is_file():
         return {song.song_id: tuple(song.tracks.values()) for song in songs}
+    tracks = read_tracks(rows)
+    whole = whole_songs(tracks)
+    first = {file: song for song, file in sorted(whole.items(), reverse=True)}
     made: dict[str, dict[str, None]] = {}
-    for track in read_tracks(rows):
-        made.setdefault(_PIECE.sub("", track.song_id), {})[track.source] = None
+    for track in tracks:
+        # Pieces are numbered from 0, so "take #001" that stands alone is a title.
+        song = first[whole[track.song_id]].removesuffix("#000")
+        made.setdefault(song, {})[track.source] = None
     return {song: tuple(sources) for song, sources in made.items()}
 
 
@@ -150,16 +153,3 @@ def _codec(path: Path) -> tuple[str, Fraction]:
             fix="run the stage 'tokenize' again",
         ) from error
     return name, rate
-
-
-def _rejected(path: Path) -> tuple[Rejected, ...]:
-    """What a stage left out; nothing where it wrote no such file."""
-    rows = read_json(path) if path.is_file() else []
-    try:
-        return tuple(
-            Rejected(row["what"], row["reason"], row["fix"], row.get("song_id")) for row in rows
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise YueError(
-            f"{path}: not a list of rejections ({error})", fix="run the stage that wrote it again"
-        ) from error

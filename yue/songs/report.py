@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from yue.audio.rejected import Rejected
+from yue.rejections import Rejections
 from yue.songs.build import Built
 from yue.songs.duplicates import Duplicates
 from yue.songs.rows import Row
@@ -27,14 +27,14 @@ class Inputs:
         built: Rows and what was left out here.
         split: Where each row went.
         duplicates: Songs that are the same recording.
-        earlier: Stage to what it left out.
+        rejections: What all stages so far left out.
         warnings: About files that describe no song.
     """
 
     built: Built
     split: Split
     duplicates: tuple[Duplicates, ...]
-    earlier: Mapping[str, Sequence[Rejected]]
+    rejections: Rejections
     warnings: tuple[Warned, ...]
 
 
@@ -69,12 +69,7 @@ def data_report(inputs: Inputs) -> dict[str, Any]:
             "artists": _artists_apart(rows, home),
         },
         "warnings": [str(warning) for warning in all_warnings(inputs)],
-        "skipped": [asdict(entry) for entry in inputs.built.skipped],
-        "rejected": [
-            {"stage": stage, **asdict(entry)}
-            for stage, entries in (*inputs.earlier.items(), ("songs", inputs.built.rejected))
-            for entry in entries
-        ],
+        **inputs.rejections.record(),
     }
 
 

@@ -1,4 +1,4 @@
-"""A row of songs.jsonl: YuE's schema, and two keys of ours (``artist``, ``alignment``)."""
+"""A row of songs.jsonl: YuE's schema, and our ``artist``, ``alignment`` and ``piece_of``."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Row:
         artist: Or None.
         alignment: How the sections got their times.
         sections: They cover all frames.
+        piece_of: The song that it was cut from; None where it is a whole song.
         original: A row that was made elsewhere, kept but for its paths; None for a row of ours.
     """
 
@@ -40,6 +41,7 @@ class Row:
     artist: str | None
     alignment: str
     sections: tuple[FrameSection, ...]
+    piece_of: str | None = None
     original: Mapping[str, Any] | None = None
 
     @property
@@ -48,16 +50,19 @@ class Row:
         return float(self.frames / self.rate)
 
     def record(self) -> dict[str, Any]:
-        """The row as it is written. ``codec`` and ``artist`` are left out where not known."""
+        """The row as it is written. What is None is left out."""
         paths = {
             **({"codec": self.mixture} if self.mixture else {}),
             "vocals_codec": self.vocal,
             "instrumental_codec": self.instrumental,
         }
         if self.original is not None:
-            return {**self.original, **paths, "id": self.id, "alignment": self.alignment}
+            # Each row that was given counts as a song, of whatever it was cut elsewhere.
+            kept = {key: value for key, value in self.original.items() if key != "piece_of"}
+            return {**kept, **paths, "id": self.id, "alignment": self.alignment}
         return {
             "id": self.id,
+            **({"piece_of": self.piece_of} if self.piece_of is not None else {}),
             **paths,
             "audio_length_in_sec": self.seconds,
             "msa": [self._structure(section) for section in self.sections],

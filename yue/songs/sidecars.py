@@ -7,13 +7,13 @@ For a song ``album/song``: ``album/song.json``, ``song.lrc``, ``song.lyrics.txt`
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from yue.audio.metadata import METADATA_NAMES
 from yue.audio.names import stem_mark
+from yue.audio.walk import visible_files
 
 # Longest first: "song.lyrics.txt" is not the ".txt" of a song named "song.lyrics".
 _SUFFIXES = {
@@ -48,18 +48,8 @@ class Sidecars:
 
 
 def list_files(songs_dir: Path) -> list[str]:
-    """Relative POSIX paths of all regular files, sorted; a linked folder is entered once."""
-    found, seen = [], set()
-    for folder, names, files in os.walk(songs_dir, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:
-            names.clear()
-            continue
-        seen.add(real)
-        names[:] = sorted(name for name in names if not name.startswith("."))
-        base = Path(folder).relative_to(songs_dir)
-        found += [(base / name).as_posix() for name in files if not name.startswith(".")]
-    return sorted(found)
+    """Return the relative POSIX paths of all files that are not hidden, sorted."""
+    return sorted(path.as_posix() for path in visible_files(songs_dir))
 
 
 def find_sidecars(files: Sequence[str], tracks: Mapping[str, Sequence[str]]) -> Sidecars:

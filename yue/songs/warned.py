@@ -1,19 +1,21 @@
-"""Warnings about songs: each is kept for the report, and told once for each kind."""
+"""Warnings about songs: each is kept for the report, and told once for each kind.
+
+A warning leaves nothing out; what does is a rejection (``yue/rejections.py`` says what differs).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from yue.audio.rejected import printable
-from yue.wording import counted, few
+from yue.wording import counted, few, printable
 
 _KINDS = 12  # told at most
 
 
 @dataclass(frozen=True)
 class Warned:
-    """What was guessed or left out, or is doubtful.
+    """What was guessed or is doubtful, of a song that stays.
 
     Attributes:
         text: A sentence that is the same for all of its kind.

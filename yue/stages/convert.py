@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from yue.audio.convert import convert_folder
-from yue.audio.rejected import check_share, describe, write_rejected
 from yue.audio.rows import write_tracks
 from yue.files import atomic_folder
 from yue.paths import Paths
 from yue.recipe.model import Recipe
+from yue.rejections import check_share, write_rejections
 from yue.stages import StageSummary
 from yue.wording import counted
 
@@ -23,13 +23,13 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
             store=paths.side_store / "cache",
             workers=recipe.runtime.workers,
         )
-        check_share(done.rejected, done.songs, recipe.data.max_rejected_share)
+        check_share(done.rejections, recipe.data.max_rejected_share, paths.too_many_rejected)
         write_tracks(folder / "audio.jsonl", done.tracks)
-        write_rejected(folder / "rejected.json", done.rejected)
+        write_rejections(folder / "rejected.json", done.rejections)
     return StageSummary(
         made=f"{counted(done.songs, 'song')} ({done.reused:,} from the store, "
         f"{done.songs - done.reused:,} converted), {counted(len(done.tracks), 'track')} in "
         f"{paths.audio.relative_to(paths.root)}",
-        rejected=describe(done.rejected),
+        rejected=done.rejections.at("convert").describe("work/audio/rejected.json"),
         next="yue separate (or dvc repro for all that follows)",
     )

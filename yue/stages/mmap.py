@@ -12,11 +12,12 @@ from yue.errors import CodecError, SongError, YueError
 from yue.files import atomic_folder, read_json
 from yue.paths import Paths
 from yue.recipe.model import Recipe, Train
+from yue.rejections import check_share, read_rejections, write_rejections
 from yue.stages import StageSummary
 from yue.tokens.options import Options
-from yue.tokens.rejections import check_share, summarise
+from yue.tokens.row_count import RowCount, song_rejections
 from yue.tokens.vocabulary import CodecRange, codec_range
-from yue.tokens.write import write_token_files
+from yue.tokens.write import write_token_sets
 from yue.wording import counted
 
 SPLITS = ("train", "valid", "test")
@@ -24,7 +25,9 @@ _SHOWN = 5  # warnings on the terminal
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
-    """Write ``work/tokens/{train,valid,test}.{bin,idx,json}``; a split without songs has no files.
+    """Write ``work/tokens/{train,valid,test}.{bin,idx,json}`` and ``work/rejected.json``.
+
+    A split without songs has no files.
 
     Raises:
         YueError: A split cannot be written, or more songs than the recipe allows cannot be used.
@@ -34,34 +37,35 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     options = Options.of(recipe.tokens)
     if options.codebooks is None:
         options = replace(options, codebooks=min(options.ids(codec).codebooks, stored))
+    earlier = read_rejections(paths.data_report, "songs")
+
+    def check(count: RowCount) -> None:
+        limit = recipe.data.max_rejected_share
+        check_share(song_rejections(count, earlier), limit, paths.too_many_rejected)
+
     # The folder is swapped in whole: files of a split that is gone now do not survive.
     with atomic_folder(paths.tokens) as folder:
-        infos = {
-            name: write_token_files(
-                paths.songs,
-                paths.work,
-                paths.root / recipe.tokens.tokenizer,
-                codec,
-                output_prefix=folder / name,
-                options=options,
-                ids=ids,
-                codec_digest=digest,
-                workers=recipe.runtime.workers,
-            )
-            for name, ids in split.items()
-            if ids
-        }
-        rows = sum(info.rows for info in infos.values())
-        documents = sum(info.documents for info in infos.values())
-        rejected = [entry for info in infos.values() for entry in info.rejected]
-        check_share(rows, documents, rejected, recipe.data.max_rejected_share)
-        warnings = _warnings([folder / name for name in infos], recipe.train)
+        written = write_token_sets(
+            paths.songs,
+            paths.work,
+            paths.root / recipe.tokens.tokenizer,
+            codec,
+            sets={folder / name: ids for name, ids in split.items() if ids},
+            options=options,
+            codec_digest=digest,
+            check=check,
+            workers=recipe.runtime.workers,
+        )
+        warnings = _warnings(list(written.infos), recipe.train)
+    rejections = song_rejections(written.count, earlier)
+    write_rejections(paths.rejected, rejections)
+    infos = {prefix.name: info for prefix, info in written.infos.items()}
     parts = [
         f"{name} {counted(i.documents, 'song')}, {i.tokens:,} tokens" for name, i in infos.items()
     ]
     return StageSummary(
         made="; ".join(parts),
-        rejected=summarise(rows, documents, rejected),
+        rejected=rejections.at("mmap").describe("work/rejected.json"),
         next="\n    ".join(
             [
                 f"`yue inspect work/tokens/{next(iter(infos))}` shows what the model will see",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from yue.audio.rejected import check_share, describe
 from yue.files import write_json, write_jsonl
 from yue.paths import Paths
 from yue.recipe.model import Recipe
+from yue.rejections import check_share
 from yue.songs.build import build
 from yue.songs.duplicates import find_duplicates
 from yue.songs.folder import describe_songs
@@ -34,18 +34,19 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     taken = frozenset(built.sources)
     given = read_given(songs_dir, paths.work, inputs.codec, inputs.rate, taken)
     built = built.joined(given)
-    check_share(built.rejected, len(built.rows), recipe.data.max_rejected_share)
+    rejections = built.rejections(inputs.rejections)
+    check_share(rejections, recipe.data.max_rejected_share, paths.too_many_rejected)
     entries = [Entry(row.id, built.sources[row.id], row.artist) for row in built.rows]
     duplicates = find_duplicates(read_codes(built.rows, paths.work))
     settings = recipe.songs
     shares = Shares(settings.valid_share, settings.test_share, settings.split_seed)
     split = split_songs(entries, [group.songs for group in duplicates], shares)
-    found = Inputs(built, split, duplicates, inputs.rejected, described.warnings)
+    found = Inputs(built, split, duplicates, rejections, described.warnings)
     report = data_report(found)
     write_jsonl(paths.songs, (row.record() for row in built.rows))
     write_json(paths.split, split.record())
     write_json(paths.data_report, report)
-    rejected = describe([*built.rejected, *built.skipped])
+    rejected = rejections.at("songs").describe("work/data_report.json")
     return _summary(report, rejected, told(all_warnings(found)))
 
 

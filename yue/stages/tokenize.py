@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from yue.audio.rejected import describe
+from yue.audio.rows import read_tracks, whole_songs
 from yue.codecs.choice import CodecChoice
 from yue.codecs.encode import encode_songs
 from yue.codecs.sources import project_songs
@@ -10,6 +10,7 @@ from yue.codecs.summary import describe_codes
 from yue.files import atomic_folder
 from yue.paths import Paths
 from yue.recipe.model import Recipe
+from yue.rejections import check_share, read_rejections, write_rejections
 from yue.stages import StageSummary
 from yue.store import Store
 
@@ -18,9 +19,11 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     """Write ``work/codes/``: npy files, ``codes.jsonl``, ``codec.json`` and ``rejected.json``."""
     codec = CodecChoice.of_recipe(recipe, paths.root)
     card = codec.card()
+    songs = project_songs(paths.work)
+    earlier = read_rejections(paths.stems / "rejected.json", "separate")
     with atomic_folder(paths.codes) as folder:
         done = encode_songs(
-            project_songs(paths.work),
+            songs,
             card,
             codec.load_all,
             folder,
@@ -28,8 +31,12 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
             store=Store(paths.side_store / "cache"),
             workers=recipe.runtime.workers,
         )
+        whole = whole_songs(read_tracks(paths.audio / "audio.jsonl")) if done.rejected else {}
+        rejections = done.rejections(earlier, songs, whole)
+        check_share(rejections, recipe.data.max_rejected_share, paths.too_many_rejected)
+        write_rejections(folder / "rejected.json", rejections)
     return StageSummary(
         made=describe_codes(done, card),
-        rejected=describe(done.rejected),
+        rejected=rejections.at("tokenize").describe("work/codes/rejected.json"),
         next="yue songs (or dvc repro for all that follows)",
     )

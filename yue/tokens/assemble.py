@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yue.errors import SongError
+from yue.rejections import Rejected
 from yue.tokens.chunks import used_chunks
 from yue.tokens.codes_file import read_codes
 from yue.tokens.draws import Draws
@@ -14,7 +15,7 @@ from yue.tokens.layouts import cot, icl, interleave, mix, stage2
 from yue.tokens.layouts.document import Document, Section
 from yue.tokens.options import Options
 from yue.tokens.reference import reference_ids
-from yue.tokens.rows import Rejected, SongRow
+from yue.tokens.rows import SongRow
 from yue.tokens.sections import Used, used_sections
 from yue.tokens.text import TextTokenizer
 from yue.tokens.vocabulary import CodecRange

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from yue.errors import SongError
+from yue.rejections import Rejected, rejection
 from yue.tokens.lanes import check_books
 from yue.tokens.layouts.audio import Codes
 from yue.tokens.layouts.stage2 import MIN_DISTINCT, chunk_frames, distinct_codes
-from yue.tokens.rows import Rejected, SongRow, rejected
+from yue.tokens.rows import SongRow
 from yue.tokens.vocabulary import CodecRange
 
 
@@ -57,7 +58,7 @@ def used_chunks(row: SongRow, codes: Codes, codec: CodecRange, *, strict: bool) 
                 )
             used.append(chunk)
         except SongError as error:
-            dropped.append(rejected(error, row.id))
+            dropped.append(rejection(error, row.id))
     if not used and not dropped:
         why = f"its {codes.shape[1]} frames are less than a chunk of {frames}"
         dropped.append(Rejected(row.place, why, "use longer songs", row.id))

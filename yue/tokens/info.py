@@ -12,10 +12,10 @@ import numpy.typing as npt
 from yue.errors import TokenFileError, YueError
 from yue.files import read_json, write_json
 from yue.native.checksum import BLOCK_BYTES
+from yue.rejections import Rejected
 from yue.tokens.megatron import REBUILD
 from yue.tokens.options import Options
 from yue.tokens.roles import YUE_REFERENCE_MARKER
-from yue.tokens.rows import Rejected
 from yue.tokens.shape import Shape
 from yue.tokens.vocabulary import CodecRange, codec_range
 

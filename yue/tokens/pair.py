@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +34,49 @@ class WrittenPair:
     checksums: Checksums
 
 
-def write_pair(prefix: Path, documents: Iterable[Document], *, limit: int) -> WrittenPair:
-    """Write documents as int32 ``.bin`` and ``.idx``; one document each.
+class PairWriter:
+    """Writes documents as int32 ``.bin`` and ``.idx``; one document each.
+
+    Made by :func:`pair_writer`.
+    """
+
+    def __init__(self, writer: BinWriter) -> None:
+        self._writer = writer
+        self._lengths, self._marks = array("i"), array("q", [0])
+        self._written: WrittenPair | None = None
+
+    def append(self, document: Document) -> None:
+        """Add a document to the end.
+
+        Raises:
+            NativeError: An id is out of range.
+        """
+        self._writer.append(document.tokens)
+        self._lengths.extend(document.lengths)
+        self._marks.append(len(self._lengths))
+
+    @property
+    def written(self) -> WrittenPair:
+        """What was written, once the files are there."""
+        if self._written is None:
+            raise RuntimeError("the files are not there yet")
+        return self._written
+
+    def finish(self, path: Path, blocks: Sequence[int]) -> None:
+        """Write the ``.idx`` of a ``.bin`` that is complete; ``blocks`` are its checksums."""
+        lengths = np.frombuffer(self._lengths, np.int32)
+        crc = write_index(path, lengths, np.frombuffer(self._marks, np.int64))
+        self._written = WrittenPair(
+            documents=len(self._marks) - 1,
+            sequences=len(self._lengths),
+            tokens=self._writer.bytes_appended // _ITEM_SIZE,
+            checksums=Checksums(BLOCK_BYTES, tuple(blocks), crc),
+        )
+
+
+@contextlib.contextmanager
+def pair_writer(prefix: Path, *, limit: int) -> Iterator[PairWriter]:
+    """Yield a writer of documents whose files appear at the end, whole, or not at all.
 
     The ``.bin`` appears first and the ``.idx`` last, and an older pair's ``.idx`` goes before
     either: whenever the write is cut off, there is the old pair, or no index, or the new pair.
@@ -42,34 +84,28 @@ def write_pair(prefix: Path, documents: Iterable[Document], *, limit: int) -> Wr
 
     Args:
         prefix: Path of both files without the suffix.
-        documents: The documents; consumed once.
         limit: Ids must lie in [0, limit).
 
     Raises:
-        NativeError: An id is out of range.
         OSError: The file system refused a write.
     """
-    lengths, marks = array("i"), array("q", [0])
     sweep(bin_path(prefix))
     with atomic_file(bin_path(prefix)) as stream:
         with BinWriter(stream.fileno(), limit=limit) as writer:
-            for document in documents:
-                writer.append(document.tokens)
-                lengths.extend(document.lengths)
-                marks.append(len(lengths))
-        checksums = writer.checksums()
-        size = writer.bytes_appended
+            pair = PairWriter(writer)
+            yield pair
+        blocks = writer.checksums()
         info_path(prefix).unlink(missing_ok=True)
         idx_path(prefix).unlink(missing_ok=True)
-    crc = write_index(
-        idx_path(prefix), np.frombuffer(lengths, np.int32), np.frombuffer(marks, np.int64)
-    )
-    return WrittenPair(
-        documents=len(marks) - 1,
-        sequences=len(lengths),
-        tokens=size // _ITEM_SIZE,
-        checksums=Checksums(BLOCK_BYTES, tuple(checksums), crc),
-    )
+    pair.finish(idx_path(prefix), blocks)
+
+
+def write_pair(prefix: Path, documents: Iterable[Document], *, limit: int) -> WrittenPair:
+    """Write documents, consumed once, as :func:`pair_writer` does; raises as it does."""
+    with pair_writer(prefix, limit=limit) as pair:
+        for document in documents:
+            pair.append(document)
+    return pair.written
 
 
 def write_index(path: Path, lengths: npt.NDArray[np.int32], marks: npt.NDArray[np.int64]) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from yue.errors import SongError
+from yue.rejections import Rejected, rejection
 from yue.tokens.options import Options
 
 CODES_KEYS = {"mixture": "codec", "vocal": "vocals_codec", "instrumental": "instrumental_codec"}
@@ -66,31 +67,18 @@ class SongRow:
 
 
 @dataclass(frozen=True)
-class Rejected:
-    """Something left out.
+class RowLine:
+    """What a line of songs.jsonl says.
 
     Attributes:
-        what: The row or section, with its place.
-        reason: Why.
-        fix: What to do about it.
-        song_id: The song, or None where the line does not say.
+        song_id: The song, or piece of one; None where the line does not say.
+        piece_of: The song that a piece was cut from; None for a whole song.
+        row: The row, or why it cannot be used.
     """
 
-    what: str
-    reason: str
-    fix: str
-    song_id: str | None = None
-
-
-def rejected(error: SongError, song_id: str | None) -> Rejected:
-    """An error about one row or section, as an entry of the report."""
-    what, why, fix = map(printable, (error.what, error.why, error.fix))
-    return Rejected(what, why, fix, song_id)
-
-
-def printable(text: str) -> str:
-    """Text without control characters or broken Unicode: rows must not drive the terminal."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    song_id: str | None
+    piece_of: str | None
+    row: SongRow | Rejected
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -117,24 +105,26 @@ def read_rows(path: Path, options: Options | None = None) -> Iterator[SongRow | 
         SongError: The file is missing or cannot be read.
     """
     for number, line in read_lines(path):
-        yield parse_row(line, f"{path.name}:{number}", options or Options())
+        yield parse_line(line, f"{path.name}:{number}", options or Options()).row
 
 
-def parse_row(line: bytes, place: str, options: Options) -> SongRow | Rejected:
-    """One line as a row, or as its rejection.
+def parse_line(line: bytes, place: str, options: Options) -> RowLine:
+    """Read one line.
 
     Args:
         line: The line.
         place: Where it is, for messages.
         options: The layout, which says what a row must have.
     """
-    song_id = None
+    song_id = piece_of = None
     try:
         value = _parse(line, place)
         song_id = _song_id(value, place)
-        return _song_row(value, song_id, f"{place} (song '{_short(song_id)}')", options)
+        piece_of = value["piece_of"] if isinstance(value.get("piece_of"), str) else None
+        row = _song_row(value, song_id, f"{place} (song '{_short(song_id)}')", options)
+        return RowLine(song_id, piece_of, row)
     except SongError as error:
-        return rejected(error, song_id)
+        return RowLine(song_id, piece_of, rejection(error, song_id))
 
 
 def _parse(line: bytes, place: str) -> dict[str, Any]:

@@ -16,10 +16,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from yue.errors import SongError
+from yue.rejections import Rejected, rejection
 from yue.tokens.lanes import Lanes, check_codes
 from yue.tokens.layouts.audio import Codes
 from yue.tokens.options import Options
-from yue.tokens.rows import Rejected, Segment, SongRow, rejected
+from yue.tokens.rows import Segment, SongRow
 from yue.tokens.vocabulary import CodecRange, codec_range
 
 
@@ -60,7 +61,7 @@ def used_sections(row: SongRow, lanes: Lanes, options: Options) -> Used:
                 frames = slice(segment.start, segment.end)
             used.append((segment, frames))
         except SongError as error:
-            dropped.append(rejected(error, row.id))
+            dropped.append(rejection(error, row.id))
     if not used and options.strict:
         raise SongError(
             row.place,

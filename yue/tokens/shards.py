@@ -12,9 +12,10 @@ from itertools import islice
 from pathlib import Path
 
 from yue.errors import SongError
+from yue.rejections import Rejected, rejection
 from yue.tokens.assemble import Assembled, Assembler
 from yue.tokens.options import Options
-from yue.tokens.rows import Rejected, parse_row, rejected
+from yue.tokens.rows import parse_line
 from yue.tokens.text import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
 
@@ -57,12 +58,14 @@ class Outcome:
 
     Attributes:
         place: The row, for messages.
-        song_id: Its song, or None where the line does not say.
+        song_id: Its song, or piece of one; None where the line does not say.
+        piece_of: The song that a piece was cut from; None for a whole song.
         result: The document with what was left out of it, or why there is none.
     """
 
     place: str
     song_id: str | None
+    piece_of: str | None
     result: Assembled | Rejected
 
 
@@ -84,16 +87,16 @@ class Worker:
 
     def _outcome(self, number: int, line: bytes) -> Outcome | None:
         place = f"{self._job.name}:{number}"
-        row = parse_row(line, place, self._job.options)
-        song_id = row.song_id if isinstance(row, Rejected) else row.id
+        found = parse_line(line, place, self._job.options)
+        row, song_id, whole = found.row, found.song_id, found.piece_of
         if self._job.wanted is not None and song_id is not None and song_id not in self._job.wanted:
             return None
         if isinstance(row, Rejected):
-            return Outcome(place, song_id, row)
+            return Outcome(place, song_id, whole, row)
         try:
-            return Outcome(row.place, song_id, self._assembler.assemble(row))
+            return Outcome(row.place, song_id, whole, self._assembler.assemble(row))
         except SongError as error:
-            return Outcome(row.place, song_id, rejected(error, song_id))
+            return Outcome(row.place, song_id, whole, rejection(error, song_id))
 
 
 def shards_of(lines: Iterable[Line]) -> Iterator[Shard]:

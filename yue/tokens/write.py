@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from yue.errors import SongError, TokenFileError, UsageError
+from yue.errors import SongError, TokenFileError
+from yue.rejections import Rejected
 from yue.tokens.info import CodecIdentity, TokenFileInfo, write_info
-from yue.tokens.layouts.document import Document
 from yue.tokens.megatron import info_path
 from yue.tokens.options import Options
-from yue.tokens.pair import WrittenPair, write_pair
+from yue.tokens.pair import PairWriter, WrittenPair, pair_writer
 from yue.tokens.processes import outcomes
-from yue.tokens.rejections import check_share
 from yue.tokens.roles import REFERENCE_MARKER
-from yue.tokens.rows import Rejected, read_lines
+from yue.tokens.row_count import RowCount, rows_check
+from yue.tokens.rows import read_lines
 from yue.tokens.shards import Job, Outcome
 from yue.tokens.text import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
 
 
-@dataclass
-class _Log:
-    """What happened to the rows while documents were streamed into the files."""
+@dataclass(frozen=True)
+class Written:
+    """Sets of token files that were written.
 
+    Attributes:
+        infos: Output prefix to what is there, as in the ``.json``.
+        count: What became of the rows.
+    """
+
+    infos: dict[Path, TokenFileInfo]
+    count: RowCount
+
+
+@dataclass
+class _TokenSet:
+    """One set of files while it is written."""
+
+    prefix: Path
+    pair: PairWriter
     rows: int = 0
     song_ids: list[str] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
 
 
 def write_token_files(
@@ -67,97 +82,167 @@ def write_token_files(
         TokenFileError: The files cannot be written.
         UsageError: Options that do not go with the codec, or a share that is none.
     """
-    if not 0 <= max_rejected_share <= 1:
-        raise UsageError(
-            f"--max-rejected-share {max_rejected_share:g}", fix="give a share from 0 to 1"
-        )
+    written = write_token_sets(
+        songs_jsonl,
+        root,
+        tokenizer,
+        codec,
+        sets={output_prefix: ids},
+        options=options,
+        codec_digest=codec_digest,
+        check=rows_check(max_rejected_share),
+        workers=workers,
+    )
+    return written.infos[output_prefix]
+
+
+def write_token_sets(
+    songs_jsonl: Path,
+    root: Path,
+    tokenizer: Path,
+    codec: CodecRange,
+    *,
+    sets: Mapping[Path, Collection[str] | None],
+    options: Options | None = None,
+    codec_digest: str = "",
+    check: Callable[[RowCount], None],
+    workers: int = 1,
+) -> Written:
+    """Write songs as sets of token files; the file of rows is read once for all of them.
+
+    A line that names no song is of no set: the first set's ``.json`` has it.
+
+    Args:
+        songs_jsonl: As for :func:`write_token_files`, like what is not named here.
+        root: See there.
+        tokenizer: See there.
+        codec: See there.
+        sets: Output prefix to the songs to write there; all where None, for one set alone.
+        options: See there.
+        codec_digest: See there.
+        check: Called before any file appears; it raises where too much was left out.
+        workers: See there.
+
+    Raises:
+        SongError: A song is missing or is in two sets, no song of a set can be used, or what
+            ``check`` raises.
+        TokenFileError: The files cannot be written.
+        UsageError: Options that do not go with the codec.
+    """
     options = options or Options()
     codec_ids = options.ids(codec)
-    wanted = None if ids is None else frozenset(ids)
+    home = _home(sets)
+    wanted = None if home is None else frozenset(home)
     job = Job(songs_jsonl.name, root, tokenizer, codec, options, wanted)
-    text = job.load_text()
-    log = _Log()
-
-    def documents() -> Iterator[Document]:
-        lines, scratch = read_lines(songs_jsonl), output_prefix.parent
-        for outcome in outcomes(job, text, lines, workers=workers, scratch=scratch):
-            yield from _accepted(outcome, log, strict=options.strict)
-        _check_complete(songs_jsonl, wanted, log)
-        check_share(log.rows, len(log.song_ids), log.rejected, max_rejected_share)
-
+    text, first = job.load_text(), next(iter(sets))
+    count = RowCount()
     try:
-        pair = write_pair(output_prefix, documents(), limit=codec.rows)
-        info = _info(pair, log, text, codec_ids, options, codec_digest)
-        write_info(info_path(output_prefix), info)
+        with ExitStack() as files:
+            pairs = [files.enter_context(pair_writer(p, limit=codec.rows)) for p in sets]
+            made = {
+                prefix: _TokenSet(prefix, pair) for prefix, pair in zip(sets, pairs, strict=True)
+            }
+            lines = read_lines(songs_jsonl)
+            for outcome in outcomes(job, text, lines, workers=workers, scratch=first.parent):
+                target = (home or {}).get(outcome.song_id or "", first)
+                _add(outcome, made[target], count, strict=options.strict)
+            count.missing = sorted((wanted or frozenset()) - count.seen)
+            _check_complete(songs_jsonl, made.values(), count)
+            check(count)
+        infos = {
+            prefix: _info(one, text, codec_ids, options, codec_digest)
+            for prefix, one in made.items()
+        }
+        for prefix, info in infos.items():
+            write_info(info_path(prefix), info)
     except OSError as error:
         raise TokenFileError(
-            f"{output_prefix}: cannot be written ({error.strerror or error})",
+            f"{first}: cannot be written ({error.strerror or error})",
             fix="check the free space and the folder's permissions, then run it again",
         ) from error
-    return info
+    return Written(infos, count)
 
 
-def _accepted(outcome: Outcome, log: _Log, *, strict: bool) -> Iterator[Document]:
-    """The document of a line, if there is one; notes in ``log`` what becomes of the line."""
-    log.rows += 1
+def _home(sets: Mapping[Path, Collection[str] | None]) -> dict[str, Path] | None:
+    """Return the set of each song; None where all songs are of the only set."""
+    home: dict[str, Path] = {}
+    for prefix, ids in sets.items():
+        if ids is None:
+            return None
+        for song_id in ids:
+            if home.setdefault(song_id, prefix) != prefix:
+                raise SongError(
+                    f"song '{song_id}' is in two splits, {home[song_id].name} and {prefix.name}",
+                    why="what is trained on says nothing about held-out songs",
+                    fix="run the stage 'songs' again: it puts each song into one",
+                )
+    return home
+
+
+def _add(outcome: Outcome, target: _TokenSet, count: RowCount, *, strict: bool) -> None:
+    """Append the document of a row, if there is one, and note what becomes of the row."""
     song_id, result = outcome.song_id, outcome.result
-    is_known = song_id in log.seen
+    target.rows += 1
+    count.rows += 1
+    is_known = song_id in count.seen
     if song_id is not None:
-        log.seen.add(song_id)
-    if isinstance(result, Rejected):
-        log.rejected.append(result)
-    elif strict and is_known:
-        log.rejected.append(
-            Rejected(
-                outcome.place,
-                "an earlier row has the same id",
-                "give every song an id of its own: songs are split by id",
-                song_id,
-            )
+        count.seen.add(song_id)
+        if outcome.piece_of is not None:
+            count.piece_of[song_id] = outcome.piece_of
+    if not isinstance(result, Rejected) and strict and is_known:
+        result = Rejected(
+            outcome.place,
+            "an earlier row has the same id",
+            "give every song an id of its own: songs are split by id",
+            song_id,
         )
-    else:
-        log.rejected.extend(result.dropped)
-        log.song_ids.append(str(song_id))
-        yield result.document
+    if isinstance(result, Rejected):
+        target.rejected.append(result)
+        count.lost.append(result)
+        return
+    target.rejected.extend(result.dropped)
+    count.partly.extend(result.dropped)
+    target.song_ids.append(str(song_id))
+    count.written.add(str(song_id))
+    target.pair.append(result.document)
 
 
-def _check_complete(songs_jsonl: Path, wanted: frozenset[str] | None, log: _Log) -> None:
+def _check_complete(songs_jsonl: Path, sets: Collection[_TokenSet], count: RowCount) -> None:
     """Fail, before any file appears, where there is nothing to write or a song is missing."""
-    missing = sorted((wanted or frozenset()) - log.seen)
-    if missing:
+    if len(count.missing) > count.unreadable():
         raise SongError(
-            f"{songs_jsonl}: {len(missing)} wanted song(s) are not there, the first '{missing[0]}'",
+            f"{songs_jsonl}: {len(count.missing)} wanted song(s) are not there, the first "
+            f"'{count.missing[0]}'",
             why="the split names songs that the rows do not have",
             fix="run the stage 'songs' again: it writes both",
         )
-    if not log.song_ids:
-        first = log.rejected[0] if log.rejected else None
+    for empty in sets:
+        if empty.song_ids:
+            continue
+        first = empty.rejected[0] if empty.rejected else None
+        of = f" of {empty.prefix.name}" if len(sets) > 1 else ""
         raise SongError(
-            f"{songs_jsonl}: no song can be used ({len(log.rejected)} rejected)",
+            f"{songs_jsonl}: no song{of} can be used ({len(empty.rejected)} rejected)",
             why=f"{first.what}: {first.reason}" if first else "the file has no rows",
             fix=first.fix if first else "run the stage 'songs' on a folder with songs",
         )
 
 
 def _info(
-    pair: WrittenPair,
-    log: _Log,
-    text: TextTokenizer,
-    codec: CodecRange,
-    options: Options,
-    codec_digest: str,
+    made: _TokenSet, text: TextTokenizer, codec: CodecRange, options: Options, codec_digest: str
 ) -> TokenFileInfo:
+    pair: WrittenPair = made.pair.written
     return TokenFileInfo(
         options=options,
         codec=CodecIdentity(codec.name, codec_digest, codec.rate_text, codec.codebooks),
         vocabulary_rows=codec.rows,
         tokenizer_digest=text.digest,
         reference_marker=tuple(text.encode(REFERENCE_MARKER).tolist()),
-        rows=log.rows,
+        rows=made.rows,
         documents=pair.documents,
         sequences=pair.sequences,
         tokens=pair.tokens,
-        song_ids=tuple(log.song_ids),
-        rejected=tuple(log.rejected),
+        song_ids=tuple(made.song_ids),
+        rejected=tuple(made.rejected),
         checksums=pair.checksums,
     )
