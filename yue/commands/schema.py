@@ -48,7 +48,7 @@ def reference() -> str:
     """Every key as a page of Markdown."""
     lines = ["# Recipe keys", "", f"{schema()['description']} Written by `yue schema --markdown`."]
     for section, meaning in sections().items():
-        lines += ["", f"## {section}", "", meaning, "", "| key | takes | default of the flag | |"]
+        lines += ["", f"## {section}", "", meaning, "", "| key | takes | default | |"]
         lines.append("|---|---|---|---|")
         for key in keys_of(section):
             cells = (f"`{key.name}`", key.allowed, f"`{json.dumps(key.default)}`", key.description)
@@ -59,7 +59,7 @@ def reference() -> str:
 def _explain(key: Key) -> None:
     print(textwrap.fill(f"{key.dotted}: {key.description}", 100))
     print(f"  takes:   {key.allowed}")
-    print(f"  default of the flag: {json.dumps(key.default)}")
+    print(f"  default: {json.dumps(key.default)}")
     if key.aliases:
         print(f"  elsewhere called: {', '.join(key.aliases)}")
 

@@ -13,7 +13,7 @@ from yue.project.code import FILE, code_text
 from yue.project.pipeline import Pipelines, project_pipelines
 from yue.project.template import NOTES, SCHEMA, recipe_files, template_root
 from yue.recipe.document import read_document
-from yue.recipe.read import recipe_of
+from yue.recipe.read import checked
 from yue.recipe.write import active_text
 
 HERE = Path(__file__).resolve().parent
@@ -137,12 +137,11 @@ def _recipe_texts(active: str, folder: Path) -> dict[str, str]:
         raise UsageError(
             f"there is no recipe {active}", fix=f"name one of these: {', '.join(files)}"
         )
-    document = read_document(files[active])
-    recipe_of(document)
+    found = checked(read_document(files[active]))
     texts = {f"recipes/{n}.yaml": file.read_text(encoding="utf-8") for n, file in files.items()}
     root = folder.absolute()
     file = root / "recipes" / f"{active}.yaml"
-    return {**texts, "params.yaml": active_text(document, file, root)}
+    return {**texts, "params.yaml": active_text(found, file, root)}
 
 
 def _start_versioning(folder: Path) -> None:
