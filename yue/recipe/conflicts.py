@@ -21,5 +21,6 @@ def conflict_fault(text: str, file: str) -> Fault | None:
         return None
     shown = f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines))}"
     rule = f"git's conflict marks, at {shown}: two versions that git could not merge are both here"
-    fix = f"keep one of each part and remove the marks, or one side whole: git checkout --ours {file}"
-    return Fault(Place(lines[0], 1, 7), "", "", rule, f"{fix} (or --theirs)")
+    fix = "keep one of each part and remove the marks, or take one side whole: "
+    fix += f"git checkout --ours {file} (or --theirs)"
+    return Fault(Place(lines[0], 1, 7), "", "", rule, fix)

@@ -264,7 +264,11 @@ def _syntax_fault(error: YAMLError, text: str) -> Fault:
     if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         problem = str(error.problem or error.context or "not valid YAML")
-        fix = "indent with spaces" if "'\\t'" in problem else ""
+        fixes = {
+            "'\\t'": "indent with spaces",
+            "found '-'": "write the name of the list's key above its items",
+        }
+        fix = next((text for mark, text in fixes.items() if mark in problem), "")
         return Fault(Place(mark.line + 1, mark.column + 1), "", "", f"not YAML: {problem}", fix)
     position = error.position if isinstance(error, ReaderError) else 0
     before = text[:position]

@@ -19,6 +19,7 @@ from yue.recipe.nearest import did_you_mean, nearest
 from yue.recipe.schema import EXTENDS, Key, keys, keys_by_path, keys_of, schema, sections
 
 _NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_NOT_TEXT = re.compile(r"\$\{|^\?\?\?$")
 _YES_NO = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 
@@ -51,6 +52,10 @@ def schema_problems(values: Mapping[str, Any]) -> list[Problem]:
         if any(not character.isprintable() for character in value):
             rule = "must be one line without control characters"
             found.setdefault(path, Problem(path, rule))
+        # `dvc exp run -S` reads params.yaml by OmegaConf, to which these are not text.
+        elif special := _NOT_TEXT.search(value):
+            rule = f"has {special[0]}, which DVC's experiments do not take as text"
+            found.setdefault(path, Problem(path, rule, "take another name, or a link by another"))
     return list(found.values())
 
 

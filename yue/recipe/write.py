@@ -154,4 +154,5 @@ def origin(text: str) -> tuple[str, str] | None:
 def _name(recipe_file: Path, root: Path) -> str:
     """Relative to the project where it lies in it, so that it holds on another machine."""
     path = Path(os.path.abspath(recipe_file))  # noqa: PTH100  (resolve() would follow links)
+    root = root.absolute()
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
