@@ -76,7 +76,7 @@ def test_any_one_line_of_the_active_recipe_may_go(number: int) -> None:
     except RecipeFaultsError as error:
         (fault,) = error.faults
         if LINES[number + 1].startswith("  - "):
-            assert fault.fix == "write the name of the list's key above its items"
+            assert fault.rule.startswith("not YAML")
             return
         assert section in sections()
         if fault.rule.startswith("not YAML"):
@@ -88,6 +88,12 @@ def test_any_one_line_of_the_active_recipe_may_go(number: int) -> None:
         assert fault.place.line == number + 1
     else:
         assert section not in sections()
+
+
+def test_items_whose_key_is_gone_are_told_so() -> None:
+    place = line_of("train.loss_on")
+    with pytest.raises(RecipeFaultsError, match="write the name of the list's key above its items"):
+        recipe_from([*LINES[:place], *LINES[place + 1 :]])
 
 
 def test_nothing_at_all_is_the_defaults() -> None:

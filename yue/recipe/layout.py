@@ -33,13 +33,28 @@ def laid_out(header: Sequence[str], values: Mapping[str, Any], remarks: Remarks)
             continue
         lines += ["", *remarks.above.get((section,), (f"# {meaning}",))]
         lines += _with_comment([f"{section}:"], remarks.beside.get((section,), ""))
-        for key in keys_of(section):
-            if key.name in values[section]:
-                lines += [f"  {line}" for line in remarks.above.get(key.path, ())]
-                comment = remarks.beside.get(key.path, key.comment)
-                lines += _with_comment(blocks[key.path], comment)
+        lines += _section_lines(section, values[section], blocks, remarks)
     lines += ["", *remarks.below] if remarks.below else []
     return "\n".join(lines) + "\n"
+
+
+def _section_lines(
+    section: str,
+    values: Mapping[str, Any],
+    blocks: Mapping[tuple[str, ...], Sequence[str]],
+    remarks: Remarks,
+) -> list[str]:
+    """The lines of a section's keys and of the comments about them."""
+    lines: list[str] = []
+    last_list = None
+    for key in (key for key in keys_of(section) if key.name in values):
+        # DVC drops what stands between a list and the next key when it writes another list there.
+        place = len(lines) if last_list is None else last_list
+        lines[place:place] = [f"  {line}" for line in remarks.above.get(key.path, ())]
+        has_items = isinstance(values[key.name], list) and values[key.name]
+        last_list = len(lines) if has_items else None
+        lines += _with_comment(blocks[key.path], remarks.beside.get(key.path, key.comment))
+    return lines
 
 
 def _ordered(values: Mapping[str, Any]) -> dict[str, Any]:

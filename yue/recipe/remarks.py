@@ -38,11 +38,10 @@ def remarks_of(document: Document) -> Remarks:
     header = len(split_header(document.text)[0])
     for number, line in enumerate(document.lines[header:], header + 1):
         if number in starts:
-            # DVC drops comments between a list and the next key when it writes a new list.
-            holder = current if _is_list(document, current) and current[:-1] else starts[number]
+            current = starts[number]
             if waiting:
-                above[holder] = (*above.get(holder, ()), *waiting)
-            waiting, current = [], starts[number]
+                above[current] = tuple(waiting)
+            waiting = []
         elif line.lstrip().startswith("#"):
             waiting.append(line.strip())
         elif number in items:
@@ -56,7 +55,3 @@ def split_header(text: str) -> tuple[list[str], list[str]]:
     lines = text.splitlines()
     end = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
     return lines[:end], lines[end:]
-
-
-def _is_list(document: Document, path: KeyPath) -> bool:
-    return (*path, 0) in document.places

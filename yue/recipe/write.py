@@ -125,7 +125,7 @@ def short_text(header: Sequence[str], values: Mapping[str, Any]) -> str:
         values: Complete plain values.
     """
     header = [f"{_MODELINE}../schemas/recipe.schema.json", *header]
-    return canonical(laid_out(header, without_defaults(values), Remarks({}, {}, ())))
+    return laid_out(header, without_defaults(values), Remarks({}, {}, ()))
 
 
 def _remarks(found: Resolved) -> Remarks:
