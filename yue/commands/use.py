@@ -95,7 +95,8 @@ def recipe_file(name: str) -> Path:
     file, named = Path(name), Path("recipes") / f"{name}.yaml"
     if not file.exists() and not Path("recipes").is_dir():
         raise UsageError(f"{name}: no such file, and no recipes/ here", fix=NO_PROJECT)
-    return named if not file.is_file() and named.is_file() else file
+    bare = file.name == name and not file.suffix and not file.exists()
+    return named if bare or (not file.is_file() and named.is_file()) else file
 
 
 def _refuse_to_lose_edits(file: Path, new: Resolved) -> None:
