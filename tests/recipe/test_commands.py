@@ -334,6 +334,7 @@ def test_schema_explains_a_key_a_section_and_all(yue: Run) -> None:
     out = yue("schema")[1]
     assert [key.dotted for key in keys() if f"  {key.dotted} " not in out] == []
     assert "name: Short name" in yue("schema", "name")[1]
+    assert "extends: Another recipe in the same folder" in yue("schema", "extends")[1]
     assert json.loads(yue("schema", "--json")[1]) == schema()
     assert json.loads(yue("schema", "lora.r", "--json")[1])["maximum"] == 1024
 

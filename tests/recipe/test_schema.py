@@ -66,6 +66,11 @@ def test_a_key_explains_itself_and_takes_its_own_default(key: Key) -> None:
         assert key.default is None  # a flag says null by not being there
 
 
+def test_no_section_ends_with_a_list() -> None:
+    """DVC drops the comment of the next section when it writes a list in front of it."""
+    assert [name for name in sections() if "array" in keys_of(name)[-1].types] == []
+
+
 def test_an_alias_means_one_key_of_its_section() -> None:
     for section in ["", *sections()]:
         names = {key.name for key in keys_of(section)}

@@ -10,7 +10,7 @@ from typing import Any
 
 from yue.errors import UsageError
 from yue.recipe.problems import suggest
-from yue.recipe.schema import Key, keys, keys_by_path, keys_of, schema, sections
+from yue.recipe.schema import EXTENDS, Key, keys, keys_by_path, keys_of, schema, sections
 
 EXAMPLE = "yue schema lora.r"
 
@@ -27,6 +27,9 @@ def run(args: argparse.Namespace) -> None:
     """Explain a key, the keys of a section, or all."""
     if args.markdown:
         print(reference(), end="")
+        return
+    if args.key == EXTENDS:
+        print(textwrap.fill(f"{EXTENDS}: {schema()['properties'][EXTENDS]['description']}", 100))
         return
     if args.key is None:
         rule, found = schema(), keys()
