@@ -98,6 +98,14 @@ def test_completing_the_active_recipe_changes_nothing() -> None:
     assert completed_text(parse_document(text, "params.yaml")) == text
 
 
+def test_a_section_that_was_removed_comes_back_once() -> None:
+    text = (ROOT / "params.yaml").read_text()
+    lines = text.splitlines()
+    start, end = lines.index("evaluate:"), lines.index("# Songs to generate after training.")
+    less = "\n".join([*lines[:start], *lines[end:]])  # its comment stays
+    assert completed_text(parse_document(less, "params.yaml")) == text
+
+
 def test_a_short_text_has_what_differs_and_no_more() -> None:
     values = defaults()
     values["lora"] = {**values["lora"], "r": 3}

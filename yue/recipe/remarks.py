@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from yue.recipe.document import Document, KeyPath
+from yue.recipe.schema import sections
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,10 @@ def remarks_of(document: Document) -> Remarks:
     for number, line in enumerate(document.lines[header:], header + 1):
         if number in starts:
             current = starts[number]
-            if waiting:
-                above[current] = tuple(waiting)
+            ours = {f"# {meaning}" for name, meaning in sections().items() if (name,) != current}
+            # The schema's line above a section stays behind where somebody removed the section.
+            if own := tuple(text for text in waiting if text not in ours):
+                above[current] = own
             waiting = []
         elif line.lstrip().startswith("#"):
             waiting.append(line.strip())
