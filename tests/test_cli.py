@@ -88,7 +88,7 @@ def test_a_wrong_verb_is_a_usage_error_with_the_nearest(
         (["train", "--modle", "m"], "no flag '--modle'; did you mean '--model'?"),
         (["convert", "--output-dri", "o"], "did you mean '--output-dir'?"),
         (["recipes", "--zzz"], "no flag '--zzz'; see them with `yue recipes --help`"),
-        (["recipes", "demo"], "cannot use the word 'demo'"),
+        (["recipes", "demo", "x"], "cannot use the word 'x'"),
         (["recipes", "--debug"], "--debug goes before the verb: yue --debug recipes"),
         (["mix", "plan", "--temprature", "2"], "no flag '--temprature'; did you mean"),
     ],

@@ -22,8 +22,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def edited(project: Path, *changes: tuple[str, str]) -> str:
-    """Name of a recipe in the project with these replacements."""
-    text = (project / "recipes" / "own-songs.yaml").read_text()
+    """Name of a recipe: the project's active one, in full, with these replacements."""
+    text = (project / "params.yaml").read_text()
     for old, new in changes:
         assert old in text, old
         text = text.replace(old, new, 1)

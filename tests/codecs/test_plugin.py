@@ -134,7 +134,7 @@ def test_codes_that_the_vocabulary_has_no_ids_for_are_refused(
 
 def write_recipe(site: Path, codec: str) -> Path:
     """The demo's recipe with another codec."""
-    text = (ROOT / "recipes" / "demo.yaml").read_text()
+    text = (ROOT / "params.yaml").read_text()
     for old, new in (("name: melrvq", f"name: {codec}"), ("codebooks: 8", "codebooks: 1")):
         assert text.count(old) == 1
         text = text.replace(old, new)

@@ -16,7 +16,8 @@ RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 
 
 def demo_lines() -> list[str]:
-    return (ROOT / "recipes" / "demo.yaml").read_text().splitlines()
+    """The demo recipe in full, as `yue use` writes it."""
+    return (ROOT / "params.yaml").read_text().splitlines()
 
 
 def line_of(dotted: str) -> int:

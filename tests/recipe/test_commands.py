@@ -124,17 +124,16 @@ def test_use_spares_a_params_file_that_is_not_its_own(project: Path, yue: Run, d
 def test_use_refuses_a_faulty_recipe_and_changes_nothing(project: Path, yue: Run) -> None:
     yue("use", "demo")
     before = (project / "params.yaml").read_bytes()
-    edit(project / "recipes" / "own-songs.yaml", "  r: 8 ", "  r: no ")
+    edit(project / "recipes" / "own-songs.yaml", "  lr: 0.001 ", "  lr: no ")
     code, _, err = yue("use", "own-songs")
     assert code == 2
-    assert re.search(r"recipes/own-songs.yaml:\d+:6: lora.r: no: must be an integer", err)
+    assert re.search(r"recipes/own-songs.yaml:\d+:7: train.lr: no: must be a number", err)
     assert (project / "params.yaml").read_bytes() == before
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("params.yaml", "params.yaml is the active recipe already"),
         ("dmeo.yaml", "dmeo.yaml: no such file"),
         ("recipes", "recipes is a folder, not a recipe"),
     ],
@@ -307,7 +306,7 @@ def test_validate_takes_many_recipes_and_reports_all(project: Path, yue: Run) ->
     code, out, _ = yue("validate", *map(str, recipes))
     assert (code, out.count("no faults")) == (0, len(recipes))
     for name in ("demo", "own-songs"):
-        edit(project / "recipes" / f"{name}.yaml", "  r: 8 ", "  r: abc ")
+        edit(project / "recipes" / f"{name}.yaml", "  lr: ", "  lr: abc # ")
     code, _, err = yue("validate", "recipes/demo.yaml", "recipes/own-songs.yaml")
     assert code == 2
     assert "recipes/demo.yaml:" in err
@@ -316,13 +315,14 @@ def test_validate_takes_many_recipes_and_reports_all(project: Path, yue: Run) ->
 
 def test_recipes_lists_them_with_the_active_one_and_the_broken(project: Path, yue: Run) -> None:
     yue("use", "demo")
-    (project / "recipes" / "bad.yaml").write_text("name: 1\n")
+    (project / "recipes" / "bad.yaml").write_text("name: 1\nlora:\n  r: x\n")
     names = sorted(file.stem for file in (project / "recipes").glob("*.yaml"))
     code, out, _ = yue("recipes")
     assert code == 0
     rows = {line[2:].split()[0]: line for line in out.splitlines()[:-1]}
     assert list(rows) == names
     assert rows["demo"].startswith("* demo")
+    assert rows["own-songs"].startswith("  own-songs")
     assert "recipes/demo.yaml" in rows["demo"]
     assert "`yue validate recipes/bad.yaml` says why" in rows["bad"]
     listed = json.loads(yue("recipes", "--json")[1])
@@ -351,7 +351,7 @@ def test_schema_explains_a_key_a_section_and_all(yue: Run) -> None:
     assert out.splitlines() == [
         "lora.r: Rank of the update matrices.",
         "  takes:   an integer from 1 to 1024",
-        "  default of the flag: 8",
+        "  default: 8",
         "  elsewhere called: rank, lora_r, lora_rank",
     ]
     out = yue("schema", "lora")[1]
@@ -360,6 +360,7 @@ def test_schema_explains_a_key_a_section_and_all(yue: Run) -> None:
     out = yue("schema")[1]
     assert [key.dotted for key in keys() if f"  {key.dotted} " not in out] == []
     assert "name: Short name" in yue("schema", "name")[1]
+    assert "extends: Another recipe in the same folder" in yue("schema", "extends")[1]
     assert json.loads(yue("schema", "--json")[1]) == schema()
     assert json.loads(yue("schema", "lora.r", "--json")[1])["maximum"] == 1024
 

@@ -134,7 +134,7 @@ def test_rules_between_flags_hold() -> None:
 
 def test_rules_that_reach_into_sections_the_verb_does_not_read_are_left_out() -> None:
     assert parse("--sr 44100 --no-mono", "convert").convert.sample_rate == 44100
-    with pytest.raises(RecipeError, match="--sample-rate: 44100: semanticodec takes 16000 Hz"):
+    with pytest.raises(RecipeError, match="--sample-rate: 44100: xcodec takes 16000 Hz"):
         parse("--sr 44100", "convert", "codec")
 
 

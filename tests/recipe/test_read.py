@@ -40,7 +40,6 @@ def test_a_wrong_value_is_told_with_place_excerpt_caret_and_rule(message_of: Mes
         ("lora.r", "8.5", "must be an integer from 1 to 1024", ""),
         ("lora.r", '"8"', "must be an integer from 1 to 1024", "remove the quotes"),
         ("lora.r", "true", "must be an integer from 1 to 1024", ""),
-        ("lora.r", "", "must be an integer from 1 to 1024", ""),
         ("lora.r", "9" * 5000, "must be an integer from 1 to 1024", "write a shorter"),
         ("lora.r", "{a: 1}", "must be an integer from 1 to 1024", ""),
         ("train.lr", ".nan", "must be a number above 0, at most 1", "write a finite number"),
@@ -121,22 +120,9 @@ def test_a_misspelt_key_is_one_fault_not_two(faults_of: Faults) -> None:
     assert fault.rule == "unknown key; did you mean 'dropout'?"
 
 
-def test_missing_keys_and_sections_are_named_with_what_to_add(faults_of: Faults) -> None:
-    lines = demo_lines()
-    del lines[line_of("lora.alpha")]
-    start, end = lines.index("launch:"), lines.index("logging:")
-    first, second = faults_of("\n".join([*lines[:start], *lines[end:]]))
-    assert (first.key, first.place.line) == ("launch", 1)
-    assert first.rule == f"missing section, with the keys {names('launch')}"
-    assert first.fix == "copy it from recipes/demo.yaml"
-    assert (second.key, second.place.line) == ("lora.alpha", lines.index("lora:") + 1)
-    assert second.rule == "missing; must be an integer from 1 to 4096"
-    assert second.fix == "add it, for example alpha: 16"
-
-
 def test_a_section_that_is_no_section_is_one_fault(faults_of: Faults) -> None:
     lines = demo_lines()
-    [fault] = faults_of("\n".join(lines[: lines.index("logging:") + 1]))
+    [fault] = faults_of("\n".join([*lines[: lines.index("logging:")], "logging: 5"]))
     assert (fault.key, fault.rule) == (
         "logging",
         f"must be a section with the keys {names('logging')}",

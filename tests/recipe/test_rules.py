@@ -160,7 +160,9 @@ PATHS = [
     ("a/../../b", "leads out of its folder by '..'", "write an absolute path"),
     ("~/music", "~ is not expanded", "write the folder out"),
     ("$HOME/music", "variables are not expanded", "write the folder out"),
-    ("${data.x}", "variables are not expanded", "write the folder out"),
+    ("${data.x}", "has ${, which DVC's experiments do not take as text", "take another name"),
+    ("/a/${b}", "has ${, which DVC's experiments do not take as text", "take another name"),
+    ("'???'", "has ???, which DVC's experiments do not take as text", "take another name"),
     ("s3://bucket/a", "is a URL; a path is needed", "fetch it first"),
     ("C:\\music", "has a backslash", "write folders with /"),
     ("' songs'", "has spaces at its ends", "remove them"),
@@ -211,7 +213,7 @@ def test_a_path_that_others_would_read_otherwise(
 
 
 @pytest.mark.parametrize(
-    "path", ["/music/songs", "songs/..rock", "a b/ü", "demo/work/x", "./songs/"]
+    "path", ["/music/songs", "songs/..rock", "a b/ü", "demo/work/x", "./songs/", "/a$b c", "./$x"]
 )
 def test_other_paths_are_fine(path: str) -> None:
     values = defaults()

@@ -36,13 +36,11 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ["lora.r=abc"],
         ["+lora.rank=8"],
         ["train.lr=.nan"],
-        ["~lora.alpha"],
         ["train.batch_size=3"],
         ["train.micro_batch_size=3"],
         ["train.loss_on=[vocal,vokal]"],
         ["codec.name=dac44k"],
         ["lora=5"],
-        ["~launch"],
         ["lora.r=abc", "train.lr=-1", "+zzz=1"],
     ],
     ids=" ".join,
@@ -57,6 +55,13 @@ def test_a_refused_override_leaves_no_trace(
     assert "params.yaml:" in capsys.readouterr().err
     assert params.read_bytes() == before
     assert (params.parent / "work" / "recipe.ok").is_file()
+
+
+@pytest.mark.parametrize("name", ["lora.alpha", "launch"])
+def test_an_override_that_removes_a_key_leaves_its_default(params: Path, name: str) -> None:
+    apply_overrides(params, [f"~{name}"])
+    assert main(["validate"]) == 0
+    assert f"  {name.split('.')[-1]}:" not in params.read_text()
 
 
 def test_other_edits_stay(params: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,8 +13,9 @@ from dvc.utils.serialize import modify_yaml
 
 from tests.recipe.conftest import RECIPES, ROOT, demo_lines
 from yue.errors import RecipeError
-from yue.recipe.document import parse_document
-from yue.recipe.read import recipe_of
+from yue.recipe.document import parse_document, read_document
+from yue.recipe.read import checked, read_recipe, recipe_of
+from yue.recipe.resolve import resolve
 from yue.recipe.schema import Key, keys
 from yue.recipe.write import active_text, canonical, origin
 
@@ -75,10 +76,13 @@ def test_dvc_s_own_rewrite_is_ours(params: Path) -> None:
 
 
 @pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
-def test_dvc_leaves_every_recipe_as_it_is(tmp_path: Path, file: Path) -> None:
-    copy = Path(shutil.copy(file, tmp_path))
-    apply_overrides(copy, [f"name={file.stem}"])
-    assert copy.read_bytes() == file.read_bytes()
+def test_dvc_leaves_the_params_file_of_every_recipe_as_it_is(tmp_path: Path, file: Path) -> None:
+    params = tmp_path / "params.yaml"
+    text = active_text(checked(read_document(file)), file, ROOT)
+    params.write_text(text)
+    apply_overrides(params, [f"name={file.stem}"])
+    assert params.read_text() == text
+    assert recipe_of(parse_document(text, "params.yaml")) == read_recipe(file)
 
 
 def test_hand_written_yaml_comes_to_rest_with_values_and_comments_kept(tmp_path: Path) -> None:
@@ -111,9 +115,9 @@ def test_hand_written_yaml_comes_to_rest_with_values_and_comments_kept(tmp_path:
 
 def test_the_header_names_the_recipe_and_its_digest(tmp_path: Path) -> None:
     file = tmp_path / "recipes" / "mine.yaml"
-    document = parse_document("\n".join(demo_lines()), "mine.yaml")
+    document = checked(parse_document("\n".join(demo_lines()), "mine.yaml"))
     text = active_text(document, file, tmp_path)
-    again = active_text(parse_document(text, "params.yaml"), file, tmp_path)
+    again = active_text(checked(parse_document(text, "params.yaml")), file, tmp_path)
     assert again == text  # a params.yaml saved as a recipe does not pile up headers
     assert text.splitlines()[0].endswith("$schema=schemas/recipe.schema.json")
     named = origin(text)
@@ -125,7 +129,8 @@ def test_the_header_names_the_recipe_and_its_digest(tmp_path: Path) -> None:
 
 def test_the_digest_is_of_values_not_of_their_spelling(tmp_path: Path) -> None:
     def digest(text: str) -> str:
-        named = origin(active_text(parse_document(text, "a"), tmp_path / "a", tmp_path))
+        found = resolve(parse_document(text, "a"))
+        named = origin(active_text(found, tmp_path / "a", tmp_path))
         assert named is not None
         return named[1]
 

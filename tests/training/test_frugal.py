@@ -122,8 +122,8 @@ def test_estimate_answers_without_weights_and_says_that_nothing_was_measured(
     out = capsys.readouterr().out
     assert "Nothing of this was measured on a GPU" in out
     (alone,) = re.findall(r"minutes: ([\d.]+) on one GPU for 3,000,000 tokens", out)
-    text = recipe.read_text().replace("  processes: 0 ", "  processes: 8 ")
-    (tmp_path / "mine.yaml").write_text(text.replace("  batch_size: 2 ", "  batch_size: 8 "))
+    text = recipe.read_text().replace("  batch_size: 2 ", "  batch_size: 8 ")
+    (tmp_path / "mine.yaml").write_text(f"{text}\nlaunch:\n  processes: 8\n")
     command.run(parser.parse_args(["mine.yaml", *words[1:]]))
     (eight,) = re.findall(r"minutes: ([\d.]+) on 8 GPUs, if they", capsys.readouterr().out)
     assert float(eight) == pytest.approx(float(alone) / 8, abs=0.06)

@@ -131,10 +131,11 @@ def how_to_sample(args: argparse.Namespace, *, of_project: bool) -> Generate:
     """How to sample: as flags say, then the active recipe, then the schema."""
     from yue.recipe.document import read_document
     from yue.recipe.flags import given_values, recipe_from_flags
+    from yue.recipe.read import checked
 
     if not of_project:
         return recipe_from_flags(args, "generate").generate
-    values = read_document(Path("params.yaml")).values["generate"]
+    values = checked(read_document(Path("params.yaml"))).values["generate"]
     # The project's limit is for its samples; a song of one's own is sung to its end.
     values = {**values, "max_sections": None, **given_values(args, "generate")["generate"]}
     return recipe_from_flags(args, "generate", generate=values).generate

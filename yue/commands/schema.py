@@ -10,7 +10,7 @@ from typing import Any
 
 from yue.errors import UsageError
 from yue.recipe.problems import suggest
-from yue.recipe.schema import Key, keys, keys_by_path, keys_of, schema, sections
+from yue.recipe.schema import EXTENDS, Key, keys, keys_by_path, keys_of, schema, sections
 
 EXAMPLE = "yue schema lora.r"
 
@@ -27,6 +27,9 @@ def run(args: argparse.Namespace) -> None:
     """Explain a key, the keys of a section, or all."""
     if args.markdown:
         print(reference(), end="")
+        return
+    if args.key == EXTENDS:
+        print(textwrap.fill(f"{EXTENDS}: {schema()['properties'][EXTENDS]['description']}", 100))
         return
     if args.key is None:
         rule, found = schema(), keys()
@@ -48,7 +51,7 @@ def reference() -> str:
     """Every key as a page of Markdown."""
     lines = ["# Recipe keys", "", f"{schema()['description']} Written by `yue schema --markdown`."]
     for section, meaning in sections().items():
-        lines += ["", f"## {section}", "", meaning, "", "| key | takes | default of the flag | |"]
+        lines += ["", f"## {section}", "", meaning, "", "| key | takes | default | |"]
         lines.append("|---|---|---|---|")
         for key in keys_of(section):
             cells = (f"`{key.name}`", key.allowed, f"`{json.dumps(key.default)}`", key.description)
@@ -59,7 +62,7 @@ def reference() -> str:
 def _explain(key: Key) -> None:
     print(textwrap.fill(f"{key.dotted}: {key.description}", 100))
     print(f"  takes:   {key.allowed}")
-    print(f"  default of the flag: {json.dumps(key.default)}")
+    print(f"  default: {json.dumps(key.default)}")
     if key.aliases:
         print(f"  elsewhere called: {', '.join(key.aliases)}")
 

@@ -11,14 +11,16 @@ from yue.errors import RecipeError, UsageError
 from yue.files import write_text
 from yue.inputs.needed import write_needed
 from yue.inputs.notes import recipe_notes, shown
-from yue.recipe.build import values_digest
-from yue.recipe.document import Document, parse_document, read_document
+from yue.inputs.upkeep import upkeep_notes
+from yue.recipe.build import build_recipe, same_value
+from yue.recipe.document import parse_document, read_document
 from yue.recipe.drift import drift_of
 from yue.recipe.faults import shown_path
 from yue.recipe.model import Recipe
-from yue.recipe.read import recipe_of
+from yue.recipe.read import checked
+from yue.recipe.resolve import ACTIVE, Resolved, left_out, resolve
 from yue.recipe.undo import committed_text
-from yue.recipe.write import active_text
+from yue.recipe.write import active_text, completed_text
 from yue.wording import quoted
 
 EXAMPLE = "yue use recipes/demo.yaml"
@@ -27,7 +29,10 @@ _FIX = "keep it as a recipe of its own (cp params.yaml recipes/mine.yaml), or gi
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The recipe, and whether edits may go."""
-    parser.add_argument("recipe", help="a recipe file, or the name of one in recipes/")
+    parser.add_argument(
+        "recipe",
+        help="a recipe file, or the name of one in recipes/; params.yaml gets the keys it lacks",
+    )
     parser.add_argument(
         "--force", action="store_true", help="overwrite a params.yaml that was edited"
     )
@@ -36,12 +41,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Check the recipe and write params.yaml in the current folder."""
     root = Path.cwd()
-    file = _recipe_file(args.recipe)
+    file = recipe_file(args.recipe)
+    if file.absolute() == root / ACTIVE:
+        complete(file)
+        return
     recipe = activate(file, root, force=args.force)
     print(f"use: {shown_path(file)} is the active recipe (params.yaml)")
     print("  next: dvc repro", flush=True)
-    for note in recipe_notes(recipe, root):
+    notes = [*upkeep_notes(resolve(read_document(file))), *recipe_notes(recipe, root)]
+    for note in notes:
         print(note, file=sys.stderr)
+
+
+def complete(params: Path) -> None:
+    """Write into params.yaml the keys that it leaves out; values, comments and header stay.
+
+    Raises:
+        RecipeError: It cannot be read, or has faults.
+    """
+    document = read_document(params)
+    missing, text = left_out(document), completed_text(document)
+    if text != f"{document.text}\n":
+        write_text(params, text)
+    done = f"got {', '.join(missing)}" if missing else "has every key"
+    print(f"use: {shown_path(params)} {done}")
+    print("  next: dvc repro", flush=True)
 
 
 def activate(file: Path, root: Path, *, force: bool = False) -> Recipe:
@@ -56,35 +80,36 @@ def activate(file: Path, root: Path, *, force: bool = False) -> Recipe:
         RecipeError: The recipe has faults.
         UsageError: Edits would be lost.
     """
-    params = root / "params.yaml"
+    params = root / ACTIVE
     if file.absolute() == params:
         raise UsageError(
-            "params.yaml is the active recipe already", fix="name another: `yue recipes`"
+            f"{ACTIVE} is the active recipe already", fix="name another: `yue recipes`"
         )
-    document = read_document(file)
-    recipe = recipe_of(document)
+    found = checked(read_document(file))
     if params.exists() and not force:
-        _refuse_to_lose_edits(params, document)
-    write_text(params, active_text(document, file, root))
+        _refuse_to_lose_edits(params, found)
+    write_text(params, active_text(found, file, root))
+    recipe = build_recipe(found.values)
     write_needed(recipe, root)
     return recipe
 
 
-def _recipe_file(name: str) -> Path:
+def recipe_file(name: str) -> Path:
     """``name`` as a file, or as the name of a recipe in recipes/, which may be a folder's too."""
     file, named = Path(name), Path("recipes") / f"{name}.yaml"
     if not file.exists() and not Path("recipes").is_dir():
         raise UsageError(f"{name}: no such file, and no recipes/ here", fix=NO_PROJECT)
-    return named if not file.is_file() and named.is_file() else file
+    bare = file.name == name and not file.suffix and not file.exists()
+    return named if bare or (not file.is_file() and named.is_file()) else file
 
 
-def _refuse_to_lose_edits(file: Path, new: Document) -> None:
+def _refuse_to_lose_edits(file: Path, new: Resolved) -> None:
     """Raise a UsageError when ``file`` has values that no recipe file has."""
     try:
         params = read_document(file)
     except RecipeError as error:
         raise UsageError(f"params.yaml would be lost, and has faults\n{error}", fix=_FIX) from error
-    if values_digest(params.values) == values_digest(new.values):
+    if same_value(resolve(params).values, new.values):
         return
     drift = drift_of(params, file.parent)
     if not drift.edited:

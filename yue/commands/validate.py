@@ -12,10 +12,12 @@ from pathlib import Path
 from yue.commands.project import project_paths, run_stage
 from yue.errors import RecipeError
 from yue.inputs.notes import Note, drift_notes, recipe_notes
+from yue.inputs.upkeep import upkeep_notes
 from yue.paths import Paths
+from yue.recipe.build import build_recipe
 from yue.recipe.document import read_document
 from yue.recipe.faults import RecipeFaultsError
-from yue.recipe.read import read_recipe, recipe_of
+from yue.recipe.read import checked
 from yue.recipe.undo import undo_faults
 
 EXAMPLE = "yue validate recipes/demo.yaml"
@@ -45,8 +47,10 @@ def run(args: argparse.Namespace) -> None:
             _undo_override(paths, error)
         raise
     params = read_document(paths.params)
+    found = checked(params)
+    _print_notes(upkeep_notes(found))
     _print_notes(drift_notes(params, paths.root))
-    _print_notes(recipe_notes(recipe_of(params), paths.root))
+    _print_notes(recipe_notes(build_recipe(found.values), paths.root))
 
 
 def _undo_override(paths: Paths, error: RecipeFaultsError) -> None:
@@ -66,11 +70,13 @@ def _validate_files(files: Iterable[Path]) -> None:
     errors = []
     for file in files:
         try:
-            recipe = read_recipe(file)
+            found = checked(read_document(file))
         except RecipeError as error:
             errors.append(error)
             continue
+        recipe = build_recipe(found.values)
         print(f"validate: {file} is the recipe {recipe.name}: no faults")
+        _print_notes(upkeep_notes(found))
         _print_notes(recipe_notes(recipe, Path.cwd()))
     if errors:
         raise RecipeError("\n".join(str(error) for error in errors))

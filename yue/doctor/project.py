@@ -8,6 +8,7 @@ from pathlib import Path
 from yue.doctor.check import Finding, ok
 from yue.errors import RecipeError
 from yue.inputs.notes import fetch_notes, input_notes, unwatched_notes
+from yue.recipe.conflicts import conflict_lines
 from yue.recipe.model import Recipe
 from yue.recipe.read import read_recipe
 
@@ -17,7 +18,7 @@ def check_project(root: Path) -> list[Finding]:
     if not (root / "params.yaml").is_file():
         found = f"none in {root}"
         return [Finding("project", "warning", found, "yue init my-songs   # or go to its folder")]
-    findings = [_dvc(root), _git(root)]
+    findings = [_dvc(root), *_lock(root), _git(root)]
     try:
         recipe = read_recipe(root / "params.yaml")
     except RecipeError as error:
@@ -37,6 +38,17 @@ def _dvc(root: Path) -> Finding:
     if not (root / "dvc.yaml").is_file():
         return Finding("DVC repository", "failure", "there is no dvc.yaml", "yue init . --update")
     return ok("DVC repository", "there, with a pipeline")
+
+
+def _lock(root: Path) -> list[Finding]:
+    """Marks that git left in dvc.lock, which DVC calls invalid YAML."""
+    file = root / "dvc.lock"
+    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    lines = conflict_lines(text)
+    if not lines:
+        return []
+    found = f"git's conflict marks, the first at line {lines[0]}"
+    return [Finding("dvc.lock", "failure", found, "git checkout --ours dvc.lock && dvc repro")]
 
 
 def _git(root: Path) -> Finding:

@@ -15,9 +15,10 @@ from yue.inputs.needed import needed_text, write_needed
 from yue.project.code import FILE, code_text
 from yue.project.pipeline import Pipelines, project_pipelines
 from yue.project.template import NOTES, SCHEMA, recipe_files, template_root
+from yue.recipe.build import build_recipe
 from yue.recipe.document import read_document
-from yue.recipe.read import read_recipe, recipe_of
-from yue.recipe.write import active_text
+from yue.recipe.read import checked, read_recipe
+from yue.recipe.write import active_text, completed_text
 from yue.wording import quoted
 
 HERE = Path(__file__).resolve().parent
@@ -105,8 +106,7 @@ def update_project(folder: Path, skipped: Collection[str] = ()) -> list[str]:
             changed.append(name)
     changed += _retire_fetching(folder)
     with contextlib.suppress(RecipeError):  # `yue validate` says what is wrong with it
-        change = write_needed(read_recipe(folder / "params.yaml"), folder)
-        changed += [NEEDED] if change.added or change.removed else []
+        changed += _update_recipe(folder)
     return changed + _update_ignored(folder)
 
 
@@ -121,6 +121,23 @@ def _ignore_texts() -> dict[str, str]:
         ".gitignore": (HERE / "gitignore").read_text(encoding="utf-8"),
         ".dvcignore": _DVCIGNORE,
     }
+
+
+def _update_recipe(folder: Path) -> list[str]:
+    """Give params.yaml the keys that it lacks, for DVC, and list what of the demo it needs.
+
+    Raises:
+        RecipeError: params.yaml is missing or has faults; nothing is written then.
+    """
+    file = folder / "params.yaml"
+    recipe = read_recipe(file)
+    changed = []
+    text = completed_text(read_document(file))
+    if text != file.read_text(encoding="utf-8"):
+        write_text(file, text)
+        changed.append(file.name)
+    change = write_needed(recipe, folder)
+    return [*changed, *([NEEDED] if change.added or change.removed else [])]
 
 
 def _retire_fetching(folder: Path) -> list[str]:
@@ -162,15 +179,14 @@ def _recipe_texts(active: str, folder: Path) -> dict[str, str]:
         raise UsageError(
             f"there is no recipe {active}", fix=f"name one of these: {', '.join(files)}"
         )
-    document = read_document(files[active])
-    recipe = recipe_of(document)
+    found = checked(read_document(files[active]))
     texts = {f"recipes/{n}.yaml": file.read_text(encoding="utf-8") for n, file in files.items()}
     root = folder.absolute()
     file = root / "recipes" / f"{active}.yaml"
-    needed = needed_text(recipe, template_root())
+    needed = needed_text(build_recipe(found.values), template_root())
     return {
         **texts,
-        "params.yaml": active_text(document, file, root),
+        "params.yaml": active_text(found, file, root),
         **({} if needed is None else {NEEDED: needed}),
     }
 

@@ -16,9 +16,9 @@ from yue.files import write_text
 from yue.project.create import create_project, update_project
 from yue.project.pipeline import project_pipelines
 from yue.project.template import template_root
-from yue.recipe.document import Document, parse_document, read_document
-from yue.recipe.read import recipe_of
-from yue.recipe.write import split_header, with_values
+from yue.recipe.document import parse_document, read_document
+from yue.recipe.read import checked
+from yue.recipe.write import short_text
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,13 @@ def prepare(order: Order) -> None:
         RecipeError: The values make no valid recipe; nothing is written then.
         UsageError: A stage cannot be skipped, or edits of params.yaml would be lost.
     """
-    recipe = _recipe(order)
+    text = _recipe_text(order)
     if (order.folder / "dvc.yaml").is_file():
         update_project(order.folder, order.skipped)
     else:
         create_project(order.folder, order.base, order.skipped)
     file = order.folder / "recipes" / f"{order.name}.yaml"
-    write_text(file, recipe.text + "\n")
+    write_text(file, text)
     activate(file, order.folder)
 
 
@@ -88,20 +88,17 @@ def run(order: Order) -> None:
         )
 
 
-def _recipe(order: Order) -> Document:
-    """The base recipe with the order's values, as a checked document."""
-    base = read_document(template_root() / "recipes" / f"{order.base}.yaml")
+def _recipe_text(order: Order) -> str:
+    """A checked recipe of the base's values and the order's, with no need of the base's file."""
+    base = checked(read_document(template_root() / "recipes" / f"{order.base}.yaml"))
     values: dict[str, Any] = {**base.values, "name": order.name}
     values["description"] = f"written by yue {order.name}"
     for section, part in order.values.items():
         values[section] = {**values[section], **part}
-    header, body = split_header(base.text)
     ours = f"# Written by `yue {order.name}` from the recipe {order.base} and its flags."
-    text = "\n".join([header[0], ours, *body, ""])
-    file = str(order.folder / f"recipes/{order.name}.yaml")
-    document = parse_document(with_values(text, values), file)
-    recipe_of(document)
-    return document
+    text = short_text([ours], values)
+    checked(parse_document(text, str(order.folder / f"recipes/{order.name}.yaml")))
+    return text
 
 
 def skipped_stages(words: Collection[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from yue.files import value_digest
 from yue.recipe import model
-from yue.recipe.schema import Key, keys_of, sections
+from yue.recipe.schema import Key, keys_by_path, keys_of, sections
 
 _CLASSES = {field.name: field.type for field in dataclasses.fields(model.Recipe)}
 
@@ -35,13 +35,44 @@ def section_class(name: str) -> type[Any]:
 
 
 def values_digest(values: Mapping[str, Any]) -> str:
-    """Hexadecimal SHA-256 of a recipe's plain values, whatever its comments and number formats."""
-    return value_digest(_canonical(values))
+    """Hexadecimal SHA-256 of complete plain values, whatever their comments and number formats.
+
+    Defaults are no part of it: a key that a later version adds leaves every recipe as it was.
+    """
+    return value_digest(_canonical(without_defaults(values)))
+
+
+def has_digest(digest: str, values: Mapping[str, Any], written: Mapping[str, Any]) -> bool:
+    """Whether a digest that a file states is that of its values.
+
+    Args:
+        digest: Of this version, or of an earlier one, which took all values that were written.
+        values: Complete plain values.
+        written: What the file has of them.
+    """
+    return digest in (values_digest(values), value_digest(_canonical(written)))
+
+
+def without_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values without those that are the schema's defaults, and without empty sections."""
+    kept: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            inner = {key: leaf for key, leaf in value.items() if not _is_default((name, key), leaf)}
+            kept |= {name: inner} if inner else {}
+        elif not _is_default((name,), value):
+            kept[name] = value
+    return kept
 
 
 def same_value(first: Any, second: Any) -> bool:
     """Whether two plain values are one to a recipe (8 and 8.0 are, 1 and true are not)."""
-    return values_digest({"": first}) == values_digest({"": second})
+    return value_digest(_canonical(first)) == value_digest(_canonical(second))
+
+
+def _is_default(path: tuple[str, ...], value: Any) -> bool:
+    key = keys_by_path().get(path)
+    return key is not None and same_value(value, key.default)
 
 
 def _section(name: str, values: Mapping[str, Any]) -> Any:

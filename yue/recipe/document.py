@@ -15,11 +15,14 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from yue.errors import RecipeError
+from yue.recipe.conflicts import conflict_fault
 from yue.recipe.faults import Fault, Place, RecipeFaultsError, shown_path
 from yue.recipe.nearest import did_you_mean
 
 _MAX_BYTES = 1_000_000
 _CORE = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str")}
+
+_COMMENT = re.compile(r":?[^\S\n]*(?<=\s)#(.*)")
 
 KeyPath = tuple[str | int, ...]
 
@@ -46,6 +49,7 @@ class Document:
         keys: The place of each key.
         places: The place of each value.
         sources: Each scalar as it is written.
+        comments: The comment on the line of a key or an item, without its mark.
         faults: What YAML itself would let pass: duplicate and complex keys.
     """
 
@@ -55,7 +59,17 @@ class Document:
     keys: Mapping[KeyPath, Place]
     places: Mapping[KeyPath, Place]
     sources: Mapping[KeyPath, str]
+    comments: Mapping[KeyPath, str]
     faults: tuple[Fault, ...]
+
+    def says(self, path: KeyPath, *, empty: bool = False) -> bool:
+        """Whether a value is written for a key; an empty one counts where ``empty`` is true."""
+        value: Any = self.values
+        for part in path:
+            if not isinstance(value, Mapping) or part not in value:
+                return False
+            value = value[part]
+        return empty or value is not None
 
     @property
     def text(self) -> str:
@@ -115,6 +129,8 @@ def parse_document(text: str, file: str) -> Document:
         RecipeFaultsError: It is not YAML 1.2 with sections at the top.
     """
     lines = tuple(text.splitlines())
+    if conflict := conflict_fault(text, file):
+        raise RecipeFaultsError(file, lines, [conflict])
     yaml = YAML(typ="safe", pure=True)
     try:
         if directive := re.search(r"^%", text, re.MULTILINE):
@@ -137,7 +153,14 @@ def parse_document(text: str, file: str) -> Document:
     reader = _Reader(yaml, text)
     values = reader.mapping(node, ())
     return Document(
-        file, lines, values, reader.keys, reader.places, reader.sources, tuple(reader.faults)
+        file,
+        lines,
+        values,
+        reader.keys,
+        reader.places,
+        reader.sources,
+        reader.comments,
+        tuple(reader.faults),
     )
 
 
@@ -150,6 +173,7 @@ class _Reader:
     keys: dict[KeyPath, Place] = field(default_factory=dict)
     places: dict[KeyPath, Place] = field(default_factory=dict)
     sources: dict[KeyPath, str] = field(default_factory=dict)
+    comments: dict[KeyPath, str] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
     def value(self, node: Node, path: KeyPath) -> Any:
@@ -165,6 +189,7 @@ class _Reader:
         if isinstance(node, SequenceNode):
             return [self.value(item, (*path, place)) for place, item in enumerate(node.value)]
         self.sources[path] = self.text[start : node.end_mark.index].strip() or "nothing"
+        self._note_comment(path, node.end_mark.index)
         return _scalar(self.yaml, node)
 
     def mapping(self, node: MappingNode, path: KeyPath) -> dict[str, Any]:
@@ -182,10 +207,18 @@ class _Reader:
                 self.faults.append(Fault(place, _dotted(key), "", rule, "keep one of the two"))
                 continue
             self.keys[key] = place
+            self._note_comment(key, key_node.end_mark.index)
             values[name] = self.value(value_node, key)
+            if getattr(value_node, "flow_style", False):  # [a, b]  # comment
+                self._note_comment(key, value_node.end_mark.index)
             if value_node.start_mark.index == value_node.end_mark.index:
                 self.places[key] = place  # nothing is written: YAML places it after the comment
         return values
+
+    def _note_comment(self, path: KeyPath, end: int) -> None:
+        """Keep the comment after a key's colon, or after a value, that ends there."""
+        if found := _COMMENT.match(self.text, end):
+            self.comments[path] = found[1].strip()
 
 
 def parse_scalar(text: str) -> Any:
@@ -231,7 +264,11 @@ def _syntax_fault(error: YAMLError, text: str) -> Fault:
     if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         problem = str(error.problem or error.context or "not valid YAML")
-        fix = "indent with spaces" if "'\\t'" in problem else ""
+        fixes = {
+            "'\\t'": "indent with spaces",
+            "found '-'": "write the name of the list's key above its items",
+        }
+        fix = next((text for mark, text in fixes.items() if mark in problem), "")
         return Fault(Place(mark.line + 1, mark.column + 1), "", "", f"not YAML: {problem}", fix)
     position = error.position if isinstance(error, ReaderError) else 0
     before = text[:position]

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from yue.errors import RecipeError
-from yue.recipe.build import same_value, values_digest
+from yue.recipe.build import has_digest, same_value
 from yue.recipe.document import Document, read_document, walk
+from yue.recipe.resolve import resolve
+from yue.recipe.shown import shown_value
 from yue.recipe.write import origin
 
 
@@ -45,13 +47,15 @@ def drift_of(params: Document, root: Path) -> Drift:
     if named is None:
         return Drift(recipe=None, edited=True, moved=False, differences=())
     file, digest = named
-    edited = values_digest(params.values) != digest
+    values = resolve(params).values
+    edited = not has_digest(digest, values, params.values)
     try:
         recipe = read_document(root / file)
+        theirs = resolve(recipe).values
     except RecipeError:
         return Drift(file, edited, moved=True, differences=())
-    moved = values_digest(recipe.values) != digest
-    return Drift(file, edited, moved, differences(params.values, recipe.values))
+    moved = not has_digest(digest, theirs, recipe.values)
+    return Drift(file, edited, moved, differences(values, theirs))
 
 
 def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[Difference, ...]:
@@ -65,11 +69,4 @@ def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[Dif
 
 
 def _shown(values: Mapping[str, Any], key: str) -> str | None:
-    if key not in values:
-        return None
-    value = values[key]
-    if isinstance(value, list):
-        return f"[{', '.join(str(item) for item in value)}]"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return str(value)
+    return shown_value(values[key]) if key in values else None

@@ -22,6 +22,14 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Source:
+    """A file as messages name it, and its text."""
+
+    file: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Fault:
     """Something wrong at one place of a file.
 
@@ -32,6 +40,7 @@ class Fault:
         rule: What is wrong, or what is allowed.
         fix: What to do; "" when the rule says it.
         others: Other keys that could mend it.
+        source: The file, where it is not the one that was read: a recipe that this one extends.
     """
 
     place: Place
@@ -40,9 +49,12 @@ class Fault:
     rule: str
     fix: str = ""
     others: tuple[str, ...] = ()
+    source: Source | None = None
 
     def render(self, file: str, lines: Sequence[str]) -> str:
         """``FILE:LINE:COL: key: value: rule``, the excerpt with a caret, and the fix."""
+        if self.source is not None:
+            file, lines = self.source.file, self.source.lines
         words = [part for part in (self.key, _short(self.value), self.rule) if part]
         text = [f"{file}:{self.place.line}:{self.place.column}: {': '.join(words)}"]
         text += _excerpt(self.place, lines)
@@ -52,10 +64,10 @@ class Fault:
 
 
 class RecipeFaultsError(RecipeError):
-    """Every fault of one recipe file, in the order of its lines."""
+    """Every fault of one recipe, in the order of its lines; those of extended recipes come last."""
 
     def __init__(self, file: str, lines: Sequence[str], faults: Iterable[Fault]) -> None:
-        self.faults = tuple(sorted(faults, key=lambda fault: fault.place))
+        self.faults = tuple(sorted(faults, key=_order))
         count = len(self.faults)
         title = f"{file}: {count} fault{'s' if count > 1 else ''}"
         super().__init__("\n".join([title, *(fault.render(file, lines) for fault in self.faults)]))
@@ -65,6 +77,10 @@ def shown_path(path: Path) -> str:
     """A path as the user would write it: relative where it lies in the current folder."""
     absolute, here = path.absolute(), Path.cwd()
     return str(absolute.relative_to(here) if absolute.is_relative_to(here) else path)
+
+
+def _order(fault: Fault) -> tuple[str, Place]:
+    return (fault.source.file if fault.source else "", fault.place)
 
 
 def _excerpt(place: Place, lines: Sequence[str]) -> list[str]:

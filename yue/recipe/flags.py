@@ -73,7 +73,7 @@ def recipe_from_flags(
     for section, inner in extra.items():
         values[section] |= inner
     found = problems({section: values[section] for section in {*sections, *extra}})
-    lines = [_line(problem, names, values) for problem in found if not problem.missing]
+    lines = [_line(problem, names, values) for problem in found]
     if lines:
         raise RecipeError("\n".join(lines))
     return build_recipe(values)

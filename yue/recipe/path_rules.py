@@ -42,8 +42,8 @@ def _problem(text: str) -> tuple[str, str] | None:
         return "is a URL; a path is needed", "fetch it first: see `yue fetch --help`"
     if text.startswith("~"):
         return "~ is not expanded", "write the folder out"
-    if "$" in text:
-        return "variables are not expanded", "write the folder out"
+    if text.startswith("$"):  # elsewhere it is a character of a name, which DVC takes as it is
+        return "variables are not expanded", f"write the folder out, or ./{text} if it is named so"
     if "\\" in text:
         return "has a backslash", "write folders with /"
     if ".." in path.parts:

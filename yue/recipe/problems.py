@@ -1,8 +1,10 @@
-"""What the schema has against the values of a recipe, without regard to where they came from."""
+"""What the schema has against the values of a recipe, without regard to where they came from.
+
+Nothing is missing here: what a file leaves out has been completed by the schema's defaults.
+"""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,9 +16,10 @@ from jsonschema.exceptions import ValidationError
 
 from yue.recipe.document import KeyPath, Unusable
 from yue.recipe.nearest import did_you_mean, nearest
-from yue.recipe.schema import Key, keys, keys_by_path, keys_of, schema, sections
+from yue.recipe.schema import EXTENDS, Key, keys, keys_by_path, keys_of, schema, sections
 
 _NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_NOT_TEXT = re.compile(r"\$\{|^\?\?\?$")
 _YES_NO = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 
@@ -27,7 +30,6 @@ class Problem:
     Attributes:
         path: The key (or list item) it is about.
         at_key: It is about the key, not its value.
-        missing: The key is not there at all.
         rule: What is wrong or allowed.
         fix: What to do, or "".
         others: Dotted names of other keys that could mend it.
@@ -37,7 +39,6 @@ class Problem:
     rule: str
     fix: str = ""
     at_key: bool = False
-    missing: bool = False
     others: tuple[str, ...] = ()
 
 
@@ -51,7 +52,11 @@ def schema_problems(values: Mapping[str, Any]) -> list[Problem]:
         if any(not character.isprintable() for character in value):
             rule = "must be one line without control characters"
             found.setdefault(path, Problem(path, rule))
-    return _without_echoes(list(found.values()))
+        # `dvc exp run -S` reads params.yaml by OmegaConf, to which these are not text.
+        elif special := _NOT_TEXT.search(value):
+            rule = f"has {special[0]}, which DVC's experiments do not take as text"
+            found.setdefault(path, Problem(path, rule, "take another name, or a link by another"))
+    return list(found.values())
 
 
 def value_problem(key: Key, value: Any) -> Problem | None:
@@ -72,8 +77,6 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
     section = str(path[0]) if path else ""
     if error.validator == "additionalProperties":
         yield from (_unknown(section, name) for name in instance if name not in _names(section))
-    elif error.validator == "required":
-        yield from (_missing((*path, name)) for name in _names(section) if name not in instance)
     elif key := _key_of(path):
         yield Problem(path, f"must be {_allowed(key, path)}", _fix(key, instance, path))
     else:
@@ -111,17 +114,6 @@ def _fix(key: Key, value: Any, path: KeyPath) -> str:
     return ""
 
 
-def _missing(path: KeyPath) -> Problem:
-    names = tuple(str(part) for part in path)
-    if key := keys_by_path().get(names):
-        shown = "" if isinstance(key.default, list) else f": {json.dumps(key.default)}"
-        fix = f"add it, for example {key.name}{shown}" if shown else "add it"
-        return Problem(path, f"missing; must be {key.allowed}", fix, at_key=True, missing=True)
-    inner = ", ".join(_names(names[0]))
-    rule, fix = f"missing section, with the keys {inner}", "copy it from recipes/demo.yaml"
-    return Problem(path, rule, fix, at_key=True, missing=True)
-
-
 def _unknown(section: str, name: str) -> Problem:
     found = suggest(section, name)
     rule = f"unknown key; did you mean '{found}'?" if found else "unknown key"
@@ -131,7 +123,7 @@ def _unknown(section: str, name: str) -> Problem:
 
 def _names(section: str) -> list[str]:
     """What a section, or the top level (""), may hold."""
-    return [key.name for key in keys_of(section)] + ([] if section else list(sections()))
+    return [key.name for key in keys_of(section)] + ([] if section else [*sections(), EXTENDS])
 
 
 def suggest(section: str, name: str) -> str | None:
@@ -166,13 +158,3 @@ def _texts(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     elif isinstance(value, list):
         for place, inner in enumerate(value):
             yield from _texts(inner, (*path, place))
-
-
-def _without_echoes(problems: list[Problem]) -> list[Problem]:
-    """Drop "missing" for a key that an unknown one was meant to be: that is one mistake."""
-    meant = {
-        (*problem.path[:-1], suggest(str(problem.path[0]) if problem.path[1:] else "", name))
-        for problem in problems
-        if problem.at_key and not problem.missing and (name := str(problem.path[-1]))
-    }
-    return [problem for problem in problems if not (problem.missing and problem.path in meant)]

@@ -1,9 +1,15 @@
 """The recipe's JSON Schema as typed keys, and what each allows in words.
 
-Beside JSON Schema's own keywords a key may have ``x-allowed`` (the rule in words, where the
-keywords say it poorly), ``x-aliases`` (what other programs call it), ``x-flags`` (its command-line
-options), ``x-const`` (the value of its option given alone) and ``x-entry-points`` (a group of entry
-points by which installed packages add to its choices).
+Beside JSON Schema's own keywords a key has ``x-comment`` (what params.yaml says beside it), and may
+have ``x-allowed`` (the rule in words, where the keywords say it poorly), ``x-aliases`` (what other
+programs call it), ``x-flags`` (its command-line options), ``x-const`` (the value of its option
+given alone) and ``x-entry-points`` (a group of entry points by which installed packages add to its
+choices).
+
+What earlier versions of the schema had is kept too, so that their recipes stay valid: a key's
+``x-renamed-from`` (dotted names that it had), its ``x-former-values`` (pairs of a value that it
+took and what says the same now), and at the top ``x-removed`` (dotted names that are gone, and
+what became of them).
 """
 
 from __future__ import annotations
@@ -15,6 +21,9 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
+
+EXTENDS = "extends"
+"""The one name at the top of a recipe file that is no key: which recipe it builds on."""
 
 # A link to schemas/recipe.schema.json, so that an installed package carries it.
 SCHEMA_FILE = Path(__file__).with_name("recipe.schema.json")
@@ -61,6 +70,16 @@ class Key:
         return str(self.rule["description"])
 
     @property
+    def comment(self) -> str:
+        """What params.yaml says beside it; "" for what speaks for itself."""
+        return str(self.rule.get("x-comment", ""))
+
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether nothing is one of its values, and not a value left out."""
+        return "null" in self.types
+
+    @property
     def aliases(self) -> tuple[str, ...]:
         """What other programs call it."""
         return tuple(self.rule.get("x-aliases", ()))
@@ -69,7 +88,7 @@ class Key:
     def allowed(self) -> str:
         """What it takes, in words: "an integer from 1 to 1024"."""
         words = self.rule.get("x-allowed") or _allowed(self.rule, self.types)
-        return f"{words}, or null" if "null" in self.types else str(words)
+        return f"{words}, or null" if self.may_be_empty else str(words)
 
     @property
     def allowed_item(self) -> str:
@@ -123,6 +142,8 @@ def keys() -> tuple[Key, ...]:
     """Every key, in the order of a recipe."""
     found = []
     for name, rule in schema()["properties"].items():
+        if name == EXTENDS:
+            continue
         if rule["type"] == "object":
             found += [Key(name, key, inner) for key, inner in rule["properties"].items()]
         else:

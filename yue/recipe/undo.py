@@ -9,6 +9,7 @@ these, so that other edits stay.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,11 +20,12 @@ from ruamel.yaml.error import YAMLError
 
 from yue.errors import RecipeError
 from yue.files import write_text
-from yue.recipe.build import build_recipe, same_value, values_digest
+from yue.recipe.build import build_recipe, same_value
 from yue.recipe.document import parse_document, read_document
 from yue.recipe.faults import Fault, RecipeFaultsError
 from yue.recipe.model import Recipe
 from yue.recipe.read import problems
+from yue.recipe.resolve import resolve
 from yue.recipe.write import with_values
 
 
@@ -44,14 +46,15 @@ def undo_faults(params: Path, error: RecipeFaultsError) -> Recipe | None:
         earlier = {**before.values, **_last_run(params)}
         for name in {name for fault in error.faults for name in _names(fault)}:
             _give_back(values, earlier, name.split("."))
-        if problems(values) or same_value(values, now.values):
+        found = resolve(dataclasses.replace(now, values=values))
+        if found.faults or problems(found.values) or same_value(values, now.values):
             return None
-        same = values_digest(values) == values_digest(before.values)
+        same = same_value(values, before.values)
         text = committed if same else with_values(now.text + "\n", values)
     except RecipeError:
         return None
     write_text(params, text)
-    return build_recipe(values)
+    return build_recipe(found.values)
 
 
 def _names(fault: Fault) -> tuple[str, ...]:

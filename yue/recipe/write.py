@@ -10,15 +10,20 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from yue.errors import RecipeError
-from yue.recipe.build import values_digest
-from yue.recipe.document import Document
+from yue.recipe.build import values_digest, without_defaults
+from yue.recipe.document import Document, KeyPath
+from yue.recipe.layout import laid_out
+from yue.recipe.read import checked
+from yue.recipe.remarks import Remarks, remarks_of, split_header
+from yue.recipe.resolve import Resolved
+from yue.recipe.schema import keys, sections
 
 _MODELINE = "# yaml-language-server: $schema="
 _ACTIVE = re.compile(
@@ -79,23 +84,65 @@ def _make_plain(mapping: Any) -> None:
             mapping[name] = list(value)
 
 
-def active_text(document: Document, recipe_file: Path, root: Path) -> str:
-    """The text of params.yaml for a valid recipe: its own, under a header that names it.
+def active_text(found: Resolved, recipe_file: Path, root: Path) -> str:
+    """The text of params.yaml for a valid recipe: all its values, under a header that names it.
 
     Args:
-        document: The recipe.
+        found: The recipe.
         recipe_file: Where it is.
         root: The project, whose params.yaml it becomes.
     """
-    header, body = split_header(document.text)
-    kept = [line for line in header if not line.startswith(_MODELINE) and not _ACTIVE.match(line)]
-    lines = [
-        f"{_MODELINE}schemas/recipe.schema.json",
-        f"# Active recipe: {_name(recipe_file, root)} sha256:{values_digest(document.values)}",
-        *kept,
-        *body,
+    kept = [
+        line
+        for line in split_header(found.document.text)[0]
+        if not line.startswith(_MODELINE) and not _ACTIVE.match(line)
     ]
-    return canonical("\n".join(lines) + "\n")
+    header = [
+        f"{_MODELINE}schemas/recipe.schema.json",
+        f"# Active recipe: {_name(recipe_file, root)} sha256:{values_digest(found.values)}",
+        *kept,
+    ]
+    return canonical(laid_out(header, found.values, _remarks(found)))
+
+
+def completed_text(document: Document) -> str:
+    """The text of a file with every key that it leaves out; its values, comments and header stay.
+
+    Raises:
+        RecipeError: A recipe that it extends cannot be read.
+        RecipeFaultsError: It has faults.
+    """
+    found = checked(document)
+    header, _ = split_header(document.text)
+    return canonical(laid_out(header, found.values, _remarks(found)))
+
+
+def short_text(header: Sequence[str], values: Mapping[str, Any]) -> str:
+    """The text of a recipe that holds only what differs from the schema's defaults.
+
+    Args:
+        header: Comment lines below the line for editors.
+        values: Complete plain values.
+    """
+    header = [f"{_MODELINE}../schemas/recipe.schema.json", *header]
+    return laid_out(header, without_defaults(values), Remarks({}, {}, ()))
+
+
+def _remarks(found: Resolved) -> Remarks:
+    """The comments of a recipe: each from the file that has the value, else from its own."""
+    own = remarks_of(found.document)
+    files = {id(each): each for each in found.origins.values()}
+    remarks = {number: remarks_of(each) for number, each in files.items()}
+    beside: dict[KeyPath, str] = {}
+    above: dict[KeyPath, tuple[str, ...]] = {}
+    for path in [(section,) for section in sections()] + [key.path for key in keys()]:
+        origin = found.origins.get(path)
+        theirs = own if origin is None else remarks[id(origin)]
+        if path in theirs.beside:
+            beside[path] = theirs.beside[path]
+        if path in theirs.above:
+            above[path] = theirs.above[path]
+    return Remarks(beside, above, own.below)
 
 
 def origin(text: str) -> tuple[str, str] | None:
@@ -107,11 +154,5 @@ def origin(text: str) -> tuple[str, str] | None:
 def _name(recipe_file: Path, root: Path) -> str:
     """Relative to the project where it lies in it, so that it holds on another machine."""
     path = Path(os.path.abspath(recipe_file))  # noqa: PTH100  (resolve() would follow links)
+    root = root.absolute()
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
-
-
-def split_header(text: str) -> tuple[list[str], list[str]]:
-    """The comment lines on top, and the rest."""
-    lines = text.splitlines()
-    end = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
-    return lines[:end], lines[end:]
