@@ -154,6 +154,7 @@ class TrainingRun:
             )
         record = run_record(job, outcome, plan.digests, plan.fleet)
         record |= {"codec": asdict(plan.codec), "layouts": plan.layouts}
+        record |= {"recipe_name": setup.recipe.name if setup.recipe else None}
         write_json(folder.adapter / "run.json", record)
         write_json(folder.metrics, metrics(outcome))
         return Results(

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from yue.recipe.deciding import training_sections
 from yue.recipe.model import Recipe
 from yue.training.fleet import Fleet
 from yue.training.identity import versions
@@ -24,10 +25,8 @@ def run_record(job: Job, outcome: Outcome, digests: dict[str, str], fleet: Fleet
         digests: Of the recipe's sections, the data and the base model.
         fleet: The hosts.
     """
-    plain = asdict(job)
-    del plain["mix"]["folder"]  # this machine's
     return {
-        "recipe": {name: plain[name] for name in ("mix", "model", "lora", "train")},
+        "recipe": training_sections(job.mix, job.model, job.lora, job.train),
         **digests,
         "fingerprint": job.fingerprint,
         "versions": {"python": platform.python_version(), **versions()},

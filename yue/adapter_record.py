@@ -1,0 +1,74 @@
+"""An adapter's ``run.json`` held to the active recipe, base model and codec, without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from yue.errors import YueError
+from yue.files import read_json
+from yue.recipe.deciding import SECTIONS, key_differences, sections_of
+from yue.recipe.model import Recipe
+
+_SHORT = 12  # characters of a digest that messages show
+
+
+def adapter_differences(
+    run_json: Path,
+    recipe: Recipe,
+    *,
+    base_digest: str | None = None,
+    codec_digest: str | None = None,
+    data_digest: str | None = None,
+) -> list[str]:
+    """What an adapter was trained with that the active recipe does not have, in words.
+
+    Keys that decide nothing (places, how often to log or save) are no differences, nor is what
+    the record does not say, such as the codec of token files that another program wrote.
+
+    Args:
+        run_json: The adapter's record.
+        recipe: The active recipe.
+        base_digest: Of the base model's folder (:func:`yue.lm.base.base_digest`); None leaves it.
+        codec_digest: Of the codec's weights (its card's); None leaves it.
+        data_digest: Of the token files (:func:`yue.training.identity.data_digest`); None leaves it.
+
+    Returns:
+        One line for each difference, such as ``lora.r 8, here 16``; none where all is the same.
+
+    Raises:
+        YueError: There is no such file, or it is no record of a training.
+    """
+    record = read_json(run_json)
+    if not isinstance(record, dict) or not _has_sections(record.get("recipe")):
+        raise YueError(
+            f"{run_json}: not the record of a training",
+            why="it does not say which recipe the adapter was trained with",
+            fix="train again: dvc repro train",
+        )
+    codec = record.get("codec")
+    recorded = codec.get("digest") if isinstance(codec, dict) else None
+    pairs = (
+        ("base model", record.get("base_digest"), base_digest),
+        ("codec", recorded, codec_digest),
+        ("data", record.get("data_digest"), data_digest),
+    )
+    return [
+        *key_differences(record["recipe"], sections_of(recipe)).values(),
+        *(
+            f"{what} {str(there)[:_SHORT]}, here {here[:_SHORT]}"
+            for what, there, here in pairs
+            if there and here and there != here
+        ),
+    ]
+
+
+def recipe_name(run_json: Path) -> str | None:
+    """The name of the recipe that an adapter was trained with, where its record says it."""
+    record = read_json(run_json)
+    name = record.get("recipe_name") if isinstance(record, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _has_sections(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(name), dict) for name in SECTIONS)
