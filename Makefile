@@ -1,16 +1,20 @@
 # Two commands: `make repro` runs the active recipe, `make test` the test suite. Both make .venv first.
+# `make test-long` runs the tests that take minutes.
 PYTHON ?= python3
 BIN := .venv/bin
 # The environment's own bin first: DVC starts stages as `python -m yue`.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: repro test lint constraints clean
+.PHONY: repro test test-long lint constraints clean
 
 repro: .venv.stamp
 	$(RUN) dvc repro
 
 test: .venv.stamp
 	$(RUN) python -m pytest -n 2 --dist loadgroup
+
+test-long: .venv.stamp
+	$(RUN) python -m pytest -n 2 --dist loadgroup -m long
 
 lint: .venv.stamp
 	$(RUN) ruff check .

@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-TEMPLATE = ("dvc.yaml", "demo/dvc.yaml", "models/dvc.yaml", "models/separator/README.md")
+TEMPLATE = ("dvc.yaml", "demo/dvc.yaml", "models/separator/README.md")
 TEMPLATE += ("models/stage2/README.md", "corpora/README.md", "prompts/README.md")
 TEMPLATE += ("schemas/recipe.schema.json", "recipes/*.yaml")
 

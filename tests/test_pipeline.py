@@ -10,8 +10,8 @@ from ruamel.yaml import YAML
 
 from yue.cli import STAGES
 from yue.imports import Imports
+from yue.inputs.named import WATCHED
 from yue.project.template import NOTES
-from yue.recipe.inputs import WATCHED
 from yue.training.identity import PROGRAMS as WORKERS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,7 +54,7 @@ def test_a_stage_depends_on_no_code_that_it_does_not_run(stage: str) -> None:
 
 
 def test_a_new_recipe_key_reruns_no_stage_that_does_not_read_it() -> None:
-    for stage in list(STAGES)[1:]:
+    for stage in set(STAGES) - {"validate", "inputs"}:  # what these two write never changes
         deps = {str(dep) for dep in pipeline()[stage]["deps"]}
         for file in ("model.py", "recipe.schema.json", "rules.py", "read.py"):
             assert not is_covered(f"yue/recipe/{file}", deps), stage

@@ -63,6 +63,41 @@ def adapter_differences(
     ]
 
 
+def refuse_other_adapter(
+    adapter: Path,
+    recipe: Recipe,
+    *,
+    base_digest: str | None = None,
+    codec_digest: str | None = None,
+) -> None:
+    """Refuse an adapter that another recipe, base model or codec made than the active ones.
+
+    DVC takes an adapter for the active recipe's once somebody has given ``dvc commit -f``, whatever
+    it is. An adapter without a record, which another program made, cannot be told.
+
+    Args:
+        adapter: The PEFT folder.
+        recipe: The active recipe.
+        base_digest: As of :func:`adapter_differences`.
+        codec_digest: As of :func:`adapter_differences`.
+
+    Raises:
+        YueError: It is another's; every difference is named.
+    """
+    record = adapter / "run.json"
+    if not record.is_file():
+        return
+    found = adapter_differences(record, recipe, base_digest=base_digest, codec_digest=codec_digest)
+    if found:
+        name = recipe_name(record)
+        whose = f"the recipe {name}" if name and name != recipe.name else "another recipe"
+        raise YueError(
+            f"the adapter in {adapter} is not the active recipe's ({recipe.name}) but of {whose}",
+            why="; ".join(found),
+            fix="dvc repro -f train   # trains the active recipe's; or make the other active again",
+        )
+
+
 def recipe_name(run_json: Path) -> str | None:
     """The name of the recipe that an adapter was trained with, where its record says it."""
     record = read_json(run_json)

@@ -18,6 +18,7 @@ from yue.recipe.nearest import did_you_mean
 
 STAGES = {
     "validate": "check a recipe: every fault at once, with line, rule and nearest key",
+    "inputs": "have everything here that the recipe names: links in experiments, weights",
     "convert": "decode a folder of songs to mono arrays at one sample rate",
     "separate": "pair every song's vocal, instrumental and mixture; find where there is singing",
     "tokenize": "encode tracks into codec codes",
@@ -42,6 +43,7 @@ TOOLS = {
     "checkpoints": "list trainings that have not finished; go on from one, or remove them",
     "estimate": "say what training takes on a GPU: memory by part, tokens a second, hours",
     "merge": "add an adapter into its base model's weights, as a model of its own",
+    "metrics": "print the metrics of the project and its experiments, each with its state",
     "compare": "write a page over experiments: metrics and players side by side",
     "inspect": "show what the model sees in a token document",
     "fetch": "fetch a model repository from the hub into a folder",
@@ -110,17 +112,21 @@ class _VerbParser(argparse.ArgumentParser):
         """As argparse does, which would show the usage of all verbs for words that are left."""
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            self.error(self._refusal(unknown))
+            self.error(self._refusal(unknown, found))
         return found, unknown
 
-    def _refusal(self, unknown: Sequence[str]) -> str:
-        flag = next((word.partition("=")[0] for word in unknown if word.startswith("-")), None)
-        if flag is None:
+    def _refusal(self, unknown: Sequence[str], found: argparse.Namespace) -> str:
+        first = next((n for n, word in enumerate(unknown) if word.startswith("-")), None)
+        if first is None:
             return f"cannot use the word '{unknown[0]}'"
+        flag = unknown[first].partition("=")[0]
         if flag == "--debug":
             return f"--debug goes before the verb: yue --debug {self.prog.partition(' ')[2]}"
+        from yue.commands.fork import flag_instead
         from yue.recipe.flags import flag_called
 
+        if instead := flag_instead(self.prog.split()[-1], unknown[first:], found):
+            return f"there is no flag '{flag}'; {instead}"
         near = flag_called(flag, self)
         told = f"did you mean '{near}'?" if near else did_you_mean(flag, self._flags())
         return f"there is no flag '{flag}'; {told or f'see them with `{self.prog} --help`'}"
@@ -150,9 +156,16 @@ def _selected_verbs(argv: Sequence[str]) -> list[str]:
 
 def _refuse_unknown_verb(parser: argparse.ArgumentParser, argv: Sequence[str]) -> None:
     """Leave with the nearest verb, which argparse would let the user find among all."""
-    verb = next((word for word in argv if not word.startswith("-")), None)
-    if verb is None or verb in STAGES or verb in TOOLS:
+    place = next((n for n, word in enumerate(argv) if not word.startswith("-")), None)
+    if place is None or argv[place] in STAGES or argv[place] in TOOLS:
         return
+    verb = argv[place]
+    if "--log-level" in argv[:place]:
+        parser.error("there is no flag '--log-level'; leave it out, or give --debug: tracebacks")
+    if verb == "dataset":
+        from yue.commands.fork import dataset_instead
+
+        parser.error(f"there is no verb 'dataset'; {dataset_instead(argv[place + 1 :])}")
     found = did_you_mean(verb, [*STAGES, *TOOLS])
     parser.error(f"there is no verb '{verb}'; {found or 'see them with `yue --help`'}")
 

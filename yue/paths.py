@@ -94,6 +94,12 @@ class Paths:
         return Path(os.environ.get("DVC_ROOT") or self.root) / _SIDE_STORE
 
 
+def token_folder(folder: Path) -> Path:
+    """Where the token files of a folder are: in it, or in ``work/tokens`` where it is a project."""
+    inner = Paths(folder).tokens
+    return inner if inner.is_dir() and not any(folder.glob("*.idx")) else folder
+
+
 def side_store_beside(output: Path) -> Path:
     """The side store of a command that runs in no project: next to what it makes."""
     return output.absolute().parent / _SIDE_STORE

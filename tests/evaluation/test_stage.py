@@ -20,8 +20,10 @@ from yue.errors import YueError
 from yue.evaluation.document import score_document
 from yue.evaluation.metrics import read_evaluation
 from yue.evaluation.scores import Score, Scorer
+from yue.files import write_json
 from yue.lm.tuned import TunedModel
 from yue.paths import Paths
+from yue.recipe.deciding import sections_of
 from yue.recipe.model import Recipe
 from yue.recipe.read import default_recipe
 from yue.stages.evaluate import main
@@ -188,4 +190,33 @@ def test_an_adapter_that_diverged_is_named(project: Project) -> None:
     safetensors.torch.save_file(weights, path)
     with pytest.raises(YueError, match=r"the tuned model's vocal loss is nan"):
         main(recipe, paths)
+    assert not (paths.metrics / "eval.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ({}, None),
+        ({"base_digest": "0" * 64}, "base model 000000000000, here "),
+        ({"codec": {"name": "melrvq", "digest": "0" * 64}}, None),  # these files do not say
+        ({"recipe_name": "other"}, None),
+        ({"recipe_name": "other", "changed": 3}, "of the recipe other"),
+        ({"changed": 3}, "train.seed 3, here 0"),
+    ],
+)
+def test_an_adapter_of_another_recipe_or_base_is_not_evaluated(
+    project: Project, record: dict[str, object], words: str | None
+) -> None:
+    """`dvc commit -f` can make DVC take one recipe's adapter for another's."""
+    recipe, paths = project()
+    trained = sections_of(recipe)
+    if "changed" in record:
+        trained["train"]["seed"] = record["changed"]
+    write_json(paths.adapter / "run.json", {"recipe": trained, **record})
+    if words is None:
+        main(recipe, paths)
+        return
+    with pytest.raises(YueError) as refused:
+        main(recipe, paths)
+    assert words in str(refused.value)
     assert not (paths.metrics / "eval.json").exists()

@@ -8,11 +8,12 @@ import pytest
 
 from yue.cli import main
 from yue.codecs.registry import load_codec, read_card
-from yue.errors import CodecError, GenerationError
+from yue.errors import CodecError, GenerationError, YueError
 from yue.files import write_json
 from yue.generation.codec_card import check_codec
 from yue.generation.plan import make_plan
 from yue.paths import Paths
+from yue.recipe.deciding import sections_of
 from yue.recipe.read import default_recipe
 from yue.stages.generate import main as main_stage
 from yue.stages.generate import setup_of
@@ -39,10 +40,13 @@ def test_songs_are_not_decoded_by_another_codec_than_made_their_codes(
     with pytest.raises(CodecError, match="given to melrvq"):
         make_plan([], replace(setup_of(recipe, tmp_path), adapter=None))
     card.write(file)  # the songs are tokenized anew, the adapter is that of the codec before
-    learned = {"codec": {"name": "melrvq", "digest": "0" * 64}}
+    learned = {"codec": {"name": "melrvq", "digest": "0" * 64}, "recipe": sections_of(recipe)}
     write_json(Paths(tmp_path).adapter / "run.json", learned)
     with pytest.raises(GenerationError, match="learned codes of melrvq"):
         main_stage(recipe, Paths(tmp_path))
+    other = replace(recipe, lora=replace(recipe.lora, r=64))
+    with pytest.raises(YueError, match=r"is not the active recipe's.*\n.*lora.r 8, here 64"):
+        main_stage(other, Paths(tmp_path))
 
 
 @pytest.mark.parametrize(

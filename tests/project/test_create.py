@@ -69,13 +69,33 @@ def test_dvc_reads_it_and_git_has_it(project: Path) -> None:
     assert "analytics = false" in (project / ".dvc" / "config").read_text()
 
 
-def test_dvc_sees_the_stages_that_fetch_weights(project: Path) -> None:
-    words = ["stage", "list", "--recursive", "--name-only", "."]
-    line = [sys.executable, "-m", "dvc", *words]
+def test_dvc_sees_what_the_active_recipe_needs_and_no_more(project: Path) -> None:
+    line = [sys.executable, "-m", "dvc", "stage", "list", "--all", "--name-only"]
     listed = subprocess.run(line, cwd=project, capture_output=True, text=True, check=True).stdout
-    assert "models/dvc.yaml:fetch@xcodec_mini_infer" in listed
-    ignored = ["git", "check-ignore", "--quiet", "models/dvc.lock"]
-    assert subprocess.run(ignored, cwd=project, check=False).returncode == 1
+    others = [name for name in listed.split() if name not in stage_names()]
+    assert others == [f"demo/dvc.yaml:{name}@demo" for name in ("tokenizer", "codec", "base")]
+
+
+def test_an_update_takes_weights_out_of_dvc_s_hands_and_leaves_them(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    """Older versions declared weights as outputs, which DVC removes before it makes them."""
+    assert main(["init", str(tmp_path / "p")]) == 0
+    models = tmp_path / "p" / "models"
+    weights = models / "mine" / "model.safetensors"
+    weights.parent.mkdir()
+    weights.write_bytes(b"weights")
+    (models / "dvc.yaml").write_text("stages: {}\n")
+    (tmp_path / "p" / "demo" / "needed.yaml").unlink()
+    capsys.readouterr()
+    assert main(["init", str(tmp_path / "p"), "--update"]) == 0
+    told = capsys.readouterr().out
+    assert "models/dvc.yaml (now models/dvc.yaml.old: weights are inputs" in told
+    assert "demo/needed.yaml" in told
+    assert not (models / "dvc.yaml").exists()
+    assert (models / "dvc.yaml.old").read_text() == "stages: {}\n"
+    assert weights.read_bytes() == b"weights"
+    assert "base: [demo]" in (tmp_path / "p" / "demo" / "needed.yaml").read_text()
 
 
 @pytest.mark.parametrize("absolute", [True, False])
@@ -169,10 +189,11 @@ def test_no_project_no_update(tmp_path: Path, capsys: Capture) -> None:
 def test_skipped_stages_are_gone_and_what_they_make_must_be_given() -> None:
     pipelines = project_pipelines(("convert", "train", "evaluate", "generate", "report"))
     pipeline = YAML().load(pipelines.texts["dvc.yaml"])
-    assert list(pipeline["stages"]) == ["validate", "separate", "tokenize", "songs", "mmap"]
+    kept = ["validate", "inputs", "separate", "tokenize", "songs", "mmap"]
+    assert list(pipeline["stages"]) == kept
     assert pipelines.given == ("work/audio",)
     assert "plots" not in pipeline
-    assert pipeline["stages"]["separate"]["deps"][0] == "work/recipe.ok"
+    assert pipeline["stages"]["separate"]["deps"][0] == "work/inputs.ok"
 
 
 def test_code_digests_see_sources_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from ruamel.yaml import YAML
 
 from yue.audio.rows import Stems, read_tracks, write_stems
 from yue.cli import main
@@ -172,3 +176,67 @@ def test_a_folder_without_arrays_is_refused(
     assert main([*words, "--output-dir", str(tmp_path / "out")]) == 2
     assert "yue convert" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_dry_run_with_skipped_steps_names_the_command_that_skips_them(
+    songs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], *, existing: bool
+) -> None:
+    project, recipe = tmp_path / "run", ("--recipe", "own-songs")
+    if existing:
+        assert main(flags(songs, project, *recipe)) == 0
+        assert f"next: cd {project} && dvc repro\n" in capsys.readouterr().out
+    assert main(flags(songs, project, *recipe, "--skip-steps", "convert", "train")) == 0
+    (told,) = [line for line in capsys.readouterr().out.splitlines() if "next:" in line]
+    assert "the same command without --dry-run" in told
+    assert "convert, train, evaluate, generate, report" in told
+    stages = set(YAML(typ="safe").load((project / "dvc.yaml").read_text())["stages"])
+    assert stages == {"validate", "inputs", "separate", "tokenize", "songs", "mmap"}
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    """A folder whose name means something to a shell."""
+    folder = tmp_path / "my songs $1 'x' `y` ü"
+    folder.mkdir()
+    return folder
+
+
+def printed(text: str, start: str) -> str:
+    """The command that a message names, from its first word to the end of the line."""
+    line = [line for line in text.splitlines() if start in line][-1]
+    return line[line.index(start) :]
+
+
+def shell(command: str, folder: Path) -> str:
+    root = Path(__file__).resolve().parents[2]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def test_printed_commands_run_as_printed(
+    songs: Path, odd: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = odd / "run"
+    assert main(flags(songs, project, "--recipe", "own-songs")) == 0
+    told = printed(capsys.readouterr().out, "cd ").replace("dvc repro", "pwd")
+    assert shell(told, odd) == f"{project}\n"
+
+    assert main(["init", str(project)]) == 2
+    assert "nothing changed" in shell(printed(capsys.readouterr().err, "yue init"), odd)
+
+    arrays = odd / "arrays"
+    arrays.mkdir()
+    words = ["preprocess", "--data-dir", str(arrays), "--output-dir", str(odd / "new")]
+    assert main([*words, "--codec-type", "melrvq"]) == 2
+    told = printed(capsys.readouterr().err, "yue convert").replace("SONGS", str(songs))
+    assert f"2 songs, 2 tracks in {arrays}" in shell(told, odd)

@@ -173,19 +173,35 @@ def test_validate_of_a_faulty_recipe_writes_no_marker(project: Path, yue: Run) -
 def test_weights_that_are_still_to_be_downloaded_are_noted_before_any_work(
     project: Path, yue: Run
 ) -> None:
-    (project / "models").mkdir()
-    shutil.copy(ROOT / "models" / "dvc.yaml", project / "models")
     err = yue("use", "yue-s1-lora")[2]
     assert err == yue("validate")[2]
-    assert "note: codec.path: models/xcodec_mini_infer is not there yet" in err
-    fix = "no action needed; to do it first: dvc repro models/dvc.yaml:fetch@x"
-    assert f"before tokenize\n  fix: {fix}" in err
-    (project / "models" / "xcodec_mini_infer").mkdir()
+    lacks = "codec.path: models/xcodec_mini_infer lacks final_ckpt/config.yaml, final_ckpt/ckpt"
+    assert f"note: {lacks}" in err
+    assert (
+        "`dvc repro` downloads it before any work\n  fix: no action needed; to do it now: yue"
+        in err
+    )
+    folder = project / "models" / "xcodec_mini_infer" / "final_ckpt"
+    folder.mkdir(parents=True)
     assert "codec.path" in yue("validate")[2], "a folder alone is no weights"
-    (project / "models" / "xcodec_mini_infer" / "weights.pth").touch()
+    (folder / "config.yaml").touch()
+    (folder / "ckpt_00360000.pth").touch()
     err = yue("validate")[2]
     assert "codec.path" not in err
     assert "note: model.path" in err
+
+
+def test_songs_that_git_ignores_and_dvc_does_not_track_are_noted(project: Path, yue: Run) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    yue("use", "own-songs")
+    (project / "songs").mkdir()
+    (project / "songs" / "a.wav").touch()
+    told = "songs is tracked by neither DVC nor git: clones will lack it"
+    assert told not in yue("validate")[2], "git takes it"
+    (project / ".gitignore").write_text("/songs/\n")
+    assert f"{told}\n  fix: dvc add songs && git add songs.dvc" in yue("validate")[2]
+    (project / "songs.dvc").touch()
+    assert told not in yue("validate")[2]
 
 
 def test_validate_notes_drift_and_missing_inputs(project: Path, yue: Run) -> None:
@@ -195,7 +211,7 @@ def test_validate_notes_drift_and_missing_inputs(project: Path, yue: Run) -> Non
     assert code == 0
     assert "params.yaml was edited since `yue use recipes/demo.yaml`: lora.r is 16, not 8" in err
     assert "fix: no action needed; `yue use --force recipes/demo.yaml` goes back" in err
-    assert "note: model.path: demo/work/base does not exist, and no dvc.yaml makes it" in err
+    assert "note: model.path: demo/work/base does not exist, and no stage makes it" in err
     assert "mix.datasets" not in err
     edit(project / "params.yaml", "  - songs=1", "  - pop=1")
     assert "note: mix.datasets: no dataset 'pop' in corpora" in yue("validate")[2]
@@ -233,10 +249,20 @@ def pipeline(project: Path) -> Path:
     for name in ("dvc.yaml", *NOTES):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, project / name)
-    for name in ("demo", "models"):
-        (project / name).mkdir(exist_ok=True)
-        shutil.copy(ROOT / name / "dvc.yaml", project / name)
+    (project / "demo").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "demo" / "dvc.yaml", project / "demo")
     return project
+
+
+def test_stages_that_dvc_has_not_read_stop_the_run_once(pipeline: Path, yue: Run) -> None:
+    """A hand edit of params.yaml may need the demo's stages; `yue use` would have said so."""
+    yue("use", "demo")
+    (pipeline / "demo" / "needed.yaml").unlink()
+    code, _, err = yue("validate")
+    assert code == 1
+    assert "demo/needed.yaml did not list base, codec, songs, tokenizer, which the recipe" in err
+    assert "fix: run the same command again" in err
+    assert yue("validate")[0] == 0
 
 
 def test_a_pipeline_does_not_start_without_its_songs(pipeline: Path, yue: Run) -> None:
@@ -244,7 +270,7 @@ def test_a_pipeline_does_not_start_without_its_songs(pipeline: Path, yue: Run) -
     assert (code, "note: data.songs_dir: songs does not exist" in err) == (0, True)
     code, _, err = yue("validate")
     assert code == 2
-    assert re.search(r"params.yaml:\d+:3: data.songs_dir: songs does not exist, and no dvc", err)
+    assert re.search(r"params.yaml:\d+:3: data.songs_dir: songs does not exist, and no stage", err)
     assert "  fix: put your songs there" in err
     assert not (pipeline / "work").exists()
     assert yue("validate", "recipes/own-songs.yaml")[0] == 0, "the recipe itself has no fault"

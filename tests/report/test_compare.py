@@ -15,8 +15,9 @@ from yue.errors import YueError
 from yue.generation.records import write_samples
 from yue.report.compare import page as compare_page
 from yue.report.compare.cache import link_folder
+from yue.report.compare.columns import metric_columns
 from yue.report.compare.experiments import cache_folder, changed, read_experiments, show_experiments
-from yue.report.compare.page import compare, metric_columns
+from yue.report.compare.page import compare
 
 
 def cached(cache: Path, folder: Path) -> str:
@@ -86,7 +87,7 @@ def test_experiments_are_read_and_the_workspace_is_not_told_twice(
     assert (running.state, running.metrics, running.samples) == ("running", {}, None)
     assert running.params["lora.r"] == 4
     shown[0] = {**shown[0], "data": {**shown[0]["data"], "metrics": {}}}
-    assert read_experiments(shown)[0].name == "workspa"
+    assert read_experiments(shown)[0].name == "workspace"
 
 
 def test_the_best_of_each_metric_is_marked(shown: list[dict[str, Any]]) -> None:
@@ -97,7 +98,7 @@ def test_the_best_of_each_metric_is_marked(shown: list[dict[str, Any]]) -> None:
 def test_the_page_plays_what_is_cached_and_says_what_is_not(
     shown: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compare_page, "show_experiments", lambda *_: shown)
+    monkeypatch.setattr(compare_page, "project_experiments", lambda *_: read_experiments(shown))
     monkeypatch.setattr(compare_page, "cache_folder", lambda _: tmp_path / "cache")
     found = compare(tmp_path)
     assert set(found.missing) == {"rank-16", "<next>"}

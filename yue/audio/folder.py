@@ -15,7 +15,7 @@ from yue.files import atomic_folder, check_replaceable
 from yue.recipe.model import Recipe
 from yue.stages import StageSummary
 from yue.temporary import temporary_folder
-from yue.wording import counted
+from yue.wording import counted, quoted
 
 _ROWS = "audio.jsonl"
 
@@ -63,7 +63,7 @@ def convert_to_folder(
     return StageSummary(
         made=made,
         rejected=describe(rejected),
-        next=f"yue tokenize --input-dir {output} --output-dir codes --codec-type NAME",
+        next=f"yue tokenize --input-dir {quoted(output)} --output-dir codes --codec-type NAME",
     )
 
 

@@ -14,6 +14,7 @@ from yue.codecs.card import CodecCard, kept_sizes
 from yue.codecs.hub_files import CONFIG, WEIGHTS, digest_of, read_config
 from yue.codecs.windows import Window
 from yue.errors import CodecError
+from yue.wording import quoted
 
 if TYPE_CHECKING:
     from yue.codecs.dac_model import DacCodec
@@ -134,7 +135,7 @@ def check_shape(name: str, config: Mapping[str, Any], where: Path) -> None:
 
 def _fetch(name: str, path: Path) -> str:
     folder = path.parent if path.is_file() else path
-    return f"yue fetch {FACTS[name].repo} --output-dir {folder}"
+    return f"yue fetch {FACTS[name].repo} --output-dir {quoted(folder)}"
 
 
 def load(name: str, path: Path, codebooks: int | None, device: str) -> DacCodec:

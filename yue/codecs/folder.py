@@ -12,6 +12,7 @@ from yue.codecs.summary import describe_codes
 from yue.errors import UsageError
 from yue.files import atomic_folder
 from yue.stages import StageSummary
+from yue.wording import quoted
 
 
 def tokenize_folder(
@@ -49,9 +50,10 @@ def tokenize_folder(
     return StageSummary(
         made=describe_codes(done, card),
         rejected=describe(done.rejected),
-        next=f"yue preprocess --data-dir {converted} --songs-dir SONGS --codec-type {codec.name} "
-        f"--codec-path {codec.weights} makes token files of songs, codes included; `yue mmap` "
-        "takes a songs.jsonl of your own that names these codes (docs/formats.md)",
+        next=f"yue preprocess --data-dir {quoted(converted)} --songs-dir SONGS "
+        f"--codec-type {codec.name} --codec-path {quoted(codec.weights)} makes token files of "
+        "songs, codes included; `yue mmap` takes a songs.jsonl of your own that names these codes "
+        "(docs/formats.md)",
     )
 
 

@@ -19,6 +19,7 @@ from yue.codecs.card import CodecCard, kept_sizes
 from yue.codecs.hub_files import digest_of, missing
 from yue.errors import CodecError
 from yue.files import map_array
+from yue.wording import quoted
 
 if TYPE_CHECKING:
     from yue.codecs.semanticodec_model import SemantiCodec
@@ -37,7 +38,7 @@ _SAMPLE_RATE, _HOP = 16_000, 320
 def fetch_command(path: Path) -> str:
     """How to get the weights into a folder."""
     return (
-        f"yue fetch haoheliu/SemantiCodec --output-dir {path} "
+        f"yue fetch haoheliu/SemantiCodec --output-dir {quoted(path)} "
         f"--include {ENCODER} {DECODER} {CENTROIDS}"
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from yue.audio.rows import INSTRUMENTAL, MIXTURE, VOCAL, Track, read_stems, read_tracks
 from yue.errors import CodecError
+from yue.wording import quoted
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def folder_songs(folder: Path) -> list[SongFiles]:
         raise CodecError(
             f"nothing to encode in {folder}",
             why="it has neither an audio.jsonl with rows nor .npy files",
-            fix=f"make it from songs: yue convert --input-dir SONGS --output-dir {folder}",
+            fix=f"make it from songs: yue convert --input-dir SONGS --output-dir {quoted(folder)}",
         )
     return songs
 

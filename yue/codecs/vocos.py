@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from yue.codecs.base import Audio, Codec
 from yue.codecs.vocos_band import exchange_low_band
 from yue.errors import CodecError
+from yue.wording import quoted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -97,8 +98,8 @@ def load_upsampler(codec: Codec, path: Path) -> Upsampler:
             raise CodecError(
                 f"no upsampler in {path}",
                 why=f"there is no {file}",
-                fix=f"get it: yue fetch m-a-p/xcodec_mini_infer --output-dir {path} --include "
-                f"{VOCAL} {INSTRUMENTAL} (or set generate.upsample to false: 16 kHz)",
+                fix=f"get it: yue fetch m-a-p/xcodec_mini_infer --output-dir {quoted(path)} "
+                f"--include {VOCAL} {INSTRUMENTAL} (or set generate.upsample to false: 16 kHz)",
             )
     from yue.codecs.vocos_model import load_vocos
     from yue.codecs.xcodec_model import Xcodec

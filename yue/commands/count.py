@@ -5,13 +5,19 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-EXAMPLE = "yue count work/tokens/train work/tokens/valid"
+EXAMPLE = "yue count work/tokens/train work/tokens/valid\n  yue count --data-dir work/tokens"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Prefixes and the form of the answer."""
+    """Prefixes or a folder, and the form of the answer."""
     parser.add_argument(
-        "prefixes", nargs="+", type=Path, metavar="PREFIX", help="path without .bin and .idx"
+        "prefixes", nargs="*", type=Path, metavar="PREFIX", help="path without .bin and .idx"
+    )
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="all token files of a folder, or of a project (its work/tokens)",
     )
     parser.add_argument("--json", action="store_true", help="answer as JSON")
 
@@ -21,10 +27,16 @@ def run(args: argparse.Namespace) -> None:
     import json
     from dataclasses import asdict
 
+    from yue.errors import UsageError
     from yue.tokens.index_file import Counts, count
     from yue.tokens.megatron import as_prefix
 
-    found = {str(prefix): count(as_prefix(prefix)) for prefix in args.prefixes}
+    prefixes = [*args.prefixes]
+    if args.data_dir is not None:
+        prefixes += _prefixes_in(args.data_dir)
+    if not prefixes:
+        raise UsageError("count needs token files", fix="give PREFIX or --data-dir (see --help)")
+    found = {str(prefix): count(as_prefix(prefix)) for prefix in prefixes}
     total = Counts(
         documents=sum(counts.documents for counts in found.values()),
         sequences=sum(counts.sequences for counts in found.values()),
@@ -41,3 +53,22 @@ def run(args: argparse.Namespace) -> None:
         print(
             f"{name:{width}} {counts.documents:>12,} {counts.sequences:>12,} {counts.tokens:>16,}"
         )
+
+
+def _prefixes_in(folder: Path) -> list[Path]:
+    """The token files of ``--data-dir``, sub-folders included.
+
+    Raises:
+        UsageError: There are none.
+    """
+    from yue.errors import UsageError
+    from yue.paths import token_folder
+
+    found = sorted(file.with_suffix("") for file in token_folder(folder).rglob("*.idx"))
+    if not found:
+        raise UsageError(
+            f"--data-dir {folder}: no token files (.bin and .idx)",
+            why="it is no folder of them, nor a project with work/tokens",
+            fix="write them with `yue preprocess` or `yue mmap`, or name another folder",
+        )
+    return found

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from yue.errors import UsageError
+from yue.wording import quoted
 
 EXAMPLE = "yue fit-codec --input-dir songs --output-dir models/my-codec --codebooks 8"
 
@@ -59,6 +60,6 @@ def run(args: argparse.Namespace) -> None:
     print(f"  held-out mel distance: {', '.join(distances)} codebooks (0.1 is 2 dB)")
     print(
         f"  next: codec: {{name: melrvq, path: {args.output_dir}}} in a recipe, or "
-        f"--codec-type melrvq --codec-path {args.output_dir}",
+        f"--codec-type melrvq --codec-path {quoted(args.output_dir)}",
         flush=True,
     )

@@ -23,7 +23,8 @@ _MODELS = ("model", "codec_type", "codec_path", "tokenizer")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The prompt, the models, where the songs go, and how to sample."""
     from yue.codecs.registry import codec_names
-    from yue.recipe.flags import add_flags
+    from yue.recipe.flags import add_flags, value_words
+    from yue.recipe.schema import keys_of
 
     parser.add_argument("--genres", help="free text, as in the songs of the training set")
     parser.add_argument(
@@ -65,7 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("float32", "bfloat16"),
         help="of the weights (default: float32 on a CPU, bfloat16 on a GPU)",
     )
-    add_flags(parser, "generate")
+    own = {
+        key.dotted: f"the active recipe's in a project, else {value_words(key.default)}"
+        for key in keys_of("generate")
+    }
+    own["generate.prompts"] = "1, the song of --lyrics"
+    own["generate.max_sections"] = "none: a song is sung to its end"
+    add_flags(parser, "generate", own=own)
 
 
 def run(args: argparse.Namespace) -> None:

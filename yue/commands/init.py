@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from yue.wording import quoted
+
 EXAMPLE = "yue init my-song-model"
 
 
@@ -40,11 +42,11 @@ def run(args: argparse.Namespace) -> None:
             f"{args.folder} lies in the project {around}",
             why="DVC and git would take one project for a part of the other",
             fix=f"name a folder outside it, or keep one project with several recipes: "
-            f"cp {around / 'params.yaml'} {around / 'recipes' / 'mine.yaml'}",
+            f"cp {quoted(around / 'params.yaml')} {quoted(around / 'recipes' / 'mine.yaml')}",
         )
     create_project(args.folder, args.recipe)
     print(f"init: {args.folder} is a project; its recipe is {args.recipe} (params.yaml)")
-    enter = "" if args.folder.absolute() == Path.cwd() else f"cd {args.folder}; "
+    enter = "" if args.folder.absolute() == Path.cwd() else f"cd {quoted(args.folder)}; "
     print(f"  next: put your songs into {args.folder / 'songs'}, then: {enter}dvc repro")
     print("  README.md there says what every file is; `yue recipes` lists other recipes")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from yue.wording import quoted
+
 EXAMPLE = "yue join tokens/part-1 tokens/part-2 --output-prefix tokens/train"
 
 
@@ -37,4 +39,4 @@ def run(args: argparse.Namespace) -> None:
         f"join: {output}.bin and .idx: {len(args.prefixes)} token files, "
         f"{info.documents:,} songs, {info.tokens:,} tokens"
     )
-    print(f"  next: `yue inspect {output} --check` lists what is odd", flush=True)
+    print(f"  next: `yue inspect {quoted(output)} --check` lists what is odd", flush=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from yue.wording import quoted
+
 EXAMPLE = (
     "yue merge --base models/YuE-s1-7B-anneal-en-cot --adapter work/adapter --output-dir merged"
 )
@@ -47,4 +49,4 @@ def run(args: argparse.Namespace) -> None:
         f"  parity: logits differ by {parity.largest:.2g} at most; divergence from base and "
         f"adapter {parity.divergence:.2g} nats, the adapter's effect is {parity.effect:.2g}"
     )
-    print(f"  next: yue generate --model {args.output_dir} sings with it", flush=True)
+    print(f"  next: yue generate --model {quoted(args.output_dir)} sings with it", flush=True)

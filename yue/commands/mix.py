@@ -63,11 +63,12 @@ def _what(args: argparse.Namespace) -> tuple[Recipe, Path]:
     """The recipe, and the folder of the project's own token files."""
     from yue.commands.project import given_flags, project_paths
     from yue.errors import UsageError
+    from yue.paths import token_folder
     from yue.recipe.flags import recipe_from_flags
     from yue.recipe.read import read_recipe
 
     if args.data_dir is not None:
-        return recipe_from_flags(args, *_SECTIONS), args.data_dir
+        return recipe_from_flags(args, *_SECTIONS), token_folder(args.data_dir)
     if given := given_flags(args, "action", "json", "upstream", "data_dir"):
         raise UsageError(
             f"--{given[0].replace('_', '-')} also needs --data-dir",

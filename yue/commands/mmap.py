@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from yue.wording import quoted
+
 EXAMPLE = (
     "yue mmap --songs songs.jsonl --root . --tokenizer tokenizer.model --codec-type xcodec "
     "--layout icl --audio-prompt dual --output-prefix tokens/train"
@@ -35,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processes; the files do not depend on it (default: 0, one for each core)",
     )
-    add_flags(parser, "tokens")
+    add_flags(parser, "tokens", own={"tokens.tokenizer": "none, needed with --songs"})
 
 
 def run(args: argparse.Namespace) -> None:
@@ -75,6 +77,7 @@ def run(args: argparse.Namespace) -> None:
             made=f"{args.output_prefix}.bin and .idx: {counted(info.documents, 'song')}, "
             f"{info.tokens:,} tokens",
             rejected=summarise(info.rows, info.documents, info.rejected),
-            next=f"`yue inspect {args.output_prefix} --tokenizer {args.tokenizer}` shows them",
+            next=f"`yue inspect {quoted(args.output_prefix)} "
+            f"--tokenizer {quoted(Path(args.tokenizer))}` shows them",
         ),
     )

@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from yue.wording import quoted
+
 EXAMPLE = (
     "yue preprocess --data-dir converted --output-dir processed --codec-type xcodec --workers 4"
 )
-_SECTIONS = ("separate", "codec", "songs", "tokens", "runtime")
+_SECTIONS = ("data", "separate", "codec", "songs", "tokens", "runtime")
 _SKIPPED = ("convert", "train", "evaluate", "generate", "report")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arrays, the project to make, and a flag for each key of the recipe's sections."""
+    from yue.commands.ready import ready_defaults
     from yue.recipe.flags import add_flags
 
     parser.add_argument(
@@ -28,17 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--songs-dir", type=Path, help="folder of the songs, for their lyrics and genres"
     )
-    add_flags(parser, *_SECTIONS)
+    add_flags(parser, *_SECTIONS, own=ready_defaults(_SECTIONS), without=("data.songs_dir",))
 
 
 def run(args: argparse.Namespace) -> None:
     """Make the project of these flags around the arrays, and run it."""
-    from yue.commands.pipeline import base_recipe, place_paths
+    from yue.commands.ready import base_recipe, given_recipe_values
     from yue.errors import UsageError
     from yue.project.arrays import adopt_arrays, check_arrays
     from yue.project.run import Order, prepare
     from yue.project.run import run as run_order
-    from yue.recipe.flags import given_values, naming_flags
 
     check_arrays(args.data_dir)
     data = args.data_dir.absolute()
@@ -48,16 +50,15 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError(
             f"--output-dir {folder} lies in {songs}",
             why="what is made there would change what it is made from",
-            fix=f"--output-dir {songs}-processed",
+            fix=f"--output-dir {quoted(songs.with_name(f'{songs.name}-processed'))}",
         )
-    values = given_values(args, *_SECTIONS)
-    with naming_flags(args):
-        place_paths(values)
-    values["data"] = {"songs_dir": str(songs)}
-    order = Order("preprocess", folder, base_recipe(args.codec_type), values, _SKIPPED)
+    base = base_recipe(args.codec_type)
+    values = given_recipe_values(args, _SECTIONS, base)
+    values["data"]["songs_dir"] = str(songs)
+    order = Order("preprocess", folder, base, values, _SKIPPED)
     prepare(order)
     adopt_arrays(args.data_dir, folder / "work" / "audio")
     run_order(order)
     tokens = folder / "work" / "tokens"
     print(f"preprocess: token files in {tokens}")
-    print(f"  next: yue train --model MODEL --data-dir {tokens} --output-dir adapter")
+    print(f"  next: yue train --model MODEL --data-dir {quoted(tokens)} --output-dir adapter")

@@ -13,7 +13,7 @@ from yue.recipe.read import read_recipe
 from yue.stages import StageSummary
 
 NO_PROJECT = "go to the project's folder, or make one: yue init DIR"
-_FLAGLESS = ("separate", "songs", "evaluate", "report")
+_FLAGLESS = ("inputs", "separate", "songs", "evaluate", "report")
 
 
 def project_paths(verb: str = "") -> Paths:

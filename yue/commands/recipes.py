@@ -13,6 +13,7 @@ from yue.recipe.document import read_document
 from yue.recipe.faults import RecipeFaultsError
 from yue.recipe.read import recipe_of
 from yue.recipe.write import origin
+from yue.wording import quoted
 
 EXAMPLE = "yue recipes"
 
@@ -57,7 +58,7 @@ def _row(file: Path, active: str | None) -> Row:
         recipe = recipe_of(read_document(file))
     except RecipeError as error:
         faults = len(error.faults) if isinstance(error, RecipeFaultsError) else 1
-        text = f"(unusable: `yue validate {path}` says why)"
+        text = f"(unusable: `yue validate {quoted(path)}` says why)"
         return Row(file.stem, text, path, path == active, faults)
     return Row(recipe.name, recipe.description, path, path == active, 0)
 

@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yue.wording import quoted
+
 if TYPE_CHECKING:
     from yue.recipe.model import Recipe
     from yue.training.outcome import Outcome
@@ -22,13 +24,14 @@ _SECTIONS = ("mix", "model", "lora", "train", "launch", "logging")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Data, result, and a flag for each key of the recipe's sections."""
+    from yue.commands.fork import add_fork_flags
     from yue.recipe.flags import add_flags
 
     parser.add_argument(
         "--data-dir",
         type=Path,
         metavar="DIR",
-        help="folder with train.bin, .idx and .json; songs of --mix-datasets",
+        help="folder with train.bin, .idx and .json, or a project's; songs of --mix-datasets",
     )
     parser.add_argument(
         "--output-dir", type=Path, metavar="DIR", help="folder for the adapter, made or replaced"
@@ -47,7 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ID",
         help="go on from another run's checkpoint, which `yue checkpoints` lists",
     )
-    add_flags(parser, *_SECTIONS, own={"model.dtype": "float32 on a CPU, bfloat16 on a GPU"})
+    own = {
+        "model.path": "none, needed with --data-dir",
+        "model.dtype": "float32 on a CPU, bfloat16 on a GPU",
+    }
+    add_flags(parser, *_SECTIONS, own=own)
+    add_fork_flags(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -80,7 +88,7 @@ def run(args: argparse.Namespace) -> None:
         print("train: this host's part is done; the first host has the adapter")
         return
     done = summary(outcome, str(args.output_dir))
-    hint = f"yue generate --adapter {args.output_dir} makes songs with it"
+    hint = f"yue generate --adapter {quoted(args.output_dir)} makes songs with it"
     print_summary("train", dataclasses.replace(done, next=hint))
 
 
@@ -90,7 +98,7 @@ def setup_of_flags(args: argparse.Namespace, recipe: Recipe) -> RunSetup:
     Raises:
         TrainingError: The device is not there.
     """
-    from yue.paths import side_store_beside
+    from yue.paths import side_store_beside, token_folder
     from yue.training.devices import choose_device
     from yue.training.plan import RunSetup
 
@@ -107,7 +115,7 @@ def setup_of_flags(args: argparse.Namespace, recipe: Recipe) -> RunSetup:
         logging=recipe.logging,
         device=wanted,
         base=Path(recipe.model.path),
-        tokens=args.data_dir,
+        tokens=token_folder(args.data_dir),
         checkpoints=side_store_beside(output) / "checkpoints",
         scratch=beside,
         watch=beside / f"{output.name}-watch",

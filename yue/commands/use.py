@@ -9,15 +9,17 @@ from pathlib import Path
 from yue.commands.project import NO_PROJECT
 from yue.errors import RecipeError, UsageError
 from yue.files import write_text
+from yue.inputs.needed import write_needed
+from yue.inputs.notes import recipe_notes, shown
 from yue.recipe.build import values_digest
 from yue.recipe.document import Document, parse_document, read_document
 from yue.recipe.drift import drift_of
 from yue.recipe.faults import shown_path
 from yue.recipe.model import Recipe
-from yue.recipe.notes import recipe_notes, shown
 from yue.recipe.read import recipe_of
 from yue.recipe.undo import committed_text
 from yue.recipe.write import active_text
+from yue.wording import quoted
 
 EXAMPLE = "yue use recipes/demo.yaml"
 _FIX = "keep it as a recipe of its own (cp params.yaml recipes/mine.yaml), or give --force"
@@ -64,6 +66,7 @@ def activate(file: Path, root: Path, *, force: bool = False) -> Recipe:
     if params.exists() and not force:
         _refuse_to_lose_edits(params, document)
     write_text(params, active_text(document, file, root))
+    write_needed(recipe, root)
     return recipe
 
 
@@ -94,7 +97,7 @@ def _refuse_to_lose_edits(file: Path, new: Document) -> None:
         )
     changes = f": {shown(drift.differences)}" if drift.differences else ""
     raise UsageError(
-        f"params.yaml was edited since `yue use {drift.recipe}`{changes}",
+        f"params.yaml was edited since `yue use {quoted(Path(drift.recipe))}`{changes}",
         why="these edits, or values that an experiment has set, would be lost",
         fix=_back(file) + _FIX,
     )

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from yue.commands.project import project_paths, run_stage
 from yue.errors import RecipeError
+from yue.inputs.notes import Note, drift_notes, recipe_notes
 from yue.paths import Paths
 from yue.recipe.document import read_document
 from yue.recipe.faults import RecipeFaultsError
-from yue.recipe.notes import Note, drift_notes, recipe_notes
 from yue.recipe.read import read_recipe, recipe_of
 from yue.recipe.undo import undo_faults
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from yue.doctor.check import Finding, ok
 from yue.errors import RecipeError, YueError
+from yue.inputs.notes import fetch_notes, input_notes, unwatched_notes
 from yue.paths import Paths
 from yue.recipe.model import Recipe
-from yue.recipe.notes import fetch_notes, input_notes, unwatched_notes
 from yue.recipe.read import read_recipe
 from yue.wording import counted
 

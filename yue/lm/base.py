@@ -37,7 +37,8 @@ def read_base(path: Path, *, needed_rows: int = 0) -> BaseCard:
         raise YueError(
             f"no base model in {path}",
             why="config.json is not there",
-            fix="check model.path; `dvc repro` makes or fetches the models that recipes name",
+            fix="check model.path; `dvc repro` makes or fetches the models that recipes name, "
+            "`yue fetch --help` says how to get another of the hub",
         )
     config = read_json(path / "config.json")
     kind = config.get("model_type") if isinstance(config, dict) else None

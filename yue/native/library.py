@@ -14,6 +14,7 @@ import functools
 import importlib.util
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -164,7 +165,7 @@ def _compile(folder: Path) -> None:
     except subprocess.TimeoutExpired as error:
         raise NativeError(
             f"building the native library took over {_BUILD_SECONDS} s",
-            fix=f"build it by hand to see where it waits: {' '.join(command)}",
+            fix=f"build it by hand to see where it waits: {shlex.join(command)}",
         ) from error
     if done.returncode:
         lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
@@ -172,7 +173,7 @@ def _compile(folder: Path) -> None:
             f"the native library cannot be built: {lines[-1] if lines else 'no message'}",
             why=f"{HERE} has C sources of which there is no build, and compiling them failed",
             fix="install a C compiler (Debian, Ubuntu: apt install build-essential; macOS: "
-            f"xcode-select --install) and try again; to see all messages: {' '.join(command)}",
+            f"xcode-select --install) and try again; to see all messages: {shlex.join(command)}",
         )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from yue.audio.rows import Track, read_tracks, write_tracks
 from yue.errors import AudioError, UsageError
 from yue.files import atomic_folder
+from yue.wording import quoted
 
 _ROWS, _REJECTED = "audio.jsonl", "rejected.json"
 
@@ -45,7 +46,7 @@ def check_arrays(source: Path) -> None:
         raise UsageError(
             f"{source} has no {_ROWS}",
             why="preprocess goes on from what `yue convert` made",
-            fix=f"yue convert --input-dir SONGS --output-dir {source}",
+            fix=f"yue convert --input-dir SONGS --output-dir {quoted(source)}",
         )
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 from collections.abc import Collection
 from pathlib import Path
 
-from yue.errors import UsageError, YueError
+from yue.errors import RecipeError, UsageError, YueError
 from yue.files import write_text
+from yue.inputs.needed import FILE as NEEDED
+from yue.inputs.needed import needed_text, write_needed
 from yue.project.code import FILE, code_text
 from yue.project.pipeline import Pipelines, project_pipelines
 from yue.project.template import NOTES, SCHEMA, recipe_files, template_root
 from yue.recipe.document import read_document
-from yue.recipe.read import recipe_of
+from yue.recipe.read import read_recipe, recipe_of
 from yue.recipe.write import active_text
+from yue.wording import quoted
 
 HERE = Path(__file__).resolve().parent
 _ANALYTICS_OFF = "[core]\n    analytics = false\n"
@@ -24,6 +28,8 @@ _DVCIGNORE = "".join(
         "# What Python leaves behind.",
         "__pycache__/",
         "*.tmp",
+        "# What the hub's library keeps in a folder that it downloads to: times, unfinished files.",
+        ".cache/",
         "# Notes in folders that stages depend on: other words make no other results.",
         *(f"/{note}" for note in NOTES),
     )
@@ -58,7 +64,7 @@ def create_project(folder: Path, recipe: str, skipped: Collection[str] = ()) -> 
             f"{folder} has {', '.join(there)} already",
             why="a new project would overwrite them",
             fix="name another folder, or bring a project up to this version: "
-            f"yue init {folder} --update",
+            f"yue init {quoted(folder)} --update",
         )
     (folder / "songs").mkdir(parents=True, exist_ok=True)
     try:
@@ -84,7 +90,9 @@ def update_project(folder: Path, skipped: Collection[str] = ()) -> list[str]:
         UsageError: There is no project, or it is a checkout of yue.
     """
     if not (folder / "dvc.yaml").is_file():
-        raise UsageError(f"{folder} is no project: it has no dvc.yaml", fix=f"yue init {folder}")
+        raise UsageError(
+            f"{folder} is no project: it has no dvc.yaml", fix=f"yue init {quoted(folder)}"
+        )
     if (folder / "yue" / "__init__.py").is_file():
         raise UsageError(
             f"{folder} is a checkout of yue, whose pipeline files are its own", fix="git pull"
@@ -95,6 +103,10 @@ def update_project(folder: Path, skipped: Collection[str] = ()) -> list[str]:
         if not file.is_file() or file.read_text(encoding="utf-8") != text:
             write_text(file, text)
             changed.append(name)
+    changed += _retire_fetching(folder)
+    with contextlib.suppress(RecipeError):  # `yue validate` says what is wrong with it
+        change = write_needed(read_recipe(folder / "params.yaml"), folder)
+        changed += [NEEDED] if change.added or change.removed else []
     return changed + _update_ignored(folder)
 
 
@@ -109,6 +121,19 @@ def _ignore_texts() -> dict[str, str]:
         ".gitignore": (HERE / "gitignore").read_text(encoding="utf-8"),
         ".dvcignore": _DVCIGNORE,
     }
+
+
+def _retire_fetching(folder: Path) -> list[str]:
+    """Put the pipeline that fetched weights out of DVC's sight; its outputs, the weights, stay.
+
+    Versions of yue up to November 2026 declared weights as outputs, which DVC removes before a run.
+    """
+    retired = []
+    for name in ("models/dvc.yaml", "models/dvc.lock"):
+        if (folder / name).is_file():
+            (folder / name).rename(folder / f"{name}.old")
+            retired.append(f"{name} (now {name}.old: weights are inputs that nothing removes)")
+    return retired
 
 
 def _update_ignored(folder: Path) -> list[str]:
@@ -138,11 +163,16 @@ def _recipe_texts(active: str, folder: Path) -> dict[str, str]:
             f"there is no recipe {active}", fix=f"name one of these: {', '.join(files)}"
         )
     document = read_document(files[active])
-    recipe_of(document)
+    recipe = recipe_of(document)
     texts = {f"recipes/{n}.yaml": file.read_text(encoding="utf-8") for n, file in files.items()}
     root = folder.absolute()
     file = root / "recipes" / f"{active}.yaml"
-    return {**texts, "params.yaml": active_text(document, file, root)}
+    needed = needed_text(recipe, template_root())
+    return {
+        **texts,
+        "params.yaml": active_text(document, file, root),
+        **({} if needed is None else {NEEDED: needed}),
+    }
 
 
 def _start_versioning(folder: Path) -> None:

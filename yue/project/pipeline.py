@@ -14,7 +14,7 @@ from yue.errors import UsageError
 from yue.project.code import FILE, code_digest
 from yue.project.template import PIPELINES, template_root
 
-_FIRST = "validate"
+_FIRST = ("validate", "inputs")  # what they check, all others rely on
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ def project_pipelines(skipped: Collection[str] = ()) -> Pipelines:
         skipped: Stages of dvc.yaml to leave out. What they would have made must be there.
 
     Raises:
-        UsageError: There is no such stage, or ``validate`` is among them.
+        UsageError: There is no such stage, or one that only checks is among them.
     """
     known = stage_names()
     for name in skipped:
-        if name not in known or name == _FIRST:
+        if name not in known or name in _FIRST:
             raise UsageError(
                 f"cannot skip {name}",
                 fix=f"stages to skip: {', '.join(_skippable(known, skipped))}",
@@ -60,7 +60,8 @@ def project_pipelines(skipped: Collection[str] = ()) -> Pipelines:
         stages, prefix = pipeline["stages"], file.rpartition("/")[0]
         if not prefix:
             given = _leave_out(pipeline, skipped)
-        for name, stage in stages.items():
+        for name, entry in stages.items():
+            stage = entry.get("do", entry)  # of a foreach
             parts = _take_code(stage.get("deps"))
             if parts:
                 key = f"{prefix}_{name}" if prefix else name
@@ -76,7 +77,7 @@ def project_pipelines(skipped: Collection[str] = ()) -> Pipelines:
 
 def _skippable(known: Iterable[str], skipped: Collection[str]) -> list[str]:
     """The stages that may be skipped and are not yet."""
-    return [name for name in known if name not in skipped and name != _FIRST]
+    return [name for name in known if name not in skipped and name not in _FIRST]
 
 
 def _leave_out(pipeline: Any, skipped: Collection[str]) -> list[str]:
@@ -87,10 +88,10 @@ def _leave_out(pipeline: Any, skipped: Collection[str]) -> list[str]:
     if "train" not in stages:
         for shown in ("plots", "artifacts"):
             pipeline.pop(shown, None)
-    if "convert" in skipped:  # it was convert that waited for the check of the recipe
-        waiting = next((name for name in stages if name != _FIRST), None)
+    if "convert" in skipped:  # it was convert that waited for the checks
+        waiting = next((name for name in stages if name not in _FIRST), None)
         if waiting:
-            stages[waiting]["deps"].insert(0, "work/recipe.ok")
+            stages[waiting]["deps"].insert(0, "work/inputs.ok")
     return [out for out in lost if out in read]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
-PIPELINES = ("dvc.yaml", "demo/dvc.yaml", "models/dvc.yaml")
+PIPELINES = ("dvc.yaml", "demo/dvc.yaml")
 SCHEMA = "schemas/recipe.schema.json"
 NOTES = (
     "models/separator/README.md",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,10 @@ _NAMES = "recipe_flags"
 
 
 def add_flags(
-    parser: argparse.ArgumentParser, *sections: str, own: Mapping[str, str] | None = None
+    parser: argparse.ArgumentParser,
+    *sections: str,
+    own: Mapping[str, str] | None = None,
+    without: Collection[str] = (),
 ) -> None:
     """Add a flag for each key of these sections; a flag that is not given is None.
 
@@ -35,13 +38,16 @@ def add_flags(
         parser: Of a verb.
         sections: The sections.
         own: What the verb takes in place of the schema's defaults, in words, by dotted key.
+        without: Dotted keys that get no flag.
     """
-    names: dict[str, str] = parser.get_default(_NAMES) or {}
+    names = flag_names(parser)
     own = own or {}
     for section in sections:
         group = parser.add_argument_group(f"recipe keys of {section}")
         for key in keys_of(section):
-            default = own.get(key.dotted) or _words("none" if key.default is None else key.default)
+            if key.dotted in without:
+                continue
+            default = own.get(key.dotted) or value_words(key.default)
             names[key.dotted] = _add_flag(group, key, _options(parser, key), default)
     parser.set_defaults(**{_NAMES: names})
 
@@ -73,10 +79,16 @@ def recipe_from_flags(
     return build_recipe(values)
 
 
+def flag_names(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """Which attribute each dotted key's flag sets, for a parser that has such flags."""
+    names: dict[str, str] = parser.get_default(_NAMES) or {}
+    return names
+
+
 def flag_called(flag: str, parser: argparse.ArgumentParser) -> str | None:
     """The parser's flag for the key that other programs, or a recipe, call so."""
     word = flag.lstrip("-").lower().replace("-", "_")
-    names: dict[str, str] = parser.get_default(_NAMES) or {}
+    names = flag_names(parser)
     for section in dict.fromkeys(dotted.split(".")[0] for dotted in names):
         for key in keys_of(section):
             called = (key.name, *key.aliases)
@@ -90,7 +102,7 @@ def given_values(args: argparse.Namespace, *sections: str) -> dict[str, dict[str
     names: dict[str, str] = getattr(args, _NAMES)
     values: dict[str, dict[str, Any]] = {section: {} for section in sections}
     for key in (key for section in sections for key in keys_of(section)):
-        value = getattr(args, names[key.dotted])
+        value = getattr(args, names[key.dotted]) if key.dotted in names else None
         if value is not None:
             values[key.section][key.name] = value
     return values
@@ -192,11 +204,14 @@ def _line(problem: Problem, names: Mapping[str, str], values: Mapping[str, Any])
     value = values[section].get(name)
     if len(problem.path) > 2:
         value = value[problem.path[2]]
-    line = f"{flag}: {_words(value)}: {problem.rule}"
+    line = f"{flag}: {value_words(value)}: {problem.rule}"
     return f"{line}\n  fix: {problem.fix}" if problem.fix else line
 
 
-def _words(value: Any) -> str:
+def value_words(value: Any) -> str:
+    """A value as its flag takes it."""
+    if value is None:
+        return "none"
     if isinstance(value, list | tuple):
-        return " ".join(str(item) for item in value)
+        return " ".join(str(item) for item in value) or "nothing"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from yue.adapter_record import refuse_other_adapter
 from yue.dataset.reader import TokenFiles
 from yue.errors import TokenFileError
 from yue.evaluation.evaluate import evaluate
@@ -11,6 +12,7 @@ from yue.evaluation.metrics import Evaluation, write_evaluation
 from yue.evaluation.result import summarise
 from yue.evaluation.tables import write_roles, write_tables
 from yue.files import atomic_folder
+from yue.lm.base import base_digest
 from yue.lm.device import pick_device
 from yue.lm.tuned import load_tuned
 from yue.paths import Paths
@@ -26,9 +28,19 @@ _SPLITS = ("valid", "test", "train")
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
-    """Write ``metrics/eval.json`` and the tables in ``metrics/plots/eval/``."""
+    """Write ``metrics/eval.json`` and the tables in ``metrics/plots/eval/``.
+
+    Raises:
+        YueError: There are no songs, or the adapter is not the active recipe's.
+    """
     split = pick_split(paths.tokens, recipe.evaluate.split)
     files = TokenFiles.open(paths.tokens / split)
+    refuse_other_adapter(
+        paths.adapter,
+        recipe,
+        base_digest=base_digest(paths.root / recipe.model.path, paths.side_store),
+        codec_digest=files.info.codec.digest,
+    )
     songs = min(files.documents, recipe.evaluate.max_songs or files.documents)
     model = load_tuned(
         paths.root / recipe.model.path,
@@ -93,4 +105,4 @@ def _left_out(result: Evaluation, wanted: str) -> str:
 def _next(result: Evaluation) -> str:
     if not result.held_out:
         return "add songs, or raise songs.valid_share, to hold some out"
-    return "dvc metrics show, dvc plots show; then listen: dvc repro generate"
+    return "yue metrics (a table), dvc plots show (curves); then listen: dvc repro generate"

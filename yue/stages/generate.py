@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from yue.adapter_record import refuse_other_adapter
 from yue.codecs.card import CodecCard
 from yue.codecs.registry import codec_ids
 from yue.errors import GenerationError
@@ -20,7 +21,7 @@ from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.stages import StageSummary
 from yue.tokens.options import Options
-from yue.wording import counted
+from yue.wording import counted, quoted
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
@@ -35,6 +36,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         return _silent(recipe, paths)
     setup = setup_of(recipe, paths.root)
     if paths.adapter.is_dir():
+        refuse_other_adapter(paths.adapter, recipe)
         check_codec(paths.adapter, setup.codec_name, setup.codec_path)
     sources = sources_of(setup, paths.work)
     with atomic_folder(paths.samples) as folder:
@@ -57,7 +59,9 @@ def _silent(recipe: Recipe, paths: Paths) -> StageSummary:
     with atomic_folder(paths.samples) as folder:
         write_samples(folder, [])
     measured = "metrics/eval.json says what was learned"
-    merge = f"yue merge --base {recipe.model.path} --adapter work/adapter --output-dir"
+    merge = (
+        f"yue merge --base {quoted(Path(recipe.model.path))} --adapter work/adapter --output-dir"
+    )
     return StageSummary(
         made=f"no songs: after tokens.layout {recipe.tokens.layout} there is nothing to sing",
         rejected="nothing",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from yue.adapter_record import refuse_other_adapter
 from yue.evaluation.samples.measure import measure_samples
 from yue.evaluation.samples.record import write_sample_metrics
 from yue.evaluation.samples.unavailable import UNAVAILABLE
 from yue.files import write_text
 from yue.generation.records import MODELS, read_samples
+from yue.lm.base import base_digest
 from yue.paths import Paths
 from yue.progress import Progress
 from yue.recipe.model import Recipe
@@ -19,7 +21,13 @@ from yue.wording import counted
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
-    """Write ``metrics/samples.json`` and ``report.html``."""
+    """Write ``metrics/samples.json`` and ``report.html``.
+
+    Raises:
+        YueError: A result is missing, or the adapter is not the active recipe's.
+    """
+    base = base_digest(paths.root / recipe.model.path, paths.side_store)
+    refuse_other_adapter(paths.adapter, recipe, base_digest=base)
     samples = read_samples(paths.samples)
     with Progress("report", len(MODELS) + len(samples), "samples") as progress:
         measured = measure_samples(samples, paths.samples, paths.tokens, progress.advance)

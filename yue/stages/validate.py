@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from yue.errors import YueError
 from yue.files import write_text
+from yue.inputs.fitting import codec_problems
+from yue.inputs.missing import blocking_inputs
+from yue.inputs.needed import FILE, write_needed
 from yue.paths import Paths
 from yue.recipe.document import read_document
 from yue.recipe.faults import RecipeFaultsError
-from yue.recipe.fitting import codec_problems
-from yue.recipe.inputs import blocking_inputs
 from yue.recipe.model import Recipe
 from yue.recipe.read import fault_of
 from yue.recipe.schema import keys
@@ -22,12 +24,20 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     Raises:
         RecipeFaultsError: A stage would miss an input, where DVC would stop with less to say, or
             a codec does not fit.
+        YueError: The recipe needs stages of the demo that DVC has not read.
     """
     found = blocking_inputs(recipe, paths.root) + codec_problems(recipe, paths.root)
     if found:
         document = read_document(paths.params)
         faults = [fault_of(document, problem) for problem in found]
         raise RecipeFaultsError(document.file, document.lines, faults)
+    change = write_needed(recipe, paths.root)
+    if change.added:
+        raise YueError(
+            f"{FILE} did not list {', '.join(change.added)}, which the recipe needs; now it does",
+            why="DVC read it before, and so does not know these stages yet",
+            fix="run the same command again",
+        )
     write_text(paths.work / "recipe.ok", "ok\n")
     return StageSummary(
         made=f"{paths.params.name} is the recipe {recipe.name}: {len(keys())} keys, no faults",

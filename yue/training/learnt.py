@@ -6,6 +6,7 @@ from yue.dataset.rows import IGNORED, PackedRows, targets
 from yue.errors import TrainingError
 from yue.recipe.model import Train
 from yue.tokens.roles import Role
+from yue.wording import quoted
 
 
 def learnt_roles(train: Train) -> tuple[Role, ...]:
@@ -26,5 +27,5 @@ def check_anything_learnt(rows: PackedRows, train: Train) -> None:
     raise TrainingError(
         f"train.loss_on is {', '.join(train.loss_on)}, and no token of {rows.files.prefix} is that",
         why="each token layout has its own roles",
-        fix=f"see `yue inspect {rows.files.prefix}`, or change train.loss_on",
+        fix=f"see `yue inspect {quoted(rows.files.prefix)}`, or change train.loss_on",
     )

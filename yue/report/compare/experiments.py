@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from yue.errors import YueError
 
@@ -73,14 +76,39 @@ def cache_folder(root: Path) -> Path:
         ) from error
 
 
-def read_experiments(shown: Any) -> list[Experiment]:
+def project_experiments(root: Path, *arguments: str) -> list[Experiment]:
+    """The experiments of a project, the workspace first.
+
+    Args:
+        root: The project.
+        arguments: Which of them, for ``dvc exp show``.
+
+    Raises:
+        YueError: DVC cannot tell of them.
+    """
+    lock = root / "dvc.lock"
+    try:
+        ran = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]
+    except (OSError, ValueError, YAMLError, KeyError, TypeError):
+        ran = {}  # nothing ran yet, or DVC itself says what is wrong with its file
+    return read_experiments(show_experiments(root, *arguments), ran)
+
+
+def read_experiments(shown: Any, ran: Mapping[str, Any] | None = None) -> list[Experiment]:
     """The experiments of ``dvc exp show --json``, the workspace first.
 
     The workspace is left out where it is the same as another.
+
+    Args:
+        shown: What DVC printed.
+        ran: The stages of dvc.lock, which say with which values the workspace's files were made.
     """
     found = [_experiment(row) for row in _rows(shown)]
+    if found and not found[0].state and _edited_since(found[0].params, ran or {}):
+        found[0] = replace(found[0], metrics={}, samples=None, state="edited since its run")
     results = [(one.params, one.metrics, one.samples) for one in found]
-    return found[1:] if results[:1] and results[0] in results[1:] else found
+    told_elsewhere = found and not found[0].state and results[0] in results[1:]
+    return found[1:] if told_elsewhere else found
 
 
 def _rows(shown: Any) -> Iterator[Mapping[str, Any]]:
@@ -95,13 +123,15 @@ def _rows(shown: Any) -> Iterator[Mapping[str, Any]]:
 
 def _experiment(row: Mapping[str, Any]) -> Experiment:
     data = row.get("data") or {}
-    state = str((row.get("error") or {}).get("msg") or row.get("state") or "")
+    state = str(row.get("state") or (row.get("error") or {}).get("msg") or "")
+    if any("error" in content for content in (data.get("metrics") or {}).values()):
+        state = state or "not finished"  # a stage failed, and later ones left what they had made
     params = data.get("params", {}).get("params.yaml", {}).get("data") or {}
     if state:  # what DVC tells of an experiment that runs is left from the one before
         data = {}
     outs = data.get("outs") or {}
     return Experiment(
-        name=str(row.get("name") or str(row.get("rev", ""))[:7]),
+        name=str(row.get("name") or _short_revision(str(row.get("rev", "")))),
         params=dict(_flat(params)),
         metrics={
             f"{Path(file).stem}:{name}": float(value)
@@ -114,6 +144,18 @@ def _experiment(row: Mapping[str, Any]) -> Experiment:
     )
 
 
+def _short_revision(revision: str) -> str:
+    return revision if revision == "workspace" else revision[:7]
+
+
+def _edited_since(params: Mapping[str, Any], ran: Mapping[str, Any]) -> bool:
+    """Whether a stage of dvc.lock ran with another value of a key than the recipe has now."""
+    values = [(stage.get("params") or {}).get("params.yaml") or {} for stage in ran.values()]
+    return any(
+        key in params and params[key] != value for stage in values for key, value in _flat(stage)
+    )
+
+
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in values.items():
         if isinstance(value, Mapping):
@@ -122,7 +164,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{key}", value
 
 
-def changed(experiments: list[Experiment]) -> list[str]:
+def changed(experiments: Sequence[Experiment]) -> list[str]:
     """The recipe keys in which experiments differ, in the recipe's order."""
     keys = dict.fromkeys(key for experiment in experiments for key in experiment.params)
     known = [experiment for experiment in experiments if experiment.params]

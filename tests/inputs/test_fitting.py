@@ -9,7 +9,7 @@ import pytest
 
 from tests.recipe.conftest import ROOT
 from yue.files import write_json
-from yue.recipe.fitting import RELEASED_ROWS, codec_problems, is_strange
+from yue.inputs.fitting import RELEASED_ROWS, codec_problems, is_strange
 from yue.recipe.model import Recipe
 from yue.recipe.read import default_recipe
 from yue.tokens.vocabulary import YUE_ROWS
@@ -47,9 +47,9 @@ def test_weights_of_another_codec(tmp_path: Path) -> None:
 
 def test_a_model_without_the_codec_s_ids(tmp_path: Path) -> None:
     assert RELEASED_ROWS == YUE_ROWS
-    assert problems_of(ROOT, "melrvq", RELEASED) == ["codec.name"], "models/dvc.yaml fetches it"
+    assert problems_of(ROOT, "melrvq", RELEASED) == ["codec.name"], "it is a released one"
     assert problems_of(ROOT, "xcodec", RELEASED) == []
-    assert problems_of(tmp_path, "melrvq", RELEASED) == [], "nobody says what this will be"
+    assert problems_of(tmp_path, "melrvq", "models/mine") == [], "nobody says what this will be"
     for rows, found in ((YUE_ROWS, ["codec.name"]), (YUE_ROWS + 8320, [])):
         write_json(tmp_path / RELEASED / "config.json", {"vocab_size": rows})
         assert problems_of(tmp_path, "melrvq", RELEASED) == found

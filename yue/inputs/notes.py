@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from yue.inputs.fitting import codec_problems, is_strange
+from yue.inputs.made import is_added, is_made
+from yue.inputs.missing import exists, missing_inputs
+from yue.inputs.named import given
+from yue.inputs.released import missing_files, released_at
 from yue.recipe.document import Document
 from yue.recipe.drift import Difference, drift_of
-from yue.recipe.fitting import codec_problems, is_strange
-from yue.recipe.inputs import exists, given, missing_inputs
 from yue.recipe.model import Recipe
-from yue.recipe.outs import fetching_stage, is_made
 from yue.recipe.problems import Problem
+from yue.wording import few, quoted
 
 _SHOWN = 6
 
@@ -30,7 +34,14 @@ class Note:
 
 def recipe_notes(recipe: Recipe, root: Path) -> list[Note]:
     """All notes of a recipe in a project: what is missing first."""
-    told = (input_notes, empty_notes, codec_notes, fetch_notes, unwatched_notes)
+    told = (
+        input_notes,
+        empty_notes,
+        codec_notes,
+        fetch_notes,
+        untracked_notes,
+        unwatched_notes,
+    )
     return [note for notes in told for note in notes(recipe, root)]
 
 
@@ -57,18 +68,40 @@ def codec_notes(recipe: Recipe, root: Path) -> list[Note]:
 
 
 def fetch_notes(recipe: Recipe, root: Path) -> list[Note]:
-    """Weights that a later stage needs, and that DVC would download only then."""
-    weights = {
-        "codec.path": ("tokenize", recipe.codec.path),
-        "model.path": ("train", recipe.model.path),
-    }
+    """Return notes on released weights that are not whole, which `dvc repro` downloads first."""
     notes = []
-    for key, (stage, path) in weights.items():
-        target = fetching_stage(path, root)
-        if target is not None and not _has_files(root / path):
-            what = f"{key}: {path} is not there yet; `dvc repro` downloads it before {stage}"
-            notes.append(Note(what, f"no action needed; to do it first: dvc repro {target}"))
+    for key, path in (("codec.path", recipe.codec.path), ("model.path", recipe.model.path)):
+        found = released_at(path)
+        if found is None:
+            continue
+        weights, folder = found
+        if lacking := missing_files(weights, root / folder):
+            what = f"{key}: {folder} lacks {few(lacking)}; `dvc repro` downloads it before any work"
+            fix = f"no action needed; to do it now: {weights.fetch_command(folder)}"
+            notes.append(Note(what, fix))
     return notes
+
+
+def untracked_notes(recipe: Recipe, root: Path) -> list[Note]:
+    """Return a note on songs that neither DVC nor git tracks, which a clone will not have."""
+    folder = recipe.data.songs_dir
+    path = root / folder
+    if Path(folder).is_absolute() or not exists(path) or is_made(folder, root):
+        return []
+    if is_added(folder, root) or not _is_git_ignored(path) or not _has_files(path):
+        return []
+    what = f"data.songs_dir: {folder} is tracked by neither DVC nor git: clones will lack it"
+    fix = f"dvc add {quoted(folder)} && git add {quoted(f'{folder}.dvc')}, or keep a copy elsewhere"
+    return [Note(what, fix)]
+
+
+def _is_git_ignored(path: Path) -> bool:
+    """Tell whether git leaves a path out; False where there is no git."""
+    line = ["git", "check-ignore", "--quiet", path.name]
+    try:
+        return subprocess.run(line, cwd=path.parent, check=False).returncode == 0
+    except OSError:
+        return False
 
 
 def unwatched_notes(recipe: Recipe, root: Path) -> list[Note]:
@@ -96,16 +129,16 @@ def drift_notes(params: Document, root: Path) -> list[Note]:
     if drift.recipe is None:
         return []
     notes = []
-    force = "--force " if drift.edited else ""
+    name = quoted(Path(drift.recipe))
+    use = f"yue use {'--force ' if drift.edited else ''}{name}"
     if drift.edited:
-        what = f"{params.file} was edited since `yue use {drift.recipe}`"
+        what = f"{params.file} was edited since `yue use {name}`"
         if drift.differences:
             what += f": {shown(drift.differences)}"
-        fix = f"no action needed; `yue use {force}{drift.recipe}` goes back"
-        notes.append(Note(what, fix))
+        notes.append(Note(what, f"no action needed; `{use}` goes back"))
     if drift.moved and exists(root / drift.recipe):
         what = f"{drift.recipe} has changed since it was made active"
-        notes.append(Note(what, f"no action needed; `yue use {force}{drift.recipe}` takes it over"))
+        notes.append(Note(what, f"no action needed; `{use}` takes it over"))
     elif drift.moved:
         what = f"{drift.recipe}, which {params.file} was written from, is gone"
         notes.append(Note(what, "no action needed; `yue use` makes another recipe active"))

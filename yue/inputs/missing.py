@@ -1,29 +1,21 @@
-"""What a recipe names that is not there and that nothing makes: no stage, no download."""
+"""What a recipe names that is not there and that nothing makes or fetches."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
+from yue.inputs.experiment import origin_of
+from yue.inputs.made import is_made
+from yue.inputs.named import given
+from yue.inputs.released import released_at
 from yue.recipe.mixing import SONGS, numbers_of
-from yue.recipe.model import Codec, Generate, Mix, Recipe
-from yue.recipe.outs import is_made
+from yue.recipe.model import Codec, Mix, Recipe
 from yue.recipe.problems import Problem
-
-WATCHED = {
-    "audio_prompt": "prompts",
-    "vocal_prompt": "prompts",
-    "instrumental_prompt": "prompts",
-    "stage2": "models/stage2",
-}
-"""Keys of generate that may be empty, and the folders of which dvc.yaml knows in their place."""
-
-_EXPERIMENTS = (".dvc", "tmp", "exps")
-_TRACK = "a queued experiment has only what git or DVC tracks: `dvc add PATH` in the project"
+from yue.wording import quoted
 
 
 def missing_inputs(recipe: Recipe, root: Path) -> list[Problem]:
-    """Inputs that neither exist nor are made by a pipeline file of the project."""
+    """Return inputs that neither exist nor are made or fetched by a stage of the project."""
     inputs = {
         ("data", "songs_dir"): (
             recipe.data.songs_dir,
@@ -34,7 +26,7 @@ def missing_inputs(recipe: Recipe, root: Path) -> list[Problem]:
         ("model", "path"): (recipe.model.path, _weights_fix(recipe.model.path)),
     }
     found = [
-        _problem(key, f"{path} does not exist, and no dvc.yaml makes it", fix, root)
+        _problem(key, f"{path} does not exist, and no stage makes it", fix, root)
         for key, (path, fix) in inputs.items()
         if not _is_there(path, root)
     ]
@@ -71,14 +63,6 @@ def blocking_inputs(recipe: Recipe, root: Path) -> list[Problem]:
     ]
 
 
-def given(generate: Generate) -> Iterator[tuple[str, str, str]]:
-    """Key, path and watched folder of what samples are made with."""
-    for key, folder in WATCHED.items():
-        path: str | None = getattr(generate, key)
-        if path is not None:
-            yield key, path, folder
-
-
 def exists(path: Path) -> bool:
     """Whether a path is there; what is not ours to read counts as absent."""
     try:
@@ -88,13 +72,19 @@ def exists(path: Path) -> bool:
 
 
 def _is_there(path: str, root: Path) -> bool:
-    return exists(root / path) or is_made(path, root)
+    origin = origin_of(root)
+    return (
+        exists(root / path)
+        or (origin is not None and exists(origin / path))  # the stage `inputs` links it
+        or is_made(path, root)
+        or released_at(path) is not None
+    )
 
 
 def _problem(key: tuple[str, str], rule: str, fix: str, root: Path) -> Problem:
-    parts = root.parts
-    queued = any(parts[n : n + 3] == _EXPERIMENTS for n in range(len(parts)))
-    return Problem(key, rule, _TRACK if queued else fix, at_key=True)
+    origin = origin_of(root)
+    where = "" if origin is None else f"in {origin}, which this experiment is of: "
+    return Problem(key, rule, where + fix, at_key=True)
 
 
 def _missing_datasets(mix: Mix, root: Path) -> list[Problem]:
@@ -115,9 +105,11 @@ def _missing_datasets(mix: Mix, root: Path) -> list[Problem]:
 
 def _codec_fix(codec: Codec) -> str:
     if codec.name == "melrvq":
-        return f"fit one to your songs: `yue fit-codec --help` (--output-dir {codec.path})"
-    return f"`yue codecs` shows the command that fetches it; give it --output-dir {codec.path}"
+        return f"fit one to your songs: `yue fit-codec --help` (--output-dir {quoted(codec.path)})"
+    return (
+        f"`yue codecs` shows the command that fetches it; give it --output-dir {quoted(codec.path)}"
+    )
 
 
 def _weights_fix(path: str) -> str:
-    return f"`yue fetch ORGANISATION/NAME --output-dir {path}`, or copy the weights there"
+    return f"`yue fetch ORGANISATION/NAME --output-dir {quoted(path)}`, or copy the weights there"

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipe.conftest import ROOT
-from yue.recipe.outs import fetching_stage, is_made
+from yue.inputs.made import is_added, is_made, stages_of
 
 PIPELINE = """
 stages:
@@ -58,16 +57,13 @@ def test_a_pipeline_file_that_says_nothing_makes_nothing(tmp_path: Path, text: s
     assert is_made("songs", tmp_path) is False
 
 
-def test_the_released_weights_are_made() -> None:
-    assert is_made("models/YuE-s1-7B-anneal-en-cot/tokenizer.model", ROOT)
-    assert is_made("models/xcodec_mini_infer", ROOT)
-    assert not is_made("models/other", ROOT)
-
-
-def test_weights_of_the_ready_recipes_are_downloaded_by_a_stage() -> None:
-    stage = "models/dvc.yaml:fetch@xcodec_mini_infer"
-    assert fetching_stage("models/xcodec_mini_infer", ROOT) == stage
-    assert fetching_stage("models/YuE-s1-7B-anneal-en-cot/tokenizer.model", ROOT) is not None
-    assert fetching_stage("demo/work/codec", ROOT) is None, "made here, not downloaded"
-    assert fetching_stage("songs", ROOT) is None
-    assert fetching_stage("/models/xcodec_mini_infer", ROOT) is None
+def test_stages_with_what_they_make_and_read(tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "dvc.yaml").write_text(
+        "vars: [x.yaml]\nstages:\n  a:\n    foreach: ${a}\n    do:\n      wdir: ..\n"
+        "      cmd: x\n      deps: [demo/in]\n      outs: [demo/out]\n"
+    )
+    (stage,) = stages_of(tmp_path, "demo")
+    assert (stage.name, stage.deps, stage.outs) == ("a", ("demo/in",), ("demo/out",))
+    assert is_made("demo/out/file", tmp_path)
+    assert not is_added("demo/out/file", tmp_path)

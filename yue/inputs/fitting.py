@@ -6,9 +6,9 @@ import json
 import re
 from pathlib import Path
 
-from yue.recipe.inputs import exists
+from yue.inputs.missing import exists
+from yue.inputs.released import released_at
 from yue.recipe.model import Recipe
-from yue.recipe.outs import fetching_stage
 from yue.recipe.problems import Problem
 from yue.recipe.rules import CODECS
 
@@ -55,7 +55,7 @@ def _rows(path: str, root: Path) -> int | None:
     rows = _json(root / path / "config.json").get("vocab_size")
     if isinstance(rows, int):
         return rows
-    fetched = fetching_stage(path, root) is not None
+    fetched = released_at(path) is not None
     return RELEASED_ROWS if fetched and _RELEASED.match(Path(path).name) else None
 
 

@@ -1,0 +1,87 @@
+"""Stage ``inputs``: what the recipe names and no stage makes is here before any work.
+
+Experiments in folders of their own get links to the files of the project they came from; released
+weights that are not whole are downloaded, or go on downloading. Nothing that is here is touched.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from yue.errors import YueError
+from yue.files import write_text
+from yue.inputs.experiment import link_inputs, origin_of
+from yue.inputs.fetch import fetch_repository
+from yue.inputs.missing import exists
+from yue.inputs.released import Released, missing_files, released_at
+from yue.paths import Paths
+from yue.recipe.model import Recipe
+from yue.stages import StageSummary
+from yue.wording import few, quoted
+
+
+def main(recipe: Recipe, paths: Paths) -> StageSummary:
+    """Write the marker that stages with work wait for; its content never changes.
+
+    Raises:
+        YueError: Weights are not whole and cannot be downloaded.
+    """
+    origin = origin_of(paths.root)
+    linked = [] if origin is None else link_inputs(recipe, paths.root, origin)
+    fetched = _fetch_weights(recipe, paths.root)
+    write_text(paths.work / "inputs.ok", "ok\n")
+    made = [f"{few(linked)} linked from {origin}"] if linked else []
+    made += [f"{few(fetched)} downloaded"] if fetched else []
+    return StageSummary(
+        made="; ".join(made) or "all that the recipe names is here",
+        rejected="nothing",
+        next="dvc repro",
+    )
+
+
+def _fetch_weights(recipe: Recipe, root: Path) -> list[str]:
+    """Download what released weights lack; return the folders that something was downloaded to."""
+    fetched = []
+    for key, path in _weights(recipe).items():
+        found = released_at(path)
+        if found is None:
+            continue
+        weights, folder = found
+        lacking = missing_files(weights, root / folder)
+        if not lacking and exists(root / path):
+            continue
+        _fetch(weights, root / folder, key, folder, lacking or (Path(path).name,))
+        fetched.append(folder)
+        if missing_files(weights, root / folder) or not exists(root / path):
+            raise YueError(
+                f"{key}: {path} is not whole: {folder} lacks {few(lacking or (Path(path).name,))}",
+                why=f"{weights.repo} was downloaded and does not have it",
+                fix=f"copy it into {quoted(folder)}, or name another path",
+            )
+    return fetched
+
+
+def _fetch(
+    weights: Released, target: Path, key: str, folder: str, lacking: tuple[str, ...]
+) -> None:
+    print(f"inputs: {folder} lacks {few(lacking)}; downloading {weights.repo}", flush=True)
+    try:
+        fetch_repository(weights.repo, target, include=weights.include)
+    except YueError as error:
+        raise YueError(
+            f"{key}: {folder} lacks {few(lacking)}, and {error.what}",
+            why=error.why,
+            fix=f"put these files into {quoted(folder)} and run `dvc repro`: they are used as "
+            "they are, offline; or, with a network, run it again: it goes on where it stopped",
+        ) from error
+
+
+def _weights(recipe: Recipe) -> dict[str, str]:
+    """Return the paths that may lie in released weights, by recipe key."""
+    stage2 = recipe.generate.stage2
+    return {
+        "codec.path": recipe.codec.path,
+        "model.path": recipe.model.path,
+        "tokens.tokenizer": recipe.tokens.tokenizer,
+        **({} if stage2 is None else {"generate.stage2": stage2}),
+    }
