@@ -9,27 +9,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from yue.cli import STAGES
+from yue.imports import Imports
 from yue.inputs.named import WATCHED
 from yue.project.template import NOTES
+from yue.training.identity import PROGRAMS as WORKERS
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Imported by every stage, and deliberately in no cache key: they decide how a stage is started,
-# how errors read and how files reach the disk, never what is in them.
-SHARED = {
-    "yue/__init__.py",
-    "yue/digests.py",
-    "yue/errors.py",
-    "yue/files.py",
-    "yue/paths.py",
-    "yue/progress.py",
-    "yue/store.py",
-    "yue/temporary.py",
-    "yue/wording.py",
-    "yue/workers.py",
-    "yue/stages/__init__.py",
-    "yue/recipe",
-}
 # Sections that say only how to run.
 HOW_TO_RUN = {"runtime", "launch", "logging"}
 
@@ -38,42 +24,9 @@ def pipeline() -> dict[str, dict[str, object]]:
     return YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
 
-def module_file(name: str) -> Path | None:
-    path = ROOT / Path(*name.split("."))
-    if (path / "__init__.py").is_file():
-        return path / "__init__.py"
-    file = path.with_suffix(".py")
-    return file if file.is_file() else None
-
-
-def imported_modules(file: Path) -> set[str]:
-    """Names of yue modules that a file imports anywhere, functions included."""
-    found = set()
-    package = ".".join(file.relative_to(ROOT).with_suffix("").parts[:-1])
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file}: relative import"
-            base = node.module or package
-            found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-    return {name for name in found if name.split(".")[0] == "yue" and module_file(name)}
-
-
-def closure(start: Path) -> set[str]:
-    """Files of yue/ that a stage's module can import, relative to the root."""
-    seen: set[Path] = set()
-    todo = [start]
-    while todo:
-        file = todo.pop()
-        if file in seen:
-            continue
-        seen.add(file)
-        relative = file.relative_to(ROOT).as_posix()
-        if any(relative == shared or relative.startswith(f"{shared}/") for shared in SHARED):
-            continue
-        todo += [module for name in imported_modules(file) if (module := module_file(name))]
-    return {file.relative_to(ROOT).as_posix() for file in seen}
+def missing_deps(modules: list[str], deps: set[str]) -> list[str]:
+    """Files that decide what modules do and that no dependency covers."""
+    return [file for file in Imports().closure(modules) if not is_covered(file, deps)]
 
 
 def is_covered(file: str, deps: set[str]) -> bool:
@@ -85,11 +38,26 @@ def test_stages_are_the_verbs_of_the_command_in_the_same_order() -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_depends_on_every_module_it_imports(stage: str) -> None:
-    deps = {str(dep) for dep in pipeline()[stage]["deps"]}
-    files = closure(ROOT / "yue" / "stages" / f"{stage}.py")
-    missing = sorted(f for f in files if not is_covered(f, deps | SHARED))
+def test_a_stage_depends_on_every_file_that_decides_what_it_makes(stage: str) -> None:
+    modules = [f"yue.stages.{stage}", *(WORKERS if stage == "train" else ())]
+    missing = missing_deps(modules, {str(dep) for dep in pipeline()[stage]["deps"]})
     assert not missing, f"dvc.yaml: stage {stage} lacks deps for {missing}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_no_code_that_it_does_not_run(stage: str) -> None:
+    modules = [f"yue.stages.{stage}", *(WORKERS if stage == "train" else ())]
+    files = Imports().closure(modules)
+    deps = [dep for dep in map(str, pipeline()[stage]["deps"]) if dep.startswith("yue/")]
+    unused = [dep for dep in deps if not any(is_covered(file, {dep}) for file in files)]
+    assert not unused, f"dvc.yaml: stage {stage} does not run {unused}"
+
+
+def test_a_new_recipe_key_reruns_no_stage_that_does_not_read_it() -> None:
+    for stage in set(STAGES) - {"validate", "inputs"}:  # what these two write never changes
+        deps = {str(dep) for dep in pipeline()[stage]["deps"]}
+        for file in ("model.py", "recipe.schema.json", "rules.py", "read.py"):
+            assert not is_covered(f"yue/recipe/{file}", deps), stage
 
 
 def test_dvc_watches_the_folders_of_what_samples_are_made_with() -> None:

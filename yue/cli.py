@@ -40,6 +40,7 @@ TOOLS = {
     "count": "count documents, sequences and tokens of token files",
     "join": "join token files into one, each checked on the way",
     "mix": "plan a mixture of datasets: tokens, iterations, epochs",
+    "checkpoints": "list trainings that have not finished; go on from one, or remove them",
     "estimate": "say what training takes on a GPU: memory by part, tokens a second, hours",
     "merge": "add an adapter into its base model's weights, as a model of its own",
     "metrics": "print the metrics of the project and its experiments, each with its state",

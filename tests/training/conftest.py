@@ -20,7 +20,7 @@ from yue.recipe.model import Model, Train
 from yue.recipe.read import default_recipe
 from yue.tokens.vocabulary import ROWS, YUE_ROWS, codec_range
 from yue.tokens.write import write_token_files
-from yue.training.run import RunSetup
+from yue.training.plan import RunSetup
 
 CONTEXT = 256
 DEFAULTS = default_recipe()

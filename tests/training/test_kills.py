@@ -20,13 +20,12 @@ from ruamel.yaml import YAML
 from tests.training.conftest import DEFAULTS, a_train
 from yue.paths import Paths
 from yue.recipe.read import read_recipe
-from yue.stages.train import setup_of
 from yue.training.checkpoint import Checkpoints
 from yue.training.job import JobFolder
 from yue.training.live import open_curves
 from yue.training.loop import Loop
 from yue.training.lora import write_adapter
-from yue.training.run import plan_run
+from yue.training.plan import plan_run, setup_of
 from yue.training.session import start_session
 from yue.training.state import RunState
 from yue.training.stop import StopRequest
@@ -121,6 +120,15 @@ def kill(process: subprocess.Popen[str], kind: str) -> None:
         one_of(process, words).kill()
 
 
+def change_what_decides_nothing(root: Path, number: int) -> None:
+    """A run that was killed goes on whatever was changed of this."""
+    yaml = YAML(typ="safe", pure=True)
+    values = yaml.load(root / "params.yaml")
+    values["train"]["save_steps"] = 2 + number % 2
+    values["train"]["gradient_checkpointing"] = ("full", "none")[number % 2]
+    yaml.dump(values, root / "params.yaml")
+
+
 def uninterrupted(root: Path, world: World, folder: Path) -> tuple[Path, Path]:
     """The adapter and the curves of the project's run, trained in this process."""
     recipe, paths = read_recipe(root / "params.yaml"), Paths(root)
@@ -160,6 +168,7 @@ def test_a_run_killed_at_random_steps_ends_in_the_same_bits(
         assert process.returncode != 0, rest
         assert number < KILLS or "it is saved" in rest, rest
         assert not (project / "work" / "adapter").exists()
+        change_what_decides_nothing(project, number)
     last = repro(project)
     text = last.communicate(timeout=300)[0]
     assert last.returncode == 0, text

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from tests.training.test_loop import go
+from yue.adapter_record import adapter_differences
 from yue.cli import build_parser, main
 from yue.commands.train import setup_of_flags
 from yue.dataset.reader import TokenFiles
@@ -20,9 +22,12 @@ from yue.errors import TrainingError
 from yue.recipe.flags import recipe_from_flags
 from yue.recipe.read import default_recipe
 from yue.training.fleet import find_fleet
+from yue.training.identity import write_identity
 from yue.training.job import JobFolder
 from yue.training.launch import run_workers
-from yue.training.run import RunSetup, TrainingRun, plan_run
+from yue.training.plan import RunSetup, plan_run
+from yue.training.run import TrainingRun
+from yue.training.world import World
 
 FLAGS = "--context-length 256 --max-steps 6 --lr 0.01 --batch-size 4 --lora-r 4 --lora-alpha 8"
 FLAGS += " --save-steps 2 --eval-steps 3 --logging-steps 2 --device cpu"
@@ -37,13 +42,29 @@ def flags(base: Path, tokens: Path, output: Path, more: str = "") -> list[str]:
     return ["train", *paths, *FLAGS.split(), *more.split()]
 
 
+def setup_of_words(words: list[str]) -> RunSetup:
+    args = build_parser("train").parse_args(words)
+    recipe = recipe_from_flags(args, "mix", "model", "lora", "train", "launch", "logging")
+    return setup_of_flags(args, recipe)
+
+
+def leave_checkpoint(words: list[str], folder: Path, world: World) -> Path:
+    """Train to the second step in this process, as the verb with these words would."""
+    plan = plan_run(setup_of_words(words), JobFolder(folder))
+    go(plan.job, world, stop=2)
+    write_identity(Path(plan.job.checkpoints), plan.identity, {"steps": plan.steps})
+    return Path(plan.job.checkpoints)
+
+
 def test_the_verb_trains_outside_a_project_and_in_paths_with_spaces(
     base_path: Path,
     tokens_path: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
+    world: World,
 ) -> None:
+    """And goes on from the checkpoint of a shorter run."""
     place = tmp_path / "a place with spaces"
     (place / "yue").mkdir(parents=True)  # a folder of that name is not the package
     (place / "yue" / "__init__.py").write_text("raise SystemExit('wrong code')")
@@ -55,18 +76,28 @@ def test_the_verb_trains_outside_a_project_and_in_paths_with_spaces(
     datasets = tmp_path / "data sets"
     shutil.copytree(tokens_path, datasets / "again")
     mix = ["--mix-folder", str(datasets), "--mix-datasets", "songs=2", "again=1"]
-    assert main([*flags(base_path, tokens_path, output), *mix, "--mix-by", "weights"]) == 0
+    words = [*flags(base_path, tokens_path, output), *mix, "--mix-by", "weights"]
+    other = leave_checkpoint([*words, "--max-steps", "4"], place / "JOB", world)
+    assert main([*words, "--adopt", other.name[:12]]) == 0
     text = capfd.readouterr()
     assert "step 6/6  loss" in text.out
     assert "held-out loss" in text.out
     assert "[INFO]" not in text.out + text.err
     record = json.loads((output / "run.json").read_text())
     assert record["steps"] == 6
+    assert record["resumed_from"] == record["continued_from"]["step"] == 2
+    assert record["continued_from"]["differences"] == ["train.max_steps 4, here 6"]
     assert record["machine"]["processes"] == 1
     assert re.search(r"songs: \d\d\.\d\d% of the tokens \(asked 66\.67%\)", text.out)
     shares = record["dataset_tokens"]
     assert shares["songs"] / sum(shares.values()) == pytest.approx(2 / 3, abs=0.05)
     assert {"recipe_digest", "data_digest", "base_digest"} <= set(record)
+    same = setup_of_words([*words, "--logging-steps", "1"])
+    recipe = dataclasses.replace(
+        default_recipe(), mix=same.mix, model=same.model, lora=same.lora, train=same.train
+    )
+    found = (output / "run.json", record["base_digest"], record["codec"]["digest"])
+    assert adapter_differences(found[0], recipe, base_digest=found[1], codec_digest=found[2]) == []
     assert record["layouts"] == ["cot"]
     assert record["codec"].keys() == {"name", "digest", "frame_rate", "codebooks"}
     metrics = json.loads((output / "train.json").read_text())
@@ -77,7 +108,7 @@ def test_the_verb_trains_outside_a_project_and_in_paths_with_spaces(
     assert any(weight.any() for name, weight in weights(output).items() if "lora_B" in name)
     # Nothing is left behind, neither checkpoints nor temporary folders nor files at home.
     assert sorted(p.name for p in place.iterdir()) == [".yue", "my adapter", "yue"]
-    assert not any((place / ".yue" / "checkpoints").iterdir())
+    assert [*(place / ".yue" / "checkpoints").iterdir()] == [other]
     assert not any(home.iterdir())
 
 

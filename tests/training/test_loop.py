@@ -25,7 +25,7 @@ from yue.training.checkpoint import Checkpoints
 from yue.training.engine import full_weights, set_learning_rate
 from yue.training.job import Job
 from yue.training.loop import Loop
-from yue.training.session import Session, start_session
+from yue.training.session import Session, restore, start_session
 from yue.training.state import Point, RunState
 from yue.training.stop import StopRequest
 from yue.training.world import World
@@ -65,7 +65,7 @@ def go(job: Job, world: World, *, stop: int | None = None) -> tuple[Session, Loo
     checkpoints = Checkpoints(Path(job.checkpoints), world)
     checkpoint = checkpoints.newest()
     state = checkpoint.state if checkpoint else RunState()
-    best = checkpoints.load(session.engine, checkpoint) if checkpoint else {}
+    best = restore(session, checkpoints, checkpoint) if checkpoint else {}
     recorder = Recorder()
     loop = Loop(session, checkpoints, recorder, StopAt(stop, state), state, best)
     assert loop.run() == (stop is None)
@@ -122,21 +122,24 @@ def test_losses_fall_and_are_told_by_role(job: Job, world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("zero_stage", "dtype"),
+    ("zero_stage", "dtype", "offload"),
     [
-        (0, "float32"),
-        (2, "float32"),
-        pytest.param(1, "bfloat16", marks=pytest.mark.slow),
-        pytest.param(3, "float32", marks=pytest.mark.slow),
+        (0, "float32", "none"),
+        (2, "float32", "none"),
+        pytest.param(1, "bfloat16", "none", marks=pytest.mark.slow),
+        pytest.param(2, "bfloat16", "optimizer", marks=pytest.mark.slow),
+        pytest.param(3, "float32", "all", marks=pytest.mark.slow),
     ],
 )
 def test_a_run_that_was_stopped_and_resumed_ends_in_the_same_bits(
-    job: Job, world: World, tmp_path: Path, zero_stage: int, dtype: str
+    job: Job, world: World, tmp_path: Path, zero_stage: int, dtype: str, offload: str
 ) -> None:
     # Dropout is on: its randomness must come back too.
     model = dataclasses.replace(job.model, dtype=dtype)
     small = {"batch_size": 2, "max_steps": 4, "logging_steps": 1}
-    job = dataclasses.replace(changed(job, zero_stage=zero_stage, **small), model=model)
+    job = dataclasses.replace(
+        changed(job, zero_stage=zero_stage, **small), model=model, offload=offload
+    )
     whole = dataclasses.replace(job, checkpoints=str(tmp_path / "whole"))
     expected = weights(go(whole, world)[0])
     go(job, world, stop=3)
@@ -189,7 +192,7 @@ def test_what_is_no_number_stops_the_run_with_its_batch_in_a_file(
     newest = checkpoints.newest()
     assert newest is not None
     assert newest.state.step == 2
-    checkpoints.load(session.engine, newest)
+    restore(session, checkpoints, newest)
     assert all(weight.isfinite().all() for weight in weights(session).values())
 
 

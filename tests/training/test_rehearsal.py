@@ -7,13 +7,15 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from yue.errors import TrainingError
 from yue.training.checkpoint import Checkpoints
 from yue.training.engine import check_config, deepspeed_config
 from yue.training.job import Job
+from yue.training.plan import RunSetup
 from yue.training.rehearsal import rehearse
-from yue.training.run import RunSetup
+from yue.training.snapshot import Snapshot
 from yue.training.state import RunState
 from yue.training.world import World
 
@@ -68,13 +70,8 @@ def test_a_configuration_that_deepspeed_refuses_is_told(job: Job) -> None:
 
 def test_the_state_of_a_checkpoint_outlives_json(tmp_path: Path, world: World) -> None:
     state = RunState(step=3, sums=[1.5, 2.0], validated=2, best_step=2, best_loss=1.25, stale=1)
-
-    class Engine:
-        def save_checkpoint(self, folder: str, **_: object) -> None:
-            (Path(folder) / "weights").touch()
-
     checkpoints = Checkpoints(tmp_path, world)
-    checkpoints.save(Engine(), state)
+    checkpoints.save(Snapshot({"weight": torch.zeros(2)}), state)
     newest = checkpoints.newest()
     assert newest is not None
     assert newest.state == state

@@ -1,8 +1,9 @@
 """What several processes do together: ``python -m tests.training.together FOLDER WHAT ...``.
 
 Trains the job in FOLDER with a ZeRO stage where WHAT is a number, and writes what became of it;
-else notes one step's gradients with the loss computed in that way, by the rows of a forward pass.
-All in one start of the libraries.
+where it is resume-STAGE-DTYPE, goes on from the checkpoints there, with a stop on the way and
+without; else notes one step's gradients with the loss computed in that way, by the rows of a
+forward pass. All in one start of the libraries.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from safetensors.torch import save_file
 
 from tests.training.reference import computing, loop_gradients
+from tests.training.test_loop import go
 from yue.files import write_json
 from yue.training.checkpoint import Checkpoints
 from yue.training.engine import start_distributed
@@ -27,6 +29,9 @@ from yue.training.session import start_session
 from yue.training.state import RunState
 from yue.training.stop import StopRequest
 from yue.training.world import World
+
+STEPS = (2, 4, 6)
+"""Where a run is taken over by two processes, given back to one, and ends."""
 
 
 def train(job: Job, world: World, stage: int, output: Path) -> None:
@@ -42,6 +47,17 @@ def train(job: Job, world: World, stage: int, output: Path) -> None:
         folder.mkdir()
         write_adapter(session.objective.model, weights, folder)
         write_json(folder / "outcome.json", dataclasses.asdict(outcome))
+
+
+def resume(job: Job, world: World, what: str, output: Path) -> None:
+    _, stage, dtype = what.split("-")
+    model = dataclasses.replace(job.model, dtype=dtype)
+    for name, stops in (("whole", (STEPS[1],)), ("parts", (STEPS[1] - 1, STEPS[1]))):
+        one = dataclasses.replace(
+            job, zero_stage=int(stage), model=model, checkpoints=str(output / what / name)
+        )
+        for stop in stops:
+            go(one, world, stop=stop)
 
 
 def note_gradients(job: Job, world: World, way: str, output: Path) -> None:
@@ -62,6 +78,8 @@ def main() -> None:
         gc.freeze()  # DeepSpeed collects garbage with every engine: not all that is imported
         if what.isdigit():
             train(job, world, int(what), output)
+        elif what.startswith("resume-"):
+            resume(job, world, what, output)
         else:
             note_gradients(job, world, what, output)
     world.barrier()

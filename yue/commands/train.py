@@ -13,7 +13,7 @@ from yue.wording import quoted
 if TYPE_CHECKING:
     from yue.recipe.model import Recipe
     from yue.training.outcome import Outcome
-    from yue.training.run import RunSetup
+    from yue.training.plan import RunSetup
 
 EXAMPLE = (
     "yue train --model models/YuE-s1-7B --data-dir tokens --output-dir adapter "
@@ -45,6 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="check everything, say what would be trained and how it would be started, and stop",
     )
+    parser.add_argument(
+        "--adopt",
+        metavar="ID",
+        help="go on from another run's checkpoint, which `yue checkpoints` lists",
+    )
     own = {
         "model.path": "none, needed with --data-dir",
         "model.dtype": "float32 on a CPU, bfloat16 on a GPU",
@@ -57,11 +62,13 @@ def run(args: argparse.Namespace) -> None:
     """Train: the project's stage where no flag is given, else on ``--data-dir``."""
     from yue.commands.project import given_flags, need_flags, print_summary, run_stage
 
-    if not given_flags(args, "dry_run"):
+    if not given_flags(args, "dry_run", "adopt"):
         if args.dry_run:
-            _dry_run_project()
-        else:
-            run_stage("train")
+            _dry_run(_setup_of_project())
+            return
+        if args.adopt:
+            _adopt(_setup_of_project(), args.adopt)
+        run_stage("train")
         return
     needed = ("model", "data_dir", "output_dir")
     need_flags(args, needed, EXAMPLE)
@@ -74,6 +81,8 @@ def run(args: argparse.Namespace) -> None:
         if args.dry_run:
             _dry_run(setup)
             return
+        if args.adopt:
+            _adopt(setup, args.adopt)
         outcome = _train(setup, args.output_dir)
     if outcome is None:
         print("train: this host's part is done; the first host has the adapter")
@@ -91,7 +100,7 @@ def setup_of_flags(args: argparse.Namespace, recipe: Recipe) -> RunSetup:
     """
     from yue.paths import side_store_beside, token_folder
     from yue.training.devices import choose_device
-    from yue.training.run import RunSetup
+    from yue.training.plan import RunSetup
 
     output, wanted = args.output_dir, args.device or "auto"
     device, _ = choose_device(wanted, recipe.launch.processes)
@@ -132,13 +141,20 @@ def _train(setup: RunSetup, output: Path) -> Outcome | None:
     return results.outcome
 
 
-def _dry_run_project() -> None:
+def _adopt(setup: RunSetup, name: str) -> None:
+    from yue.training.plan import adopt
+
+    run = adopt(setup, name)
+    print(f"train: goes on from checkpoint {run.id}, step {run.step}", flush=True)
+
+
+def _setup_of_project() -> RunSetup:
     from yue.commands.project import project_paths
     from yue.recipe.read import read_recipe
-    from yue.stages.train import setup_of
+    from yue.training.plan import setup_of
 
     paths = project_paths()
-    _dry_run(setup_of(read_recipe(paths.params), paths))
+    return setup_of(read_recipe(paths.params), paths)
 
 
 def _dry_run(setup: RunSetup) -> None:

@@ -6,11 +6,13 @@ import shutil
 from pathlib import Path
 
 from yue.doctor.check import Finding, ok
-from yue.errors import RecipeError
+from yue.errors import RecipeError, YueError
 from yue.inputs.notes import fetch_notes, input_notes, unwatched_notes
+from yue.paths import Paths
 from yue.recipe.conflicts import conflict_lines
 from yue.recipe.model import Recipe
 from yue.recipe.read import read_recipe
+from yue.wording import counted
 
 
 def check_project(root: Path) -> list[Finding]:
@@ -29,7 +31,8 @@ def check_project(root: Path) -> list[Finding]:
     findings += [Finding("input", "failure", note.what, note.fix) for note in notes]
     for name, told in (("weights", fetch_notes), ("samples", unwatched_notes)):
         findings += [Finding(name, "warning", n.what, n.fix) for n in told(recipe, root)]
-    return [*findings, *_codec(recipe, root), *_disk(recipe, root), *_code(root)]
+    findings += [*_codec(recipe, root), *_disk(recipe, root), *_checkpoints(recipe, root)]
+    return [*findings, *_code(root)]
 
 
 def _dvc(root: Path) -> Finding:
@@ -95,6 +98,28 @@ def _disk(recipe: Recipe, root: Path) -> list[Finding]:
     if free < needed:
         return [Finding("disk for training", "failure", told, "dvc gc --workspace")]
     return [ok("disk for training", told)]
+
+
+def _checkpoints(recipe: Recipe, root: Path) -> list[Finding]:
+    """Trainings that were begun with another recipe, other songs or other code."""
+    from yue.training.plan import identity_of, setup_of
+    from yue.training.stored import stored_runs
+
+    setup = setup_of(recipe, Paths(root))
+    runs = stored_runs(setup.checkpoints)
+    if not runs:
+        return []
+    try:
+        own = identity_of(setup)[0].fingerprint
+    except YueError:  # there are no songs to train on yet, so no run is theirs
+        own = ""
+    others = [run for run in runs if run.folder.name != own]
+    size = sum(run.size for run in others) / 1e9
+    if not others:
+        return [ok("checkpoints", "the active recipe's alone")]
+    found = f"{counted(len(others), 'unfinished run')} of other recipes or code, {size:.1f} GB"
+    fix = "yue checkpoints   # lists them; yue checkpoints remove --others removes them"
+    return [Finding("checkpoints", "warning", found, fix)]
 
 
 def _code(root: Path) -> list[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 
 from yue.files import atomic_file, atomic_folder
@@ -10,7 +9,8 @@ from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.stages import StageSummary
 from yue.training.outcome import Outcome
-from yue.training.run import RunSetup, TrainingRun
+from yue.training.plan import setup_of
+from yue.training.run import TrainingRun
 from yue.wording import counted
 
 
@@ -34,27 +34,6 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
             shutil.copytree(results.adapter, folder, dirs_exist_ok=True)
         shutil.rmtree(results.checkpoints, ignore_errors=True)
     return summary(results.outcome, str(paths.adapter.relative_to(paths.root)))
-
-
-def setup_of(recipe: Recipe, paths: Paths) -> RunSetup:
-    """What a project trains."""
-    return RunSetup(
-        mix=dataclasses.replace(recipe.mix, folder=str(paths.root / recipe.mix.folder)),
-        model=recipe.model,
-        lora=recipe.lora,
-        train=recipe.train,
-        launch=recipe.launch,
-        logging=recipe.logging,
-        device=recipe.runtime.device,
-        base=paths.root / recipe.model.path,
-        tokens=paths.tokens,
-        checkpoints=paths.side_store / "checkpoints",
-        scratch=paths.work,
-        watch=paths.work / "watch",
-        curves=paths.metrics / "plots" / "train",
-        root=paths.root,
-        recipe=recipe,
-    )
 
 
 def summary(outcome: Outcome, place: str) -> StageSummary:

@@ -2,54 +2,40 @@
 
 They lie in a folder named by the run's fingerprint, outside of what DVC clears before a stage. A
 checkpoint is written under a temporary name, synced, listed in ``complete.json`` and renamed; the
-one before it goes after that. What is in it is this machine's own, in DeepSpeed's format: never
-load one from elsewhere.
+one before it goes after that. It holds whole tensors by parameter name, so it serves any number of
+processes and any ZeRO stage.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from yue.errors import TrainingError, YueError
-from yue.files import read_json, sync, write_json
+from yue.errors import TrainingError
+from yue.files import sync, write_json
 from yue.training.console import say
-from yue.training.state import RunState, state_of
+from yue.training.snapshot import MOMENTS, Snapshot
+from yue.training.state import RunState
+from yue.training.stored import (
+    COMPLETE,
+    FORMAT,
+    Checkpoint,
+    lock_file,
+    newest_checkpoint,
+    takes_lock,
+)
 from yue.training.world import World
 
-_COMPLETE = "complete.json"
-_TAG = "deepspeed"
-_BEST = "best.safetensors"
+_WEIGHTS, _BEST = "weights.safetensors", "best.safetensors"
 _WAIT = 60.0  # seconds that an interrupted run may take to save and leave
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A complete checkpoint.
-
-    Attributes:
-        folder: Where it is.
-        state: How far the run had come.
-    """
-
-    folder: Path
-    state: RunState
-
-
-def newest_checkpoint(folder: Path) -> Checkpoint | None:
-    """The complete checkpoint of the highest step in a run's folder, or None."""
-    found = [found for path in folder.glob("step-*") if (found := _read(path))]
-    return max(found, key=lambda checkpoint: checkpoint.state.step, default=None)
 
 
 class Checkpoints:
@@ -57,7 +43,7 @@ class Checkpoints:
 
     Args:
         folder: Their folder; made when needed.
-        world: The processes that train; each writes its part.
+        world: The processes that train; the first one writes.
     """
 
     def __init__(self, folder: Path, world: World) -> None:
@@ -76,10 +62,10 @@ class Checkpoints:
         if not self._world.first:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.folder / "lock").open("w")
+        self._lock = lock_file(self.folder)
         deadline = time.monotonic() + wait
         told = False
-        while not _locks(self._lock):
+        while not takes_lock(self._lock):
             if time.monotonic() > deadline:
                 raise TrainingError(
                     "the same training is running already",
@@ -97,51 +83,61 @@ class Checkpoints:
         """The complete checkpoint of the highest step, or None."""
         return newest_checkpoint(self.folder)
 
-    def load(self, engine: Any, checkpoint: Checkpoint) -> dict[str, Tensor]:
-        """Put the engine where it was; every process must call it.
+    def load(self, checkpoint: Checkpoint) -> tuple[Snapshot, dict[str, Tensor]]:
+        """Read a checkpoint, in every process.
 
         Returns:
-            The weights of the lowest held-out loss, by name; nothing where none were kept.
-        """
-        path, _ = engine.load_checkpoint(str(checkpoint.folder), tag=_TAG, load_module_strict=False)
-        if path is None:
-            raise TrainingError(
-                f"{checkpoint.folder}: DeepSpeed cannot load the checkpoint",
-                fix=f"delete {self.folder} to train from the start",
-            )
-        best = checkpoint.folder / _BEST
-        return load_file(best) if best.is_file() else {}
+            Weights and optimizer; and the weights of the lowest held-out loss, by name, where they
+            were kept.
 
-    def save(self, engine: Any, state: RunState, best: Mapping[str, Tensor] | None = None) -> None:
-        """Write a checkpoint; every process must call it.
+        Raises:
+            TrainingError: A file is damaged.
+        """
+        files = {path.name: path for path in checkpoint.folder.glob("*.safetensors")}
+        try:
+            weights = load_file(files[_WEIGHTS])
+            moments = {k: load_file(files[_moment(k)]) for k in MOMENTS if _moment(k) in files}
+            best = load_file(files[_BEST]) if _BEST in files else {}
+        except (KeyError, OSError, SafetensorError) as error:
+            raise TrainingError(
+                f"{checkpoint.folder}: cannot read the checkpoint ({error})",
+                fix=f"train from the start: yue checkpoints remove {self.folder.name[:12]}",
+            ) from error
+        return Snapshot(weights, moments, checkpoint.state.step if moments else 0), best
+
+    def save(
+        self, snapshot: Snapshot, state: RunState, best: Mapping[str, Tensor] | None = None
+    ) -> None:
+        """Write a checkpoint; every process must call it, the first one has the tensors.
 
         Args:
-            engine: DeepSpeed's engine.
+            snapshot: Weights and optimizer.
             state: How far the run has come.
             best: The weights of the lowest held-out loss, if they are to be kept.
 
         Raises:
             TrainingError: The disk refused it; the checkpoint before stays.
         """
+        if self._world.first:
+            self._write(snapshot, state, best or {})
+        self._world.barrier()
+
+    def _write(self, snapshot: Snapshot, state: RunState, best: Mapping[str, Tensor]) -> None:
         target = self.folder / f"step-{state.step:08d}"
         temporary = target.with_suffix(".tmp")
+        tensors = {_WEIGHTS: snapshot.weights, _BEST: best}
+        tensors |= {_moment(kind): moment for kind, moment in snapshot.moments.items()}
         try:
-            if self._world.first:
-                shutil.rmtree(temporary, ignore_errors=True)
-                temporary.mkdir(parents=True)
-            self._world.barrier()
-            engine.save_checkpoint(
-                str(temporary), tag=_TAG, save_latest=False, exclude_frozen_parameters=True
-            )
-            self._world.barrier()
-            if self._world.first:
-                if best:
-                    save_file(dict(best), temporary / _BEST)
-                _complete(temporary, state)
-                shutil.rmtree(target, ignore_errors=True)
-                temporary.rename(target)
-                sync(self.folder)
-                self._forget_all_but(target)
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir(parents=True)
+            for name, values in tensors.items():
+                if values:
+                    save_file(dict(values), temporary / name)
+            _complete(temporary, state)
+            shutil.rmtree(target, ignore_errors=True)
+            temporary.rename(target)
+            sync(self.folder)
+            self._forget_all_but(target)
         except (OSError, RuntimeError, SafetensorError) as error:
             shutil.rmtree(temporary, ignore_errors=True)  # it may be what fills the disk
             raise TrainingError(
@@ -149,7 +145,6 @@ class Checkpoints:
                 why=f"step {state.step} is not saved; an older checkpoint is left as it was",
                 fix="free some space there and run the command again",
             ) from error
-        self._world.barrier()
 
     def _forget_all_but(self, kept: Path) -> None:
         for path in self.folder.glob("step-*"):
@@ -157,12 +152,8 @@ class Checkpoints:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def _locks(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+def _moment(kind: str) -> str:
+    return f"{kind}.safetensors"
 
 
 def _complete(folder: Path, state: RunState) -> None:
@@ -172,18 +163,5 @@ def _complete(folder: Path, state: RunState) -> None:
         with path.open("rb") as stream:
             os.fsync(stream.fileno())
         files[path.relative_to(folder).as_posix()] = path.stat().st_size
-    write_json(folder / _COMPLETE, {"files": files, "state": state.plain()})
-    for path in (folder, *(p for p in folder.rglob("*") if p.is_dir())):
-        sync(path)
-
-
-def _read(folder: Path) -> Checkpoint | None:
-    """A checkpoint, or None if it is not complete."""
-    try:
-        listing = read_json(folder / _COMPLETE)
-        sizes = {name: (folder / name).stat().st_size for name in listing["files"]}
-        if sizes != listing["files"]:
-            return None
-        return Checkpoint(folder, state_of(listing["state"]))
-    except (KeyError, TypeError, OSError, YueError):
-        return None
+    write_json(folder / COMPLETE, {"format": FORMAT, "files": files, "state": state.plain()})
+    sync(folder)

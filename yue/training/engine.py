@@ -166,11 +166,13 @@ def set_learning_rate(engine: Any, rate: float) -> None:
 
 def full_weights(engine: Any, module: nn.Module) -> dict[str, Tensor]:
     """What learns, in full and in float32, by name; every process must call it."""
+    learning = ((name, w) for name, w in module.named_parameters() if w.requires_grad)
+    return {name: full_weight(weight).detach().float().cpu() for name, weight in learning}
+
+
+def full_weight(weight: nn.Parameter) -> Tensor:
+    """The master of one weight, in full, on its device; every process must call it."""
     from deepspeed.utils import safe_get_full_fp32_param
 
-    weights = {}
-    for name, weight in module.named_parameters():
-        if weight.requires_grad:
-            master = safe_get_full_fp32_param(weight)
-            weights[name] = (weight if master is None else master).detach().float().cpu()
-    return weights
+    master: Tensor | None = safe_get_full_fp32_param(weight)
+    return weight if master is None else master

@@ -89,7 +89,6 @@ def estimate(recipe: Recipe, shape: ModelShape, gpu: Gpu, tokens: int | None) ->
     # Nothing is computed again, or all that is in the blocks; selectively it is next to nothing.
     again = cost.forward_blocks(rows, rows**2) / rows if mode == "full" else 0.0
     speed = EFFICIENCY * gpu.tflops * 1e12 / (operations + again)
-    low = recipe.model.dtype == "bfloat16"
     return Estimate(
         gpu=gpu.name,
         gpu_memory=gpu.memory,
@@ -102,6 +101,6 @@ def estimate(recipe: Recipe, shape: ModelShape, gpu: Gpu, tokens: int | None) ->
         tokens=tokens,
         hours=None if tokens is None else tokens / speed / 3600,
         # Weights in their own type, masters and two moments; and the best weights so far.
-        checkpoint=setting.learning * ((2 if low else 4) + 12 + (4 if train.keep == "best" else 0)),
+        checkpoint=setting.learning * (12 + (4 if train.keep == "best" else 0)),
         adapter=setting.learning * 4,
     )

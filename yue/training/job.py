@@ -23,7 +23,7 @@ class Job:
         checkpoints: Folder of this run's checkpoints, absolute.
         curves: Folder for the curves, absolute; written while training.
         watch: Folder for what else may be watched: samples, TensorBoard, W&B; absolute.
-        fingerprint: Digest of everything that defines the run.
+        fingerprint: Digest of everything that decides the adapter.
         device: "cpu" or "cuda".
         zero_stage: DeepSpeed ZeRO, 0 to 3.
         offload: What is kept in main memory: "none", "optimizer" or "all".

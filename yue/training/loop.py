@@ -19,6 +19,7 @@ from yue.training.faults import step_was_sound, stop_at_fault
 from yue.training.live import Curves
 from yue.training.outcome import Outcome
 from yue.training.session import Session
+from yue.training.snapshot import take_snapshot
 from yue.training.speed import Meter
 from yue.training.state import Point, RunState
 from yue.training.stop import StopRequest
@@ -57,6 +58,7 @@ class Loop:
         self._curves, self._stop, self.state = curves, stop, state
         self._best, self._sing = best or {}, sing
         self._engine, self._world, self._train = session.engine, session.world, session.train
+        self._forget_other_choices()
         self._tally = Tally(self._world.device)
         if state.sums and self._world.first:
             self._tally.restore(state.sums)
@@ -88,6 +90,13 @@ class Loop:
         """
         last = full_weights(self._engine, self._session.objective.model)
         return self._best or last
+
+    def _forget_other_choices(self) -> None:
+        """Keep what this recipe keeps: the run that this one goes on from may have kept others."""
+        if self._train.keep == "last":
+            self._best = {}
+        elif not self._best:  # the best so far is lost: look for it anew
+            self.state.best_step, self.state.best_loss, self.state.stale = -1, 0.0, 0
 
     def _over(self) -> bool:
         """Whether all steps are done, or too many validations brought nothing."""
@@ -233,7 +242,9 @@ class Loop:
     def _save(self) -> None:
         self.state.seconds = self.seconds
         self.state.sums = self._tally.total(self._world)
-        self._checkpoints.save(self._engine, self.state, self._best)
+        module = self._session.objective.model
+        snapshot = take_snapshot(self._engine, module, keep=self._world.first)
+        self._checkpoints.save(snapshot, self.state, self._best)
 
     @property
     def seconds(self) -> float:

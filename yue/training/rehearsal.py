@@ -8,12 +8,11 @@ import shlex
 from pathlib import Path
 
 from yue.dataset.sampler import Share
-from yue.training.checkpoint import newest_checkpoint
 from yue.training.command import launcher_command
 from yue.training.engine import check_config, deepspeed_config
 from yue.training.job import JobFolder
-from yue.training.run import Plan, RunSetup, plan_run
-from yue.training.schedule import step_count
+from yue.training.plan import Plan, RunSetup, other_runs, plan_run
+from yue.training.stored import newest_checkpoint
 from yue.wording import counted
 
 
@@ -26,7 +25,7 @@ def rehearse(setup: RunSetup) -> list[str]:
     folder = JobFolder(setup.scratch / "JOB")
     plan = plan_run(setup, folder)
     train = setup.train
-    steps = step_count(train, plan.rows)
+    steps = plan.steps
     config = _config(plan)
     os.environ.setdefault("DS_ACCELERATOR", plan.job.device)  # DeepSpeed warns without it
     check_config(config)
@@ -42,7 +41,7 @@ def rehearse(setup: RunSetup) -> list[str]:
         f"  DeepSpeed: {json.dumps(config, sort_keys=True)}",
         f"  resumes: {_resumes(plan)}",
     ]
-    return [*lines, "  nothing was started"]
+    return [*lines, *(f"  {line}" for line in other_runs(setup, plan)), "  nothing was started"]
 
 
 def _config(plan: Plan) -> dict[str, object]:

@@ -2,44 +2,50 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from yue.recipe.deciding import training_sections
+from yue.files import value_digest
+from yue.recipe.deciding import deciding_values
 from yue.recipe.model import Recipe
 from yue.training.fleet import Fleet
-from yue.training.identity import versions
+from yue.training.identity import Identity, machine, versions
 from yue.training.job import Job
 from yue.training.outcome import Outcome
 
 
-def run_record(job: Job, outcome: Outcome, digests: dict[str, str], fleet: Fleet) -> dict[str, Any]:
+def how_it_runs(job: Job, fleet: Fleet) -> dict[str, Any]:
+    """The machine, and what the run takes of it, as JSON values: no part of what the run is."""
+    return {
+        **machine(),
+        "device": job.device,
+        "processes": fleet.processes,
+        "hosts": len(fleet.hosts),
+        "zero_stage": job.zero_stage,
+        "offload": job.offload,
+    }
+
+
+def run_record(job: Job, outcome: Outcome, identity: Identity, fleet: Fleet) -> dict[str, Any]:
     """The record as JSON values.
 
     Args:
         job: What was to be done.
         outcome: How it went.
-        digests: Of the recipe's sections, the data and the base model.
+        identity: What decides the adapter.
         fleet: The hosts.
     """
     return {
-        "recipe": training_sections(job.mix, job.model, job.lora, job.train),
-        **digests,
+        "recipe": identity.sections,
+        "recipe_digest": value_digest(deciding_values(identity.sections)),
+        "data_digest": identity.data,
+        "base_digest": identity.base,
+        "code_digest": value_digest(identity.code),
         "fingerprint": job.fingerprint,
         "versions": {"python": platform.python_version(), **versions()},
-        "machine": {
-            "platform": platform.platform(),
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "device": job.device,
-            "processes": fleet.processes,
-            "hosts": len(fleet.hosts),
-            "zero_stage": job.zero_stage,
-            "offload": job.offload,
-        },
+        "machine": how_it_runs(job, fleet),
         "steps": outcome.step,
         "kept_step": outcome.kept_step,
         "resumed_from": outcome.resumed_from,

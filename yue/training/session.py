@@ -21,6 +21,7 @@ from yue.lm.shape import ModelShape, read_shape
 from yue.recipe.model import Train
 from yue.tokens.roles import Role
 from yue.training.batches import Batches
+from yue.training.checkpoint import Checkpoints
 from yue.training.engine import deepspeed_config, start_engine
 from yue.training.flops import StepCost, step_cost
 from yue.training.frugal import device_memory, fitting_mode, should_compile
@@ -32,7 +33,9 @@ from yue.training.objective import Objective
 from yue.training.pissa import first_weights
 from yue.training.probe import measure_machine
 from yue.training.schedule import Schedule, schedule_of, step_count
+from yue.training.snapshot import put_snapshot
 from yue.training.speed import Machine
+from yue.training.stored import Checkpoint
 from yue.training.world import World
 
 
@@ -131,6 +134,22 @@ def start_session(job: Job, world: World) -> Session:
         how=_how(backend_of(model.get_base_model()), mode, kernel, compiled=compiled),
         machine=measure_machine(world.device, job.model.dtype),
     )
+
+
+def restore(
+    session: Session, checkpoints: Checkpoints, checkpoint: Checkpoint
+) -> dict[str, Tensor]:
+    """Put a session where a checkpoint is; every process must call it.
+
+    Returns:
+        The weights of the lowest held-out loss, by name; nothing where none were kept.
+
+    Raises:
+        TrainingError: The checkpoint is damaged, or of other weights.
+    """
+    snapshot, best = checkpoints.load(checkpoint)
+    put_snapshot(session.engine, session.objective.model, snapshot)
+    return best
 
 
 def _checkpointing(job: Job, shape: ModelShape, world: World) -> str:

@@ -7,11 +7,12 @@ import resource
 import sys
 import time
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yue.errors import TrainingError, YueError
-from yue.files import write_json
+from yue.files import value_digest, write_json
 from yue.training.job import Job, JobFolder, read_job
 from yue.training.stop import StopRequest
 from yue.wording import counted
@@ -74,7 +75,7 @@ def _work(job: Job, folder: JobFolder, stop: StopRequest) -> None:
     from yue.training.mixture import run_plan, share_lines
     from yue.training.outcome import write_outcome
     from yue.training.samples import singer
-    from yue.training.session import start_session
+    from yue.training.session import restore, start_session
     from yue.training.state import RunState
 
     world = start_distributed(job.device)
@@ -85,7 +86,7 @@ def _work(job: Job, folder: JobFolder, stop: StopRequest) -> None:
     session = start_session(job, world)
     checkpoint = checkpoints.newest()
     state = checkpoint.state if checkpoint else RunState()
-    best = checkpoints.load(session.engine, checkpoint) if checkpoint else {}
+    best = restore(session, checkpoints, checkpoint) if checkpoint else {}
     curves = open_curves(job, folder, state) if world.first else None
     sing = singer(job, folder, session.objective.model) if world.first else None
     if world.first:
@@ -107,8 +108,12 @@ def _work(job: Job, folder: JobFolder, stop: StopRequest) -> None:
 
 
 def _check_same_job(job: Job, world: World) -> None:
-    """Hosts that were started one by one must have the same recipe, data, model and code."""
-    mine = float(int(job.fingerprint[:12], 16))  # 48 bits: exact
+    """Hosts that were started one by one must have the same recipe, data, model and code.
+
+    How it is run and logged too: all meet in every step and every line of the log.
+    """
+    shared = (job.fingerprint, job.device, job.zero_stage, job.offload, asdict(job.train))
+    mine = float(int(value_digest(shared)[:12], 16))  # 48 bits: exact
     if world.largest(mine) != mine or world.largest(-mine) != -mine:
         raise TrainingError(
             "the hosts do not train the same",

@@ -1,0 +1,187 @@
+"""``yue checkpoints``: trainings that have not finished, and what to do about them."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from yue.training.identity import Identity
+    from yue.training.plan import RunSetup
+    from yue.training.stored import StoredRun
+
+EXAMPLE = "yue checkpoints\n  yue checkpoints adopt 3f2a91c04be7\n  yue checkpoints remove --others"
+_SHOWN = 4  # differences of a run
+_UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to do, with which checkpoints, and where."""
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=("list", "adopt", "remove"),
+        default="list",
+        help="list them (default); adopt one: the active recipe goes on from it; remove some",
+    )
+    parser.add_argument("ids", nargs="*", metavar="ID", help="the start of an id, as listed")
+    parser.add_argument(
+        "--others", action="store_true", help="remove all but the active recipe's own"
+    )
+    parser.add_argument(
+        "--output-dir",
+        type=Path,
+        metavar="DIR",
+        help="of `yue train --output-dir DIR`, apart from a project",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """List, adopt or remove."""
+    place = _place(args.output_dir)
+    if args.action == "adopt":
+        _adopt(place, args)
+    elif args.action == "remove":
+        _remove(place, args)
+    else:
+        _list(place, args)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A folder of checkpoints.
+
+    Attributes:
+        folder: The folder.
+        setup: What the active recipe trains, in a project.
+    """
+
+    folder: Path
+    setup: RunSetup | None
+
+    def active(self) -> tuple[Identity, int] | None:
+        """What the active recipe's run is, and its steps; None apart from a project."""
+        from yue.training.plan import identity_of
+
+        return identity_of(self.setup) if self.setup else None
+
+
+def _place(output: Path | None) -> _Place:
+    from yue.commands.project import project_paths
+    from yue.paths import Paths, side_store_beside
+    from yue.recipe.read import read_recipe
+    from yue.training.plan import setup_of
+
+    here = Paths(Path.cwd())
+    if output is not None:
+        return _Place(side_store_beside(output) / "checkpoints", None)
+    if not here.params.is_file() and (here.side_store / "checkpoints").is_dir():
+        return _Place(here.side_store / "checkpoints", None)
+    setup = setup_of(read_recipe(project_paths("checkpoints").params), here)
+    return _Place(setup.checkpoints, setup)
+
+
+def _list(place: _Place, args: argparse.Namespace) -> None:
+    from yue.errors import UsageError, YueError
+    from yue.training.stored import stored_runs
+    from yue.wording import counted
+
+    if args.ids or args.others:
+        raise UsageError("give `adopt` or `remove` before ids", fix="yue checkpoints --help")
+    runs, active, unknown = stored_runs(place.folder), None, ""
+    if runs:
+        try:
+            active = place.active()
+        except YueError as error:  # its songs are not there yet, for instance
+            unknown = f"  which of them is the active recipe's is not known: {error.what}"
+    size = _bytes(sum(run.size for run in runs))
+    print(f"checkpoints: {counted(len(runs), 'unfinished run')} in {place.folder}, {size}")
+    if unknown:
+        print(unknown)
+    for run in runs:
+        print("\n".join(_lines(run, active)))
+    if runs:
+        adopting = "yue checkpoints adopt ID" if place.setup else "yue train ... --adopt ID"
+        print(f"  next: `{adopting}` goes on from one, `yue checkpoints remove ID` removes it")
+
+
+def _lines(run: StoredRun, active: tuple[Identity, int] | None) -> list[str]:
+    ours = active is not None and run.folder.name == active[0].fingerprint
+    steps = f"step {run.step} of {run.notes.get('steps', '?')}" if run.step else "nothing saved yet"
+    name = run.notes.get("recipe_name") or "of no project"
+    head = f"  {run.id}  {steps}, {_bytes(run.size)}, {_age(run.age)} ago, {name}"
+    if ours:
+        return [f"{head}: the active recipe's own"]
+    if run.is_older:
+        return [head, "    of an older version of yue, which alone can finish it"]
+    if active is None or run.identity is None:
+        return [head]
+    identity, total = active
+    differences = identity.differences_from(run.identity)
+    more = len(differences) - _SHOWN
+    lines = [head, *(f"    {difference}" for difference in differences[:_SHOWN])]
+    lines += [f"    and {more} more"] * (more > 0)
+    obstacle = run.obstacle(identity, total)
+    return [*lines, f"    cannot be adopted: {obstacle}" if obstacle else "    can be adopted"]
+
+
+def _adopt(place: _Place, args: argparse.Namespace) -> None:
+    from yue.errors import UsageError
+    from yue.training.plan import adopt
+
+    if place.setup is None:
+        raise UsageError(
+            "apart from a project there is no active recipe",
+            fix="give the id to the training itself: yue train ... --adopt ID",
+        )
+    if len(args.ids) != 1 or args.others:
+        raise UsageError(
+            f"adopt takes one id, {len(args.ids)} are given", fix="yue checkpoints   # lists them"
+        )
+    run = adopt(place.setup, args.ids[0])
+    print(f"checkpoints: the active recipe goes on from {run.id}, step {run.step}")
+    print("  next: dvc repro train")
+
+
+def _remove(place: _Place, args: argparse.Namespace) -> None:
+    from yue.errors import UsageError
+    from yue.training.stored import find_run, remove_run, stored_runs
+
+    if bool(args.ids) == args.others:
+        raise UsageError("remove takes ids, or --others", fix="yue checkpoints   # lists them")
+    runs: Sequence[StoredRun]
+    if args.others:
+        active = place.active()
+        if active is None:
+            raise UsageError(
+                "apart from a project no checkpoint is the active recipe's",
+                fix="name those to remove: yue checkpoints remove ID ...",
+            )
+        stored = stored_runs(place.folder)
+        runs = [run for run in stored if run.folder.name != active[0].fingerprint]
+    else:
+        runs = [find_run(place.folder, name) for name in dict.fromkeys(args.ids)]
+    freed = 0
+    for run in runs:
+        size = run.size
+        remove_run(run)
+        freed += size
+        print(f"checkpoints: removed {run.id}, step {run.step}")
+    print(f"checkpoints: {_bytes(freed)} freed")
+
+
+def _bytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+
+
+def _age(seconds: float) -> str:
+    from yue.wording import counted
+
+    for unit, noun in _UNITS:
+        if seconds >= unit:
+            return counted(int(seconds // unit), noun)
+    return "less than a minute"
