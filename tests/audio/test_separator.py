@@ -158,7 +158,7 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     return Paths(tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_mixture_becomes_a_pair_and_is_separated_once(paths: Paths, weights: Path) -> None:
     asked = recipe(weights)
     convert.main(asked, paths)
@@ -188,7 +188,7 @@ def test_a_mixture_becomes_a_pair_and_is_separated_once(paths: Paths, weights: P
         weights.with_suffix(".away").rename(weights)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_pieces_of_a_song_share_one_separation_and_other_weights_make_another(
     paths: Paths, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,7 +217,7 @@ def test_pieces_of_a_song_share_one_separation_and_other_weights_make_another(
     assert calls == ["mix.flac"] * 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_where_the_separator_finds_no_singing_the_song_is_instrumental(
     paths: Paths, weights: Path
 ) -> None:

@@ -48,7 +48,7 @@ def from_scratch(paths: Paths) -> tuple[str, str]:
         shutil.rmtree(fresh.root)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_of_a_thousand_songs_only_the_changed_one_is_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,7 +78,7 @@ def test_a_steps_peak_is_within_a_tenth_of_the_sum(
     assert live.peak == pytest.approx(sums.activations + sums.working, rel=0.1)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_at_yues_widths_a_block_keeps_at_most_175_kib_a_token(memory: ModuleType) -> None:
     shape = dataclasses.replace(memory.S1, vocabulary=64)
     ours = memory.a_block(lambda s: memory.kept(s, memory.LORA, "none", 2), shape, 2)
@@ -86,7 +86,7 @@ def test_at_yues_widths_a_block_keeps_at_most_175_kib_a_token(memory: ModuleType
     assert ours <= 175
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_gpu_benchmark_runs_on_a_small_model(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = script("train_h200")
     for name in ("yue, full checkpointing", "HF Trainer + PEFT"):

@@ -18,7 +18,7 @@ def demo_codec(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MelRvq]:
     return folder, fit_codec(folder, seed=0)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_carries_songs_that_it_was_not_fitted_to(
     demo_codec: tuple[Path, MelRvq], songs: list[Song]
 ) -> None:
@@ -36,7 +36,7 @@ def test_it_carries_songs_that_it_was_not_fitted_to(
     assert np.mean(distances[8]) < 0.20
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_its_report_is_of_audio_that_was_held_out(demo_codec: tuple[Path, MelRvq]) -> None:
     report = demo_codec[1].report
     assert report is not None

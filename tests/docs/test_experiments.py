@@ -105,7 +105,7 @@ def readme_lines() -> list[str]:
     return [line.partition("  #")[0].strip() for line in text.splitlines()]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_readme_s_table_shows_a_failed_experiment_as_failed(grid: Path) -> None:
     (command,) = [line for line in readme_lines() if line.startswith("dvc exp show")]
     rows = [line.split() for line in run(grid, command).splitlines() if "─" not in line.strip()[:1]]
@@ -115,7 +115,7 @@ def test_the_readme_s_table_shows_a_failed_experiment_as_failed(grid: Path) -> N
     assert states == {"4": "Failed", "16": "Success"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_yue_metrics_has_no_numbers_of_a_failed_experiment(grid: Path) -> None:
     lines = run(grid, "yue metrics").splitlines()
     table = {label: cells for label, *cells in (re.split(r"\s{2,}", line) for line in lines[:4])}

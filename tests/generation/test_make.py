@@ -22,6 +22,7 @@ from yue.generation.plan import section_limits
 from yue.generation.records import Sample, read_samples
 from yue.generation.song import SectionLimits
 from yue.paths import Paths
+from yue.recipe.deciding import sections_of
 from yue.recipe.model import Generate, Recipe
 from yue.recipe.read import default_recipe
 from yue.stages.generate import main, setup_of
@@ -341,7 +342,8 @@ def test_an_adapter_of_other_weights_is_refused_and_the_base_model_s_digest_is_k
     recipe, paths = project
     paths.adapter.unlink()
     shutil.copytree(adapter_path, paths.adapter)
-    write_json(paths.adapter / "run.json", {"base_digest": "0" * 64})
+    record = {"base_digest": "0" * 64, "recipe": sections_of(recipe)}
+    write_json(paths.adapter / "run.json", record)
     with pytest.raises(YueError, match="trained on other weights"):
         main(recipe, paths)
     assert (paths.side_store / "models" / "digests.json").is_file()

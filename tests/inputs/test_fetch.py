@@ -123,7 +123,7 @@ def fetch(folder: Path, endpoint: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_broken_download_goes_on_and_keeps_what_was_put_there(tmp_path: Path, hub: Hub) -> None:
     folder = tmp_path / "my models"
     (folder / "final_ckpt").mkdir(parents=True)

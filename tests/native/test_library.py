@@ -56,7 +56,7 @@ def test_the_build_beside_the_sources_is_of_these_sources() -> None:
     assert library() is found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_tree_without_a_build_makes_one_in_dvcs_root_once(tmp_path: Path) -> None:
     tree, root = copied_tree(tmp_path / "tree"), tmp_path / "root"
     root.mkdir()

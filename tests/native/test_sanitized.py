@@ -32,7 +32,7 @@ def driver(folder: Path, compiler: str, *flags: str) -> str:
     return str(folder / "driver")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("compiler", "sanitizers"), [("gcc", "address,undefined"), ("clang", "thread")]
 )
@@ -44,7 +44,7 @@ def test_four_thousand_random_cases_are_clean_and_right(
     run(driver(tmp_path, compiler, *flags), cwd=tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_four_thousand_random_cases_are_right_on_another_processor(tmp_path: Path) -> None:
     """As they are shipped, on 64-bit ARM: no instruction of x86, fused arithmetic at hand."""
     if shutil.which("qemu-aarch64-static") is None:

@@ -210,7 +210,7 @@ def test_code_digests_see_sources_only(tmp_path: Path, monkeypatch: pytest.Monke
     assert code_digest(["yue/audio"]) != first
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_wheel_makes_projects_without_the_checkout(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q"]
     source = tmp_path / "source"

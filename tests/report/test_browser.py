@@ -13,7 +13,7 @@ from tests.report.test_page import render_results
 from yue.files import write_text
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(EXECUTABLE is None, reason="no chromium"),
     pytest.mark.xdist_group("chromium"),
 ]

@@ -128,7 +128,7 @@ def test_a_listing_never_leads_out_of_the_cache_nor_of_the_folder(tmp_path: Path
     assert not (tmp_path.parent / "b").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_folder_that_is_no_project_is_named(tmp_path: Path) -> None:
     with pytest.raises(YueError, match=r"`dvc exp show` failed: .*not inside of a DVC repository"):
         show_experiments(tmp_path)

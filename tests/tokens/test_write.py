@@ -212,7 +212,7 @@ while True:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_writer_leaves_whole_files_or_a_clean_error(
     corpus: Corpus, small_model: Path, tmp_path: Path
 ) -> None:

@@ -104,7 +104,7 @@ def fleets(launcher: str, monkeypatch: pytest.MonkeyPatch) -> list[Fleet]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_hosts_learn_what_one_process_learns(
     job: Job, world: World, base_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,7 +134,7 @@ def test_two_hosts_learn_what_one_process_learns(
             check_gradients(load_file(found / f"{way}-{micro}.safetensors"), exact[way], way)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_liger_s_gradients_equal_a_float64_reference(
     job: Job, world: World, tmp_path: Path
 ) -> None:
@@ -147,7 +147,7 @@ def test_liger_s_gradients_equal_a_float64_reference(
         check_gradients(load_file(tmp_path / f"{LIGER}-{micro}.safetensors"), exact, LIGER)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("launcher", ["slurm", "deepspeed"])
 def test_other_launchers_reach_two_hosts_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launcher: str

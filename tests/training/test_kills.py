@@ -147,7 +147,7 @@ def uninterrupted(root: Path, world: World, folder: Path) -> tuple[Path, Path]:
     return found.adapter, Path(job.curves)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_killed_at_random_steps_ends_in_the_same_bits(
     project: Path, world: World, tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def leave_checkpoint(words: list[str], folder: Path, world: World) -> Path:
     return Path(plan.job.checkpoints)
 
 
+@pytest.mark.long
 def test_the_verb_trains_outside_a_project_and_in_paths_with_spaces(
     base_path: Path,
     tokens_path: Path,

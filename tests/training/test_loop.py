@@ -126,9 +126,9 @@ def test_losses_fall_and_are_told_by_role(job: Job, world: World) -> None:
     [
         (0, "float32", "none"),
         (2, "float32", "none"),
-        pytest.param(1, "bfloat16", "none", marks=pytest.mark.slow),
-        pytest.param(2, "bfloat16", "optimizer", marks=pytest.mark.slow),
-        pytest.param(3, "float32", "all", marks=pytest.mark.slow),
+        pytest.param(1, "bfloat16", "none", marks=pytest.mark.long),
+        pytest.param(2, "bfloat16", "optimizer", marks=pytest.mark.long),
+        pytest.param(3, "float32", "all", marks=pytest.mark.long),
     ],
 )
 def test_a_run_that_was_stopped_and_resumed_ends_in_the_same_bits(
@@ -286,7 +286,7 @@ def test_samples_are_due_at_the_start_and_every_so_many_steps_and_change_nothing
 
 @pytest.mark.parametrize(
     ("zero_stage", "offload"),
-    [(2, "optimizer"), pytest.param(3, "all", marks=pytest.mark.slow)],
+    [(2, "optimizer"), pytest.param(3, "all", marks=pytest.mark.long)],
 )
 def test_what_lies_in_main_memory_learns_the_same(
     job: Job, world: World, tmp_path: Path, zero_stage: int, offload: str

@@ -29,7 +29,7 @@ def job(job: Job) -> Job:
     return dataclasses.replace(changed(job, **small, save_steps=99, eval_steps=99), lora=lora)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_one_process_two_and_one_again_end_as_one_alone(
     job: Job, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,7 +75,7 @@ def test_one_process_two_and_one_again_end_as_one_alone(
         assert apart < WEIGHT[dtype], spec
 
 
-@pytest.mark.parametrize("to", [0, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("to", [0, pytest.param(3, marks=pytest.mark.long)])
 def test_another_zero_stage_of_one_process_goes_on_to_the_same(
     job: Job, world: World, tmp_path: Path, to: int
 ) -> None:
