@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from yue.inputs.experiment import link_inputs, origin_of
 from yue.inputs.missing import missing_inputs
@@ -51,6 +55,16 @@ def test_an_experiment_knows_its_project(
     assert origin_of(root) is None
 
 
+def test_a_root_of_another_project_makes_no_experiment(
+    places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "other" / ".dvc").mkdir(parents=True)
+    assert origin_of(tmp_path / "other") is None, "DVC leaves a variable of a shell as it is"
+    for nonsense in ("/nonexistent", "", "$HOME"):
+        monkeypatch.setenv("DVC_ROOT", nonsense)
+        assert origin_of(places[0]) is None
+
+
 def test_what_is_missing_is_linked_file_by_file(places: tuple[Path, Path]) -> None:
     root, origin = places
     fill(origin, "songs/a.wav", "songs/deep/b.wav", "models/base/config.json", "weights/codec/w")
@@ -87,3 +101,104 @@ def test_what_is_in_neither_is_missing_and_said_where(places: tuple[Path, Path])
     found = {".".join(map(str, p.path)): p for p in missing_inputs(recipe_of_songs(), root)}
     assert list(found) == ["codec.path"]
     assert found["codec.path"].fix.startswith(f"in {origin}, which this experiment is of: ")
+
+
+def test_nothing_is_written_through_the_experiment_s_links(
+    places: tuple[Path, Path], tmp_path: Path
+) -> None:
+    root, origin = places
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    fill(origin, "models/stage2/w", "weights/codec/w")
+    (root / "models").mkdir()
+    (root / "models" / "stage2").symlink_to(shared)  # as git has it; the project's is a folder now
+    (root / "weights").symlink_to(shared)
+    link_inputs(recipe_of_songs(), root, origin)
+    assert not list(shared.iterdir())
+
+
+def test_a_folder_that_dvc_tracks_is_that_of_the_experiment_s_revision(
+    places: tuple[Path, Path],
+) -> None:
+    root, origin = places
+    fill(origin, "corpora/pop/train.bin", "corpora/pop/valid.bin", "corpora/pop.dvc")
+    fill(root, "corpora/pop/train.bin", "corpora/pop.dvc")
+    assert link_inputs(recipe_of_songs(), root, origin) == []
+
+
+def test_unfinished_downloads_are_not_linked(places: tuple[Path, Path]) -> None:
+    root, origin = places
+    fill(origin, "models/base/.cache/yue/half.part", "models/base/config.json")
+    assert link_inputs(recipe_of_songs(), root, origin) == ["models"]
+    assert not (root / "models/base/.cache").exists(), "finished there, a link to it would be left"
+
+
+def test_a_relative_link_that_leads_nowhere_from_an_experiment_is_said(
+    places: tuple[Path, Path], tmp_path: Path
+) -> None:
+    root, origin = places
+    fill(tmp_path, "music/a.wav")
+    fill(origin, "models/base/tokenizer.model", "weights/codec/w")
+    for folder in (origin, root):
+        (folder / "songs").symlink_to("../music")
+    assert "songs" not in link_inputs(recipe_of_songs(), root, origin)
+    (found,) = missing_inputs(recipe_of_songs(), root)
+    assert found.rule == "songs is a link to ../music, which is not there"
+    assert "link to an absolute path" in found.fix
+    assert missing_inputs(recipe_of_songs(), origin) == []
+
+
+NAMES = st.sampled_from(
+    ["models", "songs", "weights", "codec", "corpora", "a", "b.cache", ".cache"]
+)
+KINDS = st.sampled_from(["file", "folder", "outside", "dangling", "loop", "tracked"])
+TREES = st.dictionaries(st.tuples(NAMES, NAMES, NAMES), KINDS, max_size=8)
+
+
+def plant(folder: Path, tree: dict[tuple[str, ...], str], outside: Path) -> None:
+    """Make files, folders and links; what does not fit what is there already is left out."""
+    for parts, kind in tree.items():
+        path = folder.joinpath(*parts[: 1 + len(kind) % 3])
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if kind == "folder":
+                path.mkdir()
+            elif kind in ("file", "tracked"):
+                path.with_name(path.name + ".dvc" * (kind == "tracked")).write_text(str(folder))
+            else:
+                targets = {"outside": outside, "dangling": Path("nowhere"), "loop": path}
+                path.symlink_to(targets[kind])
+
+
+def everything(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): str(path.readlink())
+        if path.is_symlink()
+        else path.read_text()
+        for path in sorted(folder.rglob("*"))
+        if path.is_symlink() or path.is_file()
+    }
+
+
+@given(theirs=TREES, own=TREES)
+@settings(max_examples=60, deadline=None)
+def test_links_are_added_and_nothing_else_is_changed(
+    theirs: dict[tuple[str, ...], str], own: dict[tuple[str, ...], str]
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        origin, root, outside = (Path(name) / each for each in ("origin", "root", "outside"))
+        for folder in (origin, root, outside):
+            folder.mkdir()
+        plant(origin, theirs, outside)
+        plant(root, own, outside)
+        before, here = everything(origin), everything(root)
+        with contextlib.suppress(NotADirectoryError):  # a file where a folder is looked into
+            link_inputs(recipe_of_songs(), root, origin)
+            after = everything(root)
+            assert link_inputs(recipe_of_songs(), root, origin) == []
+            assert everything(root) == after
+        assert everything(origin) == before
+        assert not list(outside.iterdir())
+        now = everything(root)
+        assert here.items() <= now.items()
+        assert all((root / path).is_symlink() for path in now.keys() - here.keys())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -13,6 +14,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from yue.errors import YueError
+from yue.inputs.fetch import _locked
+from yue.paths import Paths
+from yue.recipe.read import default_recipe
+from yue.stages.inputs import main
 
 REPO, COMMIT = "m-a-p/xcodec_mini_infer", "c" * 40
 FILES = {
@@ -173,3 +180,68 @@ def test_without_a_network_it_says_so_and_keeps_what_is_there(tmp_path: Path) ->
     assert f"copy the files by hand into {tmp_path / 'w'}" in done.stderr
     assert "commit" not in done.stderr
     assert (tmp_path / "w" / "mine").read_text() == "mine"
+
+
+def test_a_link_whose_end_is_not_there_is_kept(tmp_path: Path, hub: Hub) -> None:
+    endpoint = f"http://127.0.0.1:{hub.server_port}"
+    link = tmp_path / "w" / "final_ckpt" / "config.yaml"
+    link.parent.mkdir(parents=True)
+    link.symlink_to("/mnt/disk/config.yaml")
+    done = fetch(tmp_path / "w", endpoint)
+    assert done.returncode == 1
+    assert f"{link} is a link to /mnt/disk/config.yaml, which is not there" in done.stderr
+    assert link.is_symlink()
+    (tmp_path / "v").symlink_to("/mnt/disk")
+    done = fetch(tmp_path / "v", endpoint)
+    assert f"{tmp_path / 'v'} is a link to /mnt/disk, which is not there" in done.stderr
+
+
+def test_too_long_an_unfinished_file_begins_anew(tmp_path: Path, hub: Hub) -> None:
+    name = "final_ckpt/config.yaml"
+    part = tmp_path / ".cache" / "yue" / f"{hub.digest(name)}.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"longer than the file")
+    done = fetch(tmp_path, f"http://127.0.0.1:{hub.server_port}")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / name).read_bytes() == FILES[name]
+
+
+def test_what_another_process_has_finished_is_not_written_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part, target = tmp_path / "folder" / ".cache" / "yue" / "x.part", tmp_path / "folder" / "x"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"whole")
+
+    def finished_meanwhile(*_: object) -> None:
+        part.rename(target)
+
+    monkeypatch.setattr("yue.inputs.fetch.fcntl.flock", finished_meanwhile)
+    with pytest.raises(YueError, match="another process is downloading"), _locked(part) as stream:
+        stream.write(b"!")
+    assert target.read_bytes() == b"whole"
+
+
+def test_an_experiment_downloads_into_its_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / ".dvc" / "tmp" / "exps" / "tmp1"
+    (root / ".dvc").mkdir(parents=True)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+
+    def download(repo: str, folder: Path, **_: object) -> None:
+        assert repo == REPO
+        for name in ("final_ckpt/config.yaml", "final_ckpt/ckpt_00360000.pth"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(b"w")
+
+    monkeypatch.setattr("yue.stages.inputs.fetch_repository", download)
+    recipe = default_recipe()
+    codec = dataclasses.replace(recipe.codec, path="models/xcodec_mini_infer")
+    model = dataclasses.replace(recipe.model, path="demo/work/base")
+    tokens = dataclasses.replace(recipe.tokens, tokenizer="demo/work/tokenizer.model")
+    main(dataclasses.replace(recipe, codec=codec, model=model, tokens=tokens), Paths(root))
+    weights = Path("models/xcodec_mini_infer/final_ckpt/ckpt_00360000.pth")
+    assert (tmp_path / weights).is_file(), "the experiment's folder goes when it ends"
+    assert not (tmp_path / weights).is_symlink()
+    assert (root / weights).resolve() == tmp_path / weights

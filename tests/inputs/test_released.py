@@ -70,6 +70,23 @@ def test_every_shard_that_the_index_names_must_be_there(tmp_path: Path) -> None:
     assert missing_files(S1, tmp_path) == ()
 
 
+def test_files_behind_a_link_to_a_folder_are_there(tmp_path: Path) -> None:
+    touch(tmp_path / "disk", "config.yaml", "ckpt_00360000.pth")
+    (tmp_path / "xcodec_mini_infer").mkdir()
+    (tmp_path / "xcodec_mini_infer" / "final_ckpt").symlink_to(tmp_path / "disk")
+    assert missing_files(XCODEC, tmp_path / "xcodec_mini_infer") == ()
+
+
+def test_weights_that_no_loader_reads_are_none(tmp_path: Path) -> None:
+    touch(tmp_path, "config.json", "onnx/model.safetensors")
+    assert missing_files(S1, tmp_path) == ("*.safetensors",)
+    touch(tmp_path, "model.safetensors")
+    for name, shard in (("a", "model.safetensors"), ("model", "absent.safetensors")):
+        index = {"weight_map": {"w": shard}}
+        (tmp_path / f"{name}.safetensors.index.json").write_text(json.dumps(index))
+    assert missing_files(S1, tmp_path) == ("absent.safetensors",), "the index that loaders read"
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"weight_map": 3}', "{"])
 def test_a_damaged_index_is_the_loader_s_to_refuse(tmp_path: Path, text: str) -> None:
     touch(tmp_path, "config.json", "model.safetensors")

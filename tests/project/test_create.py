@@ -85,17 +85,54 @@ def test_an_update_takes_weights_out_of_dvc_s_hands_and_leaves_them(
     weights = models / "mine" / "model.safetensors"
     weights.parent.mkdir()
     weights.write_bytes(b"weights")
-    (models / "dvc.yaml").write_text("stages: {}\n")
+    ours = "stages:\n  fetch:\n    cmd: python -m yue fetch a/b --output-dir models/b\n"
+    (models / "dvc.yaml").write_text(ours)
+    (models / "dvc.yaml.old").write_text("mine")
     (tmp_path / "p" / "demo" / "needed.yaml").unlink()
     capsys.readouterr()
     assert main(["init", str(tmp_path / "p"), "--update"]) == 0
     told = capsys.readouterr().out
-    assert "models/dvc.yaml (now models/dvc.yaml.old: weights are inputs" in told
+    assert "models/dvc.yaml (now models/dvc.yaml.old2: weights are inputs" in told
     assert "demo/needed.yaml" in told
     assert not (models / "dvc.yaml").exists()
-    assert (models / "dvc.yaml.old").read_text() == "stages: {}\n"
+    assert (models / "dvc.yaml.old2").read_text() == ours
+    assert (models / "dvc.yaml.old").read_text() == "mine"
     assert weights.read_bytes() == b"weights"
     assert "base: [demo]" in (tmp_path / "p" / "demo" / "needed.yaml").read_text()
+
+
+def test_an_update_leaves_what_the_user_wrote(tmp_path: Path, capsys: Capture) -> None:
+    """A pipeline of one's own in models/, and a stage in dvc.yaml that git does not have."""
+    project = tmp_path / "p"
+    assert main(["init", str(project)]) == 0
+    (project / "models" / "dvc.yaml").write_text("stages: {}\n")
+    edited = (project / "dvc.yaml").read_text() + "\n# a stage of mine\n"
+    (project / "dvc.yaml").write_text(edited)
+    capsys.readouterr()
+    assert main(["init", str(project), "--update"]) == 0
+    told = capsys.readouterr().out
+    assert "init: dvc.yaml (edits that git does not have are in dvc.yaml.old) changed" in told
+    assert (project / "dvc.yaml.old").read_text() == edited
+    assert (project / "models" / "dvc.yaml").read_text() == "stages: {}\n"
+    (project / "dvc.yaml").write_text(edited)
+    git(project, "add", "dvc.yaml")
+    git(project, "-c", "user.name=a", "-c", "user.email=b", "commit", "-qm", "mine")
+    assert main(["init", str(project), "--update"]) == 0
+    assert not (project / "dvc.yaml.old2").exists(), "git has it"
+
+
+def test_dvc_can_read_an_updated_project_whose_recipe_has_a_fault(project: Path) -> None:
+    needed, params = project / "demo" / "needed.yaml", project / "params.yaml"
+    before = params.read_text()
+    needed.unlink()
+    params.write_text(before.replace("name: own-songs", "name: 'Two Words'"))
+    try:
+        assert main(["init", str(project), "--update"]) == 0
+        line = [sys.executable, "-m", "dvc", "stage", "list", "--all", "--name-only"]
+        done = subprocess.run(line, cwd=project, capture_output=True, text=True, check=False)
+        assert "validate" in done.stdout.split(), done.stderr
+    finally:
+        git(project, "checkout", "params.yaml", "demo/needed.yaml")
 
 
 @pytest.mark.parametrize("absolute", [True, False])

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.recipe.conftest import ROOT
 from yue.cli import main
@@ -262,6 +263,22 @@ def test_stages_that_dvc_has_not_read_stop_the_run_once(pipeline: Path, yue: Run
     assert "demo/needed.yaml did not list base, codec, songs, tokenizer, which the recipe" in err
     assert "fix: run the same command again" in err
     assert yue("validate")[0] == 0
+
+
+def test_using_params_mends_what_dvc_reads_beside_it(pipeline: Path, yue: Run) -> None:
+    yue("use", "demo")
+    needed = pipeline / "demo" / "needed.yaml"
+    text = needed.read_text()
+    for broken in ("<<<<<<< HEAD\nsongs: []\n=======\nsongs: [demo]\n>>>>>>> b\n", "", "\x00"):
+        needed.write_text(broken)
+        assert yue("use", "params.yaml")[0] == 0
+        assert needed.read_text() == text
+
+
+def test_the_run_cache_does_not_hide_that_dvc_knows_too_few_stages(pipeline: Path) -> None:
+    """It gives the marker back without a run, which alone brings demo/needed.yaml to a recipe."""
+    validate = YAML(typ="safe").load((pipeline / "dvc.yaml").read_text())["stages"]["validate"]
+    assert "demo/needed.yaml" in validate["deps"]
 
 
 def test_a_pipeline_does_not_start_without_its_songs(pipeline: Path, yue: Run) -> None:

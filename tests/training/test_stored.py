@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
+import json
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from yue.training.plan import RunSetup, adopt, identity_of, plan_run
 from yue.training.rehearsal import rehearse
 from yue.training.snapshot import Snapshot
 from yue.training.state import RunState
-from yue.training.stored import continued_from, newest_checkpoint, stored_runs
+from yue.training.stored import continued_from, newest_checkpoint, stored_runs, take_lock
 from yue.training.world import World
 
 ALONE = World(rank=0, size=1, device=torch.device("cpu"))
@@ -187,9 +188,98 @@ def test_a_record_that_is_none_is_passed_over(tmp_path: Path) -> None:
     identity = Identity({"train": {}}, "d", "b", {"f": "1"}, {"torch": "2"})
     write_identity(tmp_path, identity, {"steps": 3})
     assert read_identity(tmp_path) == (identity, {"steps": 3})
-    for text in ("", "[]", '{"sections": {}}', '{"sections": 1, "data": 2}'):
+    sound = dataclasses.asdict(identity)
+    damaged = [
+        json.dumps({**sound, **part})
+        for part in (
+            {"code": None},
+            {"versions": [1]},
+            {"sections": {"train": {"lr": float("nan")}}},
+            {"sections": {"train": 3}},
+        )
+    ]
+    for text in ("", "[]", '{"sections": {}}', '{"sections": 1, "data": 2}', *damaged):
         (tmp_path / "identity.json").write_text(text)
-        assert read_identity(tmp_path) is None
+        assert read_identity(tmp_path) is None, text
+
+
+@pytest.mark.parametrize("part", [{"step": "5"}, {"step": None}, {"points": [3]}, {"sums": 1}])
+def test_a_state_that_is_none_is_passed_over(setup: RunSetup, part: dict[str, object]) -> None:
+    folder = stop_at(setup, 5)
+    listing = folder / "step-00000005" / "complete.json"
+    record = json.loads(listing.read_text())
+    write_json(listing, {**record, "state": {**record["state"], **part}})
+    assert [run.checkpoint for run in stored_runs(setup.checkpoints)] == [None]
+
+
+def test_what_a_user_keeps_beside_them_stays(setup: RunSetup, tmp_path: Path) -> None:
+    folder = stop_at(setup, 5)
+    shutil.copytree(folder / "step-00000005", folder / "step-00000005.keep")
+    Checkpoints(folder, ALONE).save(Snapshot({"w": torch.zeros(2)}), RunState(step=6))
+    assert (folder / "step-00000005.keep" / "complete.json").is_file()
+    (setup.checkpoints / "notes").mkdir()
+    (tmp_path / "precious").mkdir()
+    (setup.checkpoints / ("e" * 64)).symlink_to(tmp_path / "precious")
+    assert [run.folder for run in stored_runs(setup.checkpoints)] == [folder]
+    assert not list((tmp_path / "precious").iterdir())
+
+
+def test_one_that_is_being_written_is_no_checkpoint_yet(setup: RunSetup) -> None:
+    """It is swept when the run starts again, and would take an adopted one with it."""
+    folder = stop_at(setup, 5)
+    shutil.copytree(folder / "step-00000005", folder / "step-00000009.tmp")
+    listing = folder / "step-00000009.tmp" / "complete.json"
+    record = json.loads(listing.read_text())
+    write_json(listing, {**record, "state": {**record["state"], "step": 9}})
+    newest = newest_checkpoint(folder)
+    assert newest is not None
+    assert newest.state.step == 5
+
+
+def test_a_listing_bears_files_that_go_meanwhile(setup: RunSetup) -> None:
+    folder = stop_at(setup, 5)
+    (folder / "gone").symlink_to("nowhere")  # stat fails as on a file that was just removed
+    (run,) = stored_runs(setup.checkpoints)
+    assert run.size > 0
+    assert run.age < 600
+    shutil.rmtree(folder)
+    assert run.size == 0
+
+
+def test_one_that_went_is_not_adopted_and_leaves_nothing(
+    setup: RunSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = stop_at(trained(setup, max_steps=40), 5)
+    (run,) = stored_runs(setup.checkpoints)
+    monkeypatch.setattr("yue.training.plan.find_run", lambda *_: run)
+    shutil.rmtree(other / "step-00000005")  # its training has saved the next
+    with pytest.raises(TrainingError, match="at step 5 went while it was read"):
+        adopt(setup, other.name)
+    assert not (setup.checkpoints / fingerprint(setup)).exists()
+
+
+def test_a_run_that_begins_anew_was_continued_from_none(setup: RunSetup) -> None:
+    other = stop_at(trained(setup, max_steps=40), 5)
+    adopt(setup, other.name)
+    own = setup.checkpoints / fingerprint(setup)
+    (own / "step-00000005" / "weights.safetensors").write_bytes(b"damaged")
+    Checkpoints(own, ALONE).lock()
+    assert continued_from(own) is None
+
+
+def test_a_lock_of_a_folder_that_was_removed_locks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def removed_meanwhile(*_: object) -> None:
+        shutil.rmtree(tmp_path / "run")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("yue.training.stored.fcntl.flock", removed_meanwhile)
+        assert take_lock(tmp_path / "run") is None
+    lock = take_lock(tmp_path / "run")
+    assert lock is not None
+    assert take_lock(tmp_path / "run") is None
+    lock.close()
 
 
 class TestCommand:

@@ -17,7 +17,7 @@ from yue.recipe.document import parse_document, read_document
 from yue.recipe.drift import drift_of
 from yue.recipe.faults import shown_path
 from yue.recipe.model import Recipe
-from yue.recipe.read import checked
+from yue.recipe.read import checked, recipe_of
 from yue.recipe.resolve import ACTIVE, Resolved, left_out, resolve
 from yue.recipe.undo import committed_text
 from yue.recipe.write import active_text, completed_text
@@ -56,6 +56,8 @@ def run(args: argparse.Namespace) -> None:
 def complete(params: Path) -> None:
     """Write into params.yaml the keys that it leaves out; values, comments and header stay.
 
+    What DVC reads beside it, ``demo/needed.yaml``, is brought up to it.
+
     Raises:
         RecipeError: It cannot be read, or has faults.
     """
@@ -63,6 +65,7 @@ def complete(params: Path) -> None:
     missing, text = left_out(document), completed_text(document)
     if text != f"{document.text}\n":
         write_text(params, text)
+    write_needed(recipe_of(document), params.absolute().parent)
     done = f"got {', '.join(missing)}" if missing else "has every key"
     print(f"use: {shown_path(params)} {done}")
     print("  next: dvc repro", flush=True)

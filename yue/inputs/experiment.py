@@ -14,6 +14,7 @@ from pathlib import Path
 from yue.inputs.named import WATCHED
 from yue.recipe.model import Recipe
 
+_DOWNLOADS = ".cache"  # unfinished ones, which are the project's to go on with
 MODELS = "models"
 """The folder of weights: a dependency of ``inputs``, so linked as a whole, or its content, and
 with it the stage, would be another than in the project."""
@@ -23,11 +24,14 @@ def origin_of(root: Path) -> Path | None:
     """Return the project that an experiment in ``root`` was started from; None in the project.
 
     DVC names its root in ``DVC_ROOT`` for every stage it runs; in experiments that is the root of
-    the repository they came from.
+    the repository they came from, in whose ``.dvc/tmp`` they lie. Where they do not, the variable
+    is of another project, from whose stage or shell this one is run: DVC leaves it as it is.
     """
     named = os.environ.get("DVC_ROOT")
     here = next((p for p in (root, *root.parents) if (p / ".dvc").is_dir()), None)
-    if not named or here is None or Path(named).resolve() == here.resolve():
+    if not named or here is None:
+        return None
+    if not here.resolve().is_relative_to((Path(named) / ".dvc" / "tmp").resolve()):
         return None
     return Path(named) / root.relative_to(here)
 
@@ -51,30 +55,45 @@ def link_inputs(recipe: Recipe, root: Path, origin: Path) -> list[str]:
     shared = dict.fromkeys((MODELS, recipe.separate.weights, recipe.mix.folder, *WATCHED.values()))
     own = (recipe.data.songs_dir, recipe.codec.path, recipe.tokens.tokenizer, recipe.model.path)
     linked = [
-        path for path in shared if _inside(path) and _link_missing(origin / path, root / path)
+        path for path in shared if _inside(path, root) and _link_missing(origin / path, root / path)
     ]
     for path in own:
-        if _inside(path) and not (root / path).exists() and (origin / path).exists():
-            _link_missing(origin / path, root / path)
+        there = not _inside(path, root) or (root / path).exists()
+        if not there and _link_missing(origin / path, root / path):
             linked.append(path)
     return linked
 
 
-def _inside(path: str) -> bool:
-    """Tell whether a recipe's path is relative; an absolute one is the same for experiments."""
-    return not Path(path).is_absolute()
+def _inside(path: str, root: Path) -> bool:
+    """Tell whether a path lies in ``root`` itself: an absolute one is the same for experiments."""
+    relative = Path(path)
+    above = list(relative.parents)[:-1]
+    return not relative.is_absolute() and not any((root / part).is_symlink() for part in above)
 
 
 def _link_missing(source: Path, target: Path) -> bool:
-    """Link a file, or each file in a folder, where ``target`` has none; tell whether one was."""
+    """Link a file, or each file in a folder, where ``target`` has none; tell whether one was.
+
+    Nothing is written into what a link of the experiment leads to, which is elsewhere, nor into a
+    folder that DVC tracks, which is that of the experiment's revision.
+    """
     if source.is_dir() and not source.is_symlink():
+        if os.path.lexists(target) and not _takes_files(target):
+            return False
         target.mkdir(parents=True, exist_ok=True)
         made = False
         for entry in sorted(source.iterdir()):
-            made |= _link_missing(entry, target / entry.name)
+            if entry.name != _DOWNLOADS:
+                made |= _link_missing(entry, target / entry.name)
         return made
-    if os.path.lexists(target) or not source.exists():
+    if os.path.lexists(target) or not (source.is_file() or source.is_dir()):
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     target.symlink_to(source.resolve())
     return True
+
+
+def _takes_files(target: Path) -> bool:
+    """Whether what an experiment has is a folder of its own, filled by git at most."""
+    tracked = target.with_name(f"{target.name}.dvc").is_file()
+    return target.is_dir() and not target.is_symlink() and not tracked

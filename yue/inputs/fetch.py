@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 from yue.errors import YueError, first_line
 from yue.files import bytes_digest, file_digest, sync
+from yue.temporary import naming
 from yue.wording import quoted
 
 _TIMEOUT = 20.0  # seconds that the hub may take to answer at all
@@ -65,9 +66,11 @@ def fetch_repository(
             why=first_line(error),
             fix="write organisation/name, for example m-a-p/YuE-s1-7B-anneal-en-cot",
         ) from error
-    except (YueError, PermissionError, FileExistsError, NotADirectoryError):
+    except YueError:
         raise
     except Exception as error:  # a lost connection raises errors of the hub's HTTP library
+        if getattr(error, "filename", None) is not None:  # of this machine: no rights, a full disk
+            raise
         raise YueError(
             f"cannot fetch {repo}: {first_line(error)}",
             why="the hub did not answer, the name is wrong, or access needs a login",
@@ -104,6 +107,13 @@ def _fetch_file(repo: str, commit: str, file: RemoteFile, folder: Path) -> None:
     if path.is_absolute() or ".." in path.parts:
         raise YueError(f"{repo} names a file outside of its folder: {file.name}")
     target = folder / path
+    for place in (folder, *(folder / part for part in reversed(path.parents)), target):
+        if place.is_symlink() and not place.exists():
+            raise YueError(
+                f"{place} is a link to {place.readlink()}, which is not there",
+                why="a download would have to take the link's place",
+                fix="have there what it leads to (is a disk not mounted?), or remove the link",
+            )
     if target.exists():
         if file.size is not None and target.stat().st_size != file.size:
             told = f"note: {target} is kept; the hub's has another size ({file.size:,} bytes)"
@@ -111,7 +121,10 @@ def _fetch_file(repo: str, commit: str, file: RemoteFile, folder: Path) -> None:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     part = folder / _PARTS / f"{file.sha256 or bytes_digest(repo, commit, file.name)}.part"
-    with _locked(part) as stream:
+    with _locked(part) as stream, naming(target, part):
+        if file.size is not None and stream.tell() > file.size:  # of a hub that sent too much
+            stream.truncate(0)
+            stream.seek(0)
         http_get(
             hf_hub_url(repo, file.name, revision=commit),
             stream,
@@ -138,12 +151,15 @@ def _locked(part: Path) -> Iterator[BinaryIO]:
     """Open an unfinished file at its end, for this process alone.
 
     Raises:
-        YueError: Another process is downloading it.
+        YueError: Another process is downloading it, or has a moment ago.
     """
     part.parent.mkdir(parents=True, exist_ok=True)
     with part.open("ab") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever had the lock may have finished since: what was opened is now the file itself.
+            if not os.path.samestat(os.fstat(stream.fileno()), part.stat()):
+                raise FileNotFoundError
         except OSError as error:
             raise YueError(
                 f"another process is downloading into {part.parent.parent.parent}",

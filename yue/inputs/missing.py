@@ -13,6 +13,10 @@ from yue.recipe.model import Codec, Mix, Recipe
 from yue.recipe.problems import Problem
 from yue.wording import quoted
 
+_LINK_FIX = (
+    "link to an absolute path (ln -sfn): from an experiment's folder a relative one leads elsewhere"
+)
+
 
 def missing_inputs(recipe: Recipe, root: Path) -> list[Problem]:
     """Return inputs that neither exist nor are made or fetched by a stage of the project."""
@@ -27,6 +31,13 @@ def missing_inputs(recipe: Recipe, root: Path) -> list[Problem]:
     }
     found = [
         _problem(key, f"{path} does not exist, and no stage makes it", fix, root)
+        if not (root / path).is_symlink()
+        else _problem(
+            key,
+            f"{path} is a link to {(root / path).readlink()}, which is not there",
+            _LINK_FIX,
+            root,
+        )
         for key, (path, fix) in inputs.items()
         if not _is_there(path, root)
     ]
@@ -75,7 +86,8 @@ def _is_there(path: str, root: Path) -> bool:
     origin = origin_of(root)
     return (
         exists(root / path)
-        or (origin is not None and exists(origin / path))  # the stage `inputs` links it
+        # The stage `inputs` links it; a link that git tracks stays as it is.
+        or (origin is not None and exists(origin / path) and not (root / path).is_symlink())
         or is_made(path, root)
         or released_at(path) is not None
     )

@@ -69,6 +69,11 @@ def needed_text(recipe: Recipe, root: Path) -> str | None:
     return _text([stage.name for stage in stages], needed_stages(recipe, root)) if stages else None
 
 
+def nothing_needed(root: Path) -> str:
+    """Return its text for a recipe that cannot be read: DVC can, and runs its first stage."""
+    return _text([stage.name for stage in stages_of(root, FOLDER)], ())
+
+
 def write_needed(recipe: Recipe, root: Path) -> Change:
     """Bring a project's ``demo/needed.yaml`` up to its active recipe, where it is not."""
     text = needed_text(recipe, root)

@@ -9,14 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from yue.wording import quoted
 
 _FOLDER = "models"
-_DOWNLOADS = ".cache"  # huggingface_hub keeps unfinished downloads there, in the target itself
-_INDEX = "*.safetensors.index.json"
+_INDEX = "model.safetensors.index.json"  # the one that loaders read
 
 
 @dataclass(frozen=True)
@@ -105,36 +103,38 @@ def missing_files(weights: Released, folder: Path) -> tuple[str, ...]:
     Returns:
         Patterns and file names, of the layout that lacks least.
     """
-    files = _files(folder)
-    lacking = [_lacking(layout, folder, files) for layout in weights.layouts]
+    lacking = [_lacking(layout, folder) for layout in weights.layouts]
     return min(lacking, key=len)
 
 
-def _lacking(layout: Iterable[str], folder: Path, files: frozenset[str]) -> tuple[str, ...]:
-    lacks = [pattern for pattern in layout if not any(fnmatchcase(f, pattern) for f in files)]
+def _lacking(layout: Iterable[str], folder: Path) -> tuple[str, ...]:
+    lacks = [pattern for pattern in layout if not _has(folder, pattern)]
     if "*.safetensors" in layout:
-        named = _shards(folder, files)
+        named = _shards(folder)
         lacks = [pattern for pattern in lacks if not named or pattern != "*.safetensors"]
-        lacks += [shard for shard in named if shard not in files]
+        lacks += [shard for shard in named if not _is_file(folder / shard)]
     return tuple(lacks)
 
 
-def _shards(folder: Path, files: frozenset[str]) -> list[str]:
-    """Return the file names that the index of a sharded model lists, in order."""
-    for name in sorted(files):
-        if "/" not in name and fnmatchcase(name, _INDEX):
-            try:
-                listed = json.loads((folder / name).read_text(encoding="utf-8"))["weight_map"]
-                return sorted({str(shard) for shard in listed.values()})
-            except (OSError, ValueError, KeyError, TypeError, AttributeError):
-                return []  # the model's own loader names what is wrong with it
-    return []
+def _has(folder: Path, pattern: str) -> bool:
+    """Whether a folder has a file of that name or pattern, at that depth; links are followed."""
+    return any(_is_file(path) for path in folder.glob(pattern))
 
 
-def _files(folder: Path) -> frozenset[str]:
-    """Return the files in a folder, relative to it, without unfinished downloads."""
+def _is_file(path: Path) -> bool:
+    """Whether there is a file; what is not ours to read counts as absent."""
     try:
-        paths = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    except OSError:
-        return frozenset()
-    return frozenset(path.as_posix() for path in paths if path.parts[0] != _DOWNLOADS)
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _shards(folder: Path) -> list[str]:
+    """Return the file names that the index of a sharded model lists, in order."""
+    if not _is_file(folder / _INDEX):
+        return []
+    try:
+        listed = json.loads((folder / _INDEX).read_text(encoding="utf-8"))["weight_map"]
+        return sorted({str(shard) for shard in listed.values()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return []  # the model's own loader names what is wrong with it

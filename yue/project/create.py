@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import shutil
 import subprocess
 from collections.abc import Collection
+from itertools import chain, count
 from pathlib import Path
 
 from yue.errors import RecipeError, UsageError, YueError
 from yue.files import write_text
 from yue.inputs.needed import FILE as NEEDED
-from yue.inputs.needed import needed_text, write_needed
+from yue.inputs.needed import needed_text, nothing_needed, write_needed
 from yue.project.code import FILE, code_text
 from yue.project.pipeline import Pipelines, project_pipelines
-from yue.project.template import NOTES, SCHEMA, recipe_files, template_root
+from yue.project.template import NOTES, PIPELINES, SCHEMA, recipe_files, template_root
 from yue.recipe.build import build_recipe
 from yue.recipe.document import read_document
 from yue.recipe.read import checked, read_recipe
+from yue.recipe.undo import committed_text
 from yue.recipe.write import active_text, completed_text
 from yue.wording import quoted
 
@@ -35,6 +37,7 @@ _DVCIGNORE = "".join(
         *(f"/{note}" for note in NOTES),
     )
 )
+_FETCHING = b"python -m yue fetch"
 _MARKS = ("dvc.yaml", "params.yaml", "recipes")
 
 
@@ -82,7 +85,7 @@ def update_project(folder: Path, skipped: Collection[str] = ()) -> list[str]:
     """Write pipeline files, schema and code.yaml as this version has them.
 
     Recipes, params.yaml and everything that was made stay, and so do lines of your own in
-    .gitignore and .dvcignore.
+    .gitignore and .dvcignore. Pipeline files that git does not have as they are get a copy.
 
     Returns:
         Names of the files that changed.
@@ -101,12 +104,17 @@ def update_project(folder: Path, skipped: Collection[str] = ()) -> list[str]:
     changed = []
     for name, text in _pipeline_texts(project_pipelines(skipped)).items():
         file = folder / name
-        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+        if not file.is_file() or file.read_bytes() != text.encode():
+            kept = _keep_edits(file) if name in PIPELINES else None
             write_text(file, text)
-            changed.append(name)
+            changed.append(f"{name} (edits that git does not have are in {kept})" if kept else name)
     changed += _retire_fetching(folder)
-    with contextlib.suppress(RecipeError):  # `yue validate` says what is wrong with it
+    try:
         changed += _update_recipe(folder)
+    except RecipeError:  # `yue validate` says what is wrong with it, once DVC can read its files
+        if not (folder / NEEDED).is_file():
+            write_text(folder / NEEDED, nothing_needed(folder))
+            changed.append(NEEDED)
     return changed + _update_ignored(folder)
 
 
@@ -140,17 +148,45 @@ def _update_recipe(folder: Path) -> list[str]:
     return [*changed, *([NEEDED] if change.added or change.removed else [])]
 
 
+def _keep_edits(file: Path) -> str | None:
+    """Copy a pipeline file aside that git does not have as it is; returns the copy's name."""
+    if not file.is_file():
+        return None
+    try:
+        text = file.read_text(encoding="utf-8")
+    except ValueError:
+        text = None
+    if text is not None and text == committed_text(file):
+        return None
+    copy = _free_name(file)
+    shutil.copyfile(file, copy)
+    return copy.name
+
+
 def _retire_fetching(folder: Path) -> list[str]:
     """Put the pipeline that fetched weights out of DVC's sight; its outputs, the weights, stay.
 
     Versions of yue up to November 2026 declared weights as outputs, which DVC removes before a run.
+    Another pipeline file there is the user's own.
     """
+    pipeline = folder / "models" / "dvc.yaml"
+    if not pipeline.is_file() or _FETCHING not in pipeline.read_bytes():
+        return []
     retired = []
-    for name in ("models/dvc.yaml", "models/dvc.lock"):
-        if (folder / name).is_file():
-            (folder / name).rename(folder / f"{name}.old")
-            retired.append(f"{name} (now {name}.old: weights are inputs that nothing removes)")
+    for file in (pipeline, pipeline.with_name("dvc.lock")):
+        if file.is_file():
+            name, old = f"models/{file.name}", _free_name(file)
+            file.rename(old)
+            retired.append(
+                f"{name} (now models/{old.name}: weights are inputs, nothing removes them)"
+            )
     return retired
+
+
+def _free_name(file: Path) -> Path:
+    """A name beside a file that nothing has: ``dvc.yaml.old``, ``dvc.yaml.old2``."""
+    names = (file.with_name(f"{file.name}.old{number or ''}") for number in chain([0], count(2)))
+    return next(name for name in names if not os.path.lexists(name))
 
 
 def _update_ignored(folder: Path) -> list[str]:

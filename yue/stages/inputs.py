@@ -1,7 +1,8 @@
 """Stage ``inputs``: what the recipe names and no stage makes is here before any work.
 
 Experiments in folders of their own get links to the files of the project they came from; released
-weights that are not whole are downloaded, or go on downloading. Nothing that is here is touched.
+weights that are not whole are downloaded, or go on downloading, into the project, since the folder
+of an experiment goes with it. Nothing that is here is touched.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     """
     origin = origin_of(paths.root)
     linked = [] if origin is None else link_inputs(recipe, paths.root, origin)
-    fetched = _fetch_weights(recipe, paths.root)
+    fetched = _fetch_weights(recipe, paths.root, origin)
     write_text(paths.work / "inputs.ok", "ok\n")
     made = [f"{few(linked)} linked from {origin}"] if linked else []
     made += [f"{few(fetched)} downloaded"] if fetched else []
@@ -39,8 +40,14 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     )
 
 
-def _fetch_weights(recipe: Recipe, root: Path) -> list[str]:
-    """Download what released weights lack; return the folders that something was downloaded to."""
+def _fetch_weights(recipe: Recipe, root: Path, origin: Path | None) -> list[str]:
+    """Download what released weights lack; return the folders that something was downloaded to.
+
+    Args:
+        recipe: The active recipe.
+        root: Where they are to be.
+        origin: The project that ``root`` is an experiment of, which keeps them; None in a project.
+    """
     fetched = []
     for key, path in _weights(recipe).items():
         found = released_at(path)
@@ -50,7 +57,9 @@ def _fetch_weights(recipe: Recipe, root: Path) -> list[str]:
         lacking = missing_files(weights, root / folder)
         if not lacking and exists(root / path):
             continue
-        _fetch(weights, root / folder, key, folder, lacking or (Path(path).name,))
+        _fetch(weights, (origin or root) / folder, key, folder, lacking or (Path(path).name,))
+        if origin is not None:
+            link_inputs(recipe, root, origin)
         fetched.append(folder)
         if missing_files(weights, root / folder) or not exists(root / path):
             raise YueError(

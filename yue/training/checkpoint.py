@@ -28,9 +28,10 @@ from yue.training.stored import (
     COMPLETE,
     FORMAT,
     Checkpoint,
-    lock_file,
+    forget_continued,
     newest_checkpoint,
-    takes_lock,
+    step_folders,
+    take_lock,
 )
 from yue.training.world import World
 
@@ -61,11 +62,9 @@ class Checkpoints:
         """
         if not self._world.first:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = lock_file(self.folder)
         deadline = time.monotonic() + wait
         told = False
-        while not takes_lock(self._lock):
+        while (lock := take_lock(self.folder)) is None:
             if time.monotonic() > deadline:
                 raise TrainingError(
                     "the same training is running already",
@@ -76,8 +75,11 @@ class Checkpoints:
                 say("  waiting for an earlier run to save and leave")
             told = True
             time.sleep(0.2)
-        for leftover in self.folder.glob("*.tmp"):
+        self._lock = lock
+        for leftover in self.folder.glob("step-*.tmp"):
             shutil.rmtree(leftover, ignore_errors=True)
+        if self.newest() is None:
+            forget_continued(self.folder)
 
     def newest(self) -> Checkpoint | None:
         """The complete checkpoint of the highest step, or None."""
@@ -147,7 +149,7 @@ class Checkpoints:
             ) from error
 
     def _forget_all_but(self, kept: Path) -> None:
-        for path in self.folder.glob("step-*"):
+        for path in step_folders(self.folder):
             if path != kept:
                 shutil.rmtree(path, ignore_errors=True)
 

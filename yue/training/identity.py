@@ -141,9 +141,12 @@ def read_identity(folder: Path) -> tuple[Identity, dict[str, Any]] | None:
     """The record of a run's folder and its notes; None where an older version wrote no such."""
     try:
         record = read_json(folder / FILE)
-        found = Identity(*(record.pop(name) for name in Identity.__dataclass_fields__))
-        deciding_values(found.sections)
-    except (AttributeError, KeyError, TypeError, OSError, YueError):
+        sections, data, base, code, libraries = (
+            record.pop(name) for name in Identity.__dataclass_fields__
+        )
+        found = Identity(sections, data, base, dict(code), dict(libraries))
+        value_digest(deciding_values(sections))  # raises for what no recipe holds, such as NaN
+    except (AttributeError, KeyError, TypeError, ValueError, OSError, YueError):
         return None
     return found, record
 

@@ -59,6 +59,15 @@ class RunState:
 
 
 def state_of(value: dict[str, Any]) -> RunState:
-    """From JSON values."""
-    points = [Point(point["step"], point["values"]) for point in value["points"]]
-    return RunState(**{**value, "points": points})
+    """From JSON values.
+
+    Raises:
+        KeyError, TypeError: They are not those of a state.
+    """
+    points = [Point(point["step"], dict(point["values"])) for point in value["points"]]
+    state = RunState(**{**value, "points": points})
+    for name, default in vars(RunState()).items():
+        found = getattr(state, name)
+        if type(found) is not type(default) and not (type(default), type(found)) == (float, int):
+            raise TypeError(f"{name} is {found!r:.40}")
+    return state

@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +28,8 @@ COMPLETE = "complete.json"
 """What a checkpoint is complete with: its files' sizes and the run's state."""
 FORMAT = 2
 """Of a checkpoint. 1 was DeepSpeed's own, of one number of processes and ZeRO stage."""
+_RUN = re.compile(r"[0-9a-f]{64}")
+_STEP = re.compile(r"step-[0-9]{8,}")
 _CONTINUED = "continued.json"
 _LOCK = "lock"
 _NEW_KEY = "a recipe key that only one of the two versions of yue knows, at its default"
@@ -70,15 +74,18 @@ class StoredRun:
 
     @property
     def size(self) -> int:
-        """Bytes on the disk."""
-        files = (path for path in self.folder.rglob("*") if path.is_file())
-        return sum(path.stat().st_size for path in files)
+        """Bytes on the disk; files that go meanwhile, since it is running, count nothing."""
+        return sum(
+            found.st_size
+            for path in self.folder.rglob("*")
+            if (found := _status(path)) is not None and stat.S_ISREG(found.st_mode)
+        )
 
     @property
     def age(self) -> float:
         """Seconds since it was last written."""
-        places = (self.folder, *self.folder.iterdir())
-        return time.time() - max(path.stat().st_mtime for path in places)
+        places = map(_status, (self.folder, *self.folder.glob("*")))
+        return time.time() - max((found.st_mtime for found in places if found), default=0.0)
 
     @property
     def is_older(self) -> bool:
@@ -101,15 +108,24 @@ class StoredRun:
 
 def newest_checkpoint(folder: Path) -> Checkpoint | None:
     """The complete checkpoint of the highest step in a run's folder, or None."""
-    found = [found for path in folder.glob("step-*") if (found := _read(path))]
+    found = [found for path in step_folders(folder) if (found := _read(path))]
     return max(found, key=lambda checkpoint: checkpoint.state.step, default=None)
 
 
+def step_folders(folder: Path) -> list[Path]:
+    """The checkpoints in a run's folder, complete or not; copies by other names are the user's."""
+    return [path for path in folder.glob("step-*") if _STEP.fullmatch(path.name)]
+
+
 def stored_runs(folder: Path) -> list[StoredRun]:
-    """All runs in a folder of checkpoints, the one written last first."""
+    """All runs in a folder of checkpoints, the one written last first.
+
+    What else lies there (folders of other names, links) is the user's own.
+    """
     if not folder.is_dir():
         return []
-    runs = [_stored(path) for path in folder.iterdir() if path.is_dir()]
+    names = (path for path in folder.iterdir() if _RUN.fullmatch(path.name))
+    runs = [_stored(path) for path in names if path.is_dir() and not path.is_symlink()]
     return sorted(runs, key=lambda run: run.age)
 
 
@@ -151,7 +167,7 @@ def continue_from(run: StoredRun, target: Path, identity: Identity, steps: int) 
         )
     if run.folder == target:
         return
-    with locked(target):
+    with _new_folder(target), locked(target):
         own = newest_checkpoint(target)
         if own is not None:
             if (continued_from(target) or {}).get("checkpoint") == run.folder.name:
@@ -163,7 +179,16 @@ def continue_from(run: StoredRun, target: Path, identity: Identity, steps: int) 
         source = run.checkpoint.folder
         temporary = target / f"{source.name}.tmp"
         shutil.rmtree(temporary, ignore_errors=True)
-        shutil.copytree(source, temporary, copy_function=_link)
+        try:
+            shutil.copytree(source, temporary, copy_function=_link)
+        except FileNotFoundError as error:
+            raise _moved_on(run) from error
+        except shutil.Error as error:
+            if not source.exists():
+                raise _moved_on(run) from error
+            raise
+        if _read(temporary) is None:
+            raise _moved_on(run)
         write_json(
             target / _CONTINUED,
             {
@@ -185,6 +210,11 @@ def continued_from(folder: Path) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
+def forget_continued(folder: Path) -> None:
+    """Remove the note of a checkpoint that is no longer there to go on from."""
+    (folder / _CONTINUED).unlink(missing_ok=True)
+
+
 def remove_run(run: StoredRun) -> None:
     """Remove a run and what it saved.
 
@@ -196,35 +226,67 @@ def remove_run(run: StoredRun) -> None:
 
 
 @contextlib.contextmanager
+def _new_folder(folder: Path) -> Iterator[None]:
+    """Leave no folder of a run behind that nothing was put into."""
+    made = not folder.exists()
+    try:
+        yield
+    except BaseException:
+        if made:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _moved_on(run: StoredRun) -> TrainingError:
+    return TrainingError(
+        f"checkpoint {run.id} at step {run.step} went while it was read",
+        why="its training is running and has saved a newer one, or it was removed",
+        fix="yue checkpoints   # lists those that are there now",
+    )
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """What the system says of a path, not of where a link leads; None once it is gone."""
+    try:
+        return path.lstat()
+    except OSError:
+        return None
+
+
+@contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep a run out of its folder.
 
     Raises:
         TrainingError: It is in there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with lock_file(folder) as lock:
-        if not takes_lock(lock):
-            raise TrainingError(
-                f"checkpoint {folder.name[:_SHORT]} is of a training that is running",
-                why=f"another process has locked {folder}",
-                fix="wait until it ends, or stop it (Ctrl-C: it saves first)",
-            )
+    lock = take_lock(folder)
+    if lock is None:
+        raise TrainingError(
+            f"checkpoint {folder.name[:_SHORT]} is of a training that is running",
+            why=f"another process has locked {folder}",
+            fix="wait until it ends, or stop it (Ctrl-C: it saves first)",
+        )
+    with lock:
         yield
 
 
-def lock_file(folder: Path) -> IO[str]:
-    """The file that a run in a folder holds a lock on."""
-    return (folder / _LOCK).open("w")
+def take_lock(folder: Path) -> IO[str] | None:
+    """Lock a run's folder, which is made, until the file that is returned is closed.
 
-
-def takes_lock(file: IO[str]) -> bool:
-    """Take the lock if nobody has it, and say whether it was taken."""
+    Returns:
+        None where another process has it, or had it a moment ago and removed the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / _LOCK).open("a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(file.fileno()), (folder / _LOCK).stat()):
+            return file
     except OSError:
-        return False
-    return True
+        pass
+    file.close()
+    return None
 
 
 def others_told(
@@ -264,7 +326,7 @@ def _stored(folder: Path) -> StoredRun:
     found = read_identity(folder)
     identity, notes = found if found else (None, {})
     checkpoint = newest_checkpoint(folder)
-    steps = [int(path.name[5:]) for path in folder.glob("step-*") if path.name[5:].isdigit()]
+    steps = [int(path.name[5:]) for path in step_folders(folder)]
     step = checkpoint.state.step if checkpoint else max(steps, default=0)
     return StoredRun(folder, identity, notes, checkpoint, step)
 
@@ -285,5 +347,5 @@ def _read(folder: Path) -> Checkpoint | None:
         if sizes != listing["files"] or listing["format"] != FORMAT:
             return None
         return Checkpoint(folder, state_of(listing["state"]))
-    except (KeyError, TypeError, OSError, YueError):
+    except (AttributeError, KeyError, TypeError, ValueError, OSError, YueError):
         return None
