@@ -81,6 +81,19 @@ def test_a_project_is_looked_through(tmp_path: Path) -> None:
     assert "params.yaml" in found.found
 
 
+def test_a_half_copied_model_is_a_finding_among_others(tmp_path: Path) -> None:
+    assert main(["init", str(tmp_path / "p"), "--recipe", "yue-s1-lora"]) == 0
+    base = tmp_path / "p" / "models" / "YuE-s1-7B-anneal-en-cot"
+    base.mkdir(parents=True)
+    (base / "config.json").write_text("{}")
+    findings = check_project(tmp_path / "p")
+    found = by_name(findings, "base model")
+    assert found.state == "failure"
+    assert "model type None" in found.found
+    assert found.fix
+    assert "xcodec_mini_infer lacks" in by_name(findings, "weights").found
+
+
 def test_checkpoints_must_fit_on_the_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     class Usage:
         free = 3 * 10**9

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yue.inputs.experiment import link_inputs, origin_of
+from yue.inputs.experiment import MARKER, link_inputs, mark_untracked, origin_of
 from yue.inputs.missing import missing_inputs
 from yue.recipe.model import Recipe
 from yue.recipe.read import default_recipe
@@ -202,3 +203,31 @@ def test_links_are_added_and_nothing_else_is_changed(
         now = everything(root)
         assert here.items() <= now.items()
         assert all((root / path).is_symlink() for path in now.keys() - here.keys())
+
+
+def test_a_project_of_untracked_songs_has_a_file_that_its_experiments_lack(
+    places: tuple[Path, Path],
+) -> None:
+    root, origin = places
+    recipe = recipe_of_songs()
+    subprocess.run(["git", "init", "-q"], cwd=origin, check=True)
+    fill(origin, "songs/a.wav")
+    mark_untracked(recipe, origin)
+    assert not (origin / MARKER).exists(), "git does not ignore them, so experiments have them"
+    (origin / ".gitignore").write_text("/songs/\n/weights/\n")
+    mark_untracked(recipe, origin)
+    assert (origin / MARKER).is_file()
+    assert link_inputs(recipe, root, origin) == ["models", "songs"]
+    assert (root / MARKER).read_bytes() == (origin / MARKER).read_bytes(), "models/ is the same"
+
+    fill(origin, "songs.dvc")
+    mark_untracked(recipe, origin)
+    assert not (origin / MARKER).exists()
+    fill(origin, "weights/codec/w")
+    mark_untracked(recipe, origin)
+    assert (origin / MARKER).is_file()
+    absolute = dataclasses.replace(
+        recipe, codec=dataclasses.replace(recipe.codec, path=str(origin / "weights/codec"))
+    )
+    mark_untracked(absolute, origin)
+    assert not (origin / MARKER).exists(), "an absolute path is the same for experiments"

@@ -95,6 +95,12 @@ def test_use_never_loses_edits_silently(project: Path, yue: Run) -> None:
         "  fix: keep it as a recipe of its own (cp params.yaml recipes/mine.yaml), or give --force",
     ]
     assert params.read_bytes() == before
+    (project / "recipes" / "mine.yaml").write_bytes(before)  # the fix
+    (project / "recipes" / "broken.yaml").write_text("[")
+    assert yue("use", "own-songs")[0] == 0, "nothing is lost"
+    assert read_recipe(params).name == "own-songs"
+    (project / "recipes" / "mine.yaml").unlink()
+    params.write_bytes(before)
     assert yue("use", "own-songs", "--force")[0] == 0
     assert read_recipe(params).name == "own-songs"
 

@@ -22,9 +22,8 @@ CASES = [
     (
         {"launch.processes": "3", "train.micro_batch_size": "1"},
         "launch.processes",
-        "the processes cannot share 4 micro-batches evenly (train.batch_size 4 / "
-        "train.micro_batch_size 1)",
-        "set train.batch_size to a multiple of 3",
+        "must divide train.batch_size, which is 4",
+        "take one of 1, 2, 4, or set train.batch_size to a multiple of 3",
     ),
     ({"codec.codebooks": "9"}, "codec.codebooks", "melrvq has 8 codebooks", "take 1 to 8"),
     (
@@ -219,6 +218,14 @@ def test_other_paths_are_fine(path: str) -> None:
     values = defaults()
     values["data"]["songs_dir"] = path
     assert problems(values) == []
+
+
+def test_processes_share_the_rows_of_a_step_whatever_a_forward_pass_takes() -> None:
+    values = defaults()
+    values["train"] |= {"batch_size": 6, "micro_batch_size": 6}
+    for processes in (0, 1, 2, 3, 6):
+        values["launch"]["processes"] = processes
+        assert problems(values) == [], processes
 
 
 def test_a_rule_waits_until_its_keys_are_sound() -> None:

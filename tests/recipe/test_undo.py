@@ -73,6 +73,23 @@ def test_other_edits_stay(params: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert params.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("overrides", "keys"),
+    [
+        (["train.batch_size=5"], "train.batch_size"),  # the fault is told at micro_batch_size
+        (["+lora.rank=8", "train.lr=-1"], "lora.rank, train.lr"),
+        (["lora=5"], "lora"),
+    ],
+    ids=str,
+)
+def test_the_keys_that_were_given_back_are_named(
+    params: Path, capsys: pytest.CaptureFixture[str], overrides: list[str], keys: str
+) -> None:
+    apply_overrides(params, overrides)
+    assert main(["validate"]) == 2
+    assert f"has its earlier value again for {keys}\n" in capsys.readouterr().err
+
+
 def test_the_last_run_s_value_comes_back_and_not_the_committed_one(params: Path) -> None:
     apply_overrides(params, ["lora.r=16"])
     before = params.read_bytes()

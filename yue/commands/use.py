@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from yue.inputs.needed import write_needed
 from yue.inputs.notes import recipe_notes, shown
 from yue.inputs.upkeep import upkeep_notes
 from yue.recipe.build import build_recipe, same_value
-from yue.recipe.document import parse_document, read_document
+from yue.recipe.document import Document, parse_document, read_document
 from yue.recipe.drift import drift_of
 from yue.recipe.faults import shown_path
 from yue.recipe.model import Recipe
@@ -115,7 +116,7 @@ def _refuse_to_lose_edits(file: Path, new: Resolved) -> None:
     if same_value(resolve(params).values, new.values):
         return
     drift = drift_of(params, file.parent)
-    if not drift.edited:
+    if not drift.edited or _is_kept(params, file.parent / "recipes"):
         return
     if drift.recipe is None:
         raise UsageError(
@@ -129,6 +130,16 @@ def _refuse_to_lose_edits(file: Path, new: Resolved) -> None:
         why="these edits, or values that an experiment has set, would be lost",
         fix=_back(file) + _FIX,
     )
+
+
+def _is_kept(params: Document, folder: Path) -> bool:
+    """Tell whether a recipe of ``folder`` has the values of params.yaml, as the fix asks for."""
+    values = resolve(params).values
+    for file in sorted(folder.glob("*.yaml")):
+        with contextlib.suppress(RecipeError):
+            if same_value(resolve(read_document(file)).values, values):
+                return True
+    return False
 
 
 def _back(file: Path) -> str:

@@ -55,15 +55,16 @@ def run(args: argparse.Namespace) -> None:
 
 def _undo_override(paths: Paths, error: RecipeFaultsError) -> None:
     """Leave the workspace as it was before `dvc exp run -S` wrote the faults into params.yaml."""
-    recipe = undo_faults(paths.params, error)
-    if recipe is None:
+    undone = undo_faults(paths.params, error)
+    if undone is None:
         return
+    recipe, keys = undone
     from yue.stages.validate import main
 
     with contextlib.suppress(RecipeFaultsError):  # without the marker, DVC checks it anew
         main(recipe, paths)  # DVC has removed the marker, and the recipe is valid again
-    keys = ", ".join(dict.fromkeys(fault.key for fault in error.faults))
-    print(f"note: params.yaml has its earlier value again for {keys}", file=sys.stderr)
+    told = f"note: params.yaml has its earlier value again for {', '.join(keys)}"
+    print(told, file=sys.stderr)
 
 
 def _validate_files(files: Iterable[Path]) -> None:

@@ -31,7 +31,11 @@ def check_project(root: Path) -> list[Finding]:
     findings += [Finding("input", "failure", note.what, note.fix) for note in notes]
     for name, told in (("weights", fetch_notes), ("samples", unwatched_notes)):
         findings += [Finding(name, "warning", n.what, n.fix) for n in told(recipe, root)]
-    findings += [*_codec(recipe, root), *_disk(recipe, root), *_checkpoints(recipe, root)]
+    for name, check in (("codec", _codec), ("base model", _disk), ("checkpoints", _checkpoints)):
+        try:
+            findings += check(recipe, root)
+        except YueError as error:  # a damaged file must not hide what else there is to find
+            findings.append(Finding(name, "failure", error.what, error.fix))
     return [*findings, *_code(root)]
 
 

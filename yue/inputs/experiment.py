@@ -4,13 +4,19 @@ DVC runs such an experiment in a folder of its own, which holds what git or DVC 
 git ignores and weights that no cache holds are not there; fetching 14 GB again for each value of a
 grid would be absurd. The stage ``inputs`` links them instead, file by file, since DVC looks into
 folders and follows links to files in them, but not links to folders.
+
+DVC runs that stage only where something of it has changed. Weights in ``models/`` are a change, for
+the copy lacks them; songs cannot be a dependency, for it may lack their folder. So a project that
+has inputs which no copy has keeps a file in ``models/`` that says so, and that no copy has either.
 """
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from yue.files import write_text
+from yue.inputs.made import is_untracked
 from yue.inputs.named import WATCHED
 from yue.recipe.model import Recipe
 
@@ -18,6 +24,15 @@ _DOWNLOADS = ".cache"  # unfinished ones, which are the project's to go on with
 MODELS = "models"
 """The folder of weights: a dependency of ``inputs``, so linked as a whole, or its content, and
 with it the stage, would be another than in the project."""
+
+
+MARKER = Path(MODELS, ".untracked")
+"""In a project that names inputs which neither git nor DVC tracks; git ignores it too."""
+
+_TEXT = """\
+Written by `yue inputs`: the recipe names files that neither git nor DVC tracks. A queued
+experiment lacks them, and this file, by which DVC sees that it must run `yue inputs` to link them.
+"""
 
 
 def origin_of(root: Path) -> Path | None:
@@ -34,6 +49,21 @@ def origin_of(root: Path) -> Path | None:
     if not here.resolve().is_relative_to((Path(named) / ".dvc" / "tmp").resolve()):
         return None
     return Path(named) / root.relative_to(here)
+
+
+def mark_untracked(recipe: Recipe, root: Path) -> None:
+    """Write or remove a project's :data:`MARKER`, as the recipe's inputs there ask.
+
+    What lies in ``models/`` needs none, and a clone with the same weights must find no change.
+
+    Raises:
+        OSError: It cannot be written or removed.
+    """
+    elsewhere = (path for path in _own(recipe) if PurePosixPath(path).parts[:1] != (MODELS,))
+    if any(is_untracked(path, root) for path in elsewhere):
+        write_text(root / MARKER, _TEXT)
+    else:
+        (root / MARKER).unlink(missing_ok=True)
 
 
 def link_inputs(recipe: Recipe, root: Path, origin: Path) -> list[str]:
@@ -53,15 +83,19 @@ def link_inputs(recipe: Recipe, root: Path, origin: Path) -> list[str]:
         OSError: A link cannot be made.
     """
     shared = dict.fromkeys((MODELS, recipe.separate.weights, recipe.mix.folder, *WATCHED.values()))
-    own = (recipe.data.songs_dir, recipe.codec.path, recipe.tokens.tokenizer, recipe.model.path)
     linked = [
         path for path in shared if _inside(path, root) and _link_missing(origin / path, root / path)
     ]
-    for path in own:
+    for path in _own(recipe):
         there = not _inside(path, root) or (root / path).exists()
         if not there and _link_missing(origin / path, root / path):
             linked.append(path)
     return linked
+
+
+def _own(recipe: Recipe) -> tuple[str, ...]:
+    """Return the paths that are in no folder which every project has."""
+    return recipe.data.songs_dir, recipe.codec.path, recipe.tokens.tokenizer, recipe.model.path
 
 
 def _inside(path: str, root: Path) -> bool:

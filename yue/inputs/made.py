@@ -1,7 +1,11 @@
-"""Whether DVC makes a path: it is an output of a pipeline file, or tracked by ``dvc add``."""
+"""Whether DVC makes a path: it is an output of a pipeline file, or tracked by ``dvc add``.
+
+And whether copies of a project, that git and DVC make, lack it.
+"""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -51,6 +55,21 @@ def is_added(path: str, root: Path) -> bool:
     if wanted.is_absolute():
         return False
     return any((root / f"{part}.dvc").is_file() for part in [wanted, *wanted.parents][:-1])
+
+
+def is_untracked(path: str, root: Path) -> bool:
+    """Tell whether ``path`` is in ``root`` and in no copy that git and DVC make: git ignores it.
+
+    What git merely does not know yet goes into experiments; an absolute path is the same for all.
+    """
+    place = root / path
+    line = ["git", "check-ignore", "--quiet", place.name]
+    try:
+        if Path(path).is_absolute() or not place.exists() or is_made(path, root):
+            return False
+        return subprocess.run(line, cwd=place.parent, check=False).returncode == 0
+    except OSError:
+        return False  # not ours to read; or there is no git, and so no copy
 
 
 def stages_of(root: Path, folder: str) -> tuple[MadeStage, ...]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from yue.inputs.fitting import codec_problems, is_strange
-from yue.inputs.made import is_added, is_made
+from yue.inputs.made import is_made, is_untracked
 from yue.inputs.missing import exists, missing_inputs
 from yue.inputs.named import given
 from yue.inputs.released import missing_files, released_at
@@ -85,23 +84,11 @@ def fetch_notes(recipe: Recipe, root: Path) -> list[Note]:
 def untracked_notes(recipe: Recipe, root: Path) -> list[Note]:
     """Return a note on songs that neither DVC nor git tracks, which a clone will not have."""
     folder = recipe.data.songs_dir
-    path = root / folder
-    if Path(folder).is_absolute() or not exists(path) or is_made(folder, root):
-        return []
-    if is_added(folder, root) or not _is_git_ignored(path) or not _has_files(path):
+    if not is_untracked(folder, root) or not _has_files(root / folder):
         return []
     what = f"data.songs_dir: {folder} is tracked by neither DVC nor git: clones will lack it"
     fix = f"dvc add {quoted(folder)} && git add {quoted(f'{folder}.dvc')}, or keep a copy elsewhere"
     return [Note(what, fix)]
-
-
-def _is_git_ignored(path: Path) -> bool:
-    """Tell whether git leaves a path out; False where there is no git."""
-    line = ["git", "check-ignore", "--quiet", path.name]
-    try:
-        return subprocess.run(line, cwd=path.parent, check=False).returncode == 0
-    except OSError:
-        return False
 
 
 def unwatched_notes(recipe: Recipe, root: Path) -> list[Note]:

@@ -73,16 +73,11 @@ RULES = (
         lambda micro, batch: f"take one of {_divisors(batch)}",
     ),
     Rule(
-        ("launch.processes", "train.batch_size", "train.micro_batch_size"),
-        lambda processes, batch, micro: (
-            processes == 0 or batch % micro != 0 or batch % (micro * processes) == 0
-        ),
-        lambda processes, batch, micro: (
-            f"the processes cannot share {batch // micro} micro-batches evenly (train.batch_size "
-            f"{batch} / train.micro_batch_size {micro})"
-        ),
-        lambda processes, batch, micro: (
-            f"set train.batch_size to a multiple of {micro * processes}"
+        ("launch.processes", "train.batch_size"),
+        lambda processes, batch: processes == 0 or batch % processes == 0,
+        lambda processes, batch: f"must divide train.batch_size, which is {batch}",
+        lambda processes, batch: (
+            f"take one of {_divisors(batch)}, or set train.batch_size to a multiple of {processes}"
         ),
     ),
     Rule(

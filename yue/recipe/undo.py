@@ -29,11 +29,12 @@ from yue.recipe.resolve import resolve
 from yue.recipe.write import with_values
 
 
-def undo_faults(params: Path, error: RecipeFaultsError) -> Recipe | None:
+def undo_faults(params: Path, error: RecipeFaultsError) -> tuple[Recipe, tuple[str, ...]] | None:
     """Give faulty keys of ``params`` their earlier values, when that makes it a recipe.
 
     Returns:
-        The recipe that params.yaml is now, or None when the file was left alone.
+        The recipe that params.yaml is now, and the keys that have other values than before; None
+        when the file was left alone.
     """
     committed = committed_text(params)
     if committed is None:
@@ -44,7 +45,8 @@ def undo_faults(params: Path, error: RecipeFaultsError) -> Recipe | None:
             return None
         values = copy.deepcopy(dict(now.values))
         earlier = {**before.values, **_last_run(params)}
-        for name in {name for fault in error.faults for name in _names(fault)}:
+        names = dict.fromkeys(name for fault in error.faults for name in _names(fault))
+        for name in names:
             _give_back(values, earlier, name.split("."))
         found = resolve(dataclasses.replace(now, values=values))
         if found.faults or problems(found.values) or same_value(values, now.values):
@@ -54,12 +56,21 @@ def undo_faults(params: Path, error: RecipeFaultsError) -> Recipe | None:
     except RecipeError:
         return None
     write_text(params, text)
-    return build_recipe(found.values)
+    changed = (name for name in names if not same_value(_at(values, name), _at(now.values, name)))
+    return build_recipe(found.values), tuple(changed)
 
 
 def _names(fault: Fault) -> tuple[str, ...]:
     """The keys that a fault is about, without places in lists."""
     return (fault.key.split("[")[0], *fault.others)
+
+
+def _at(values: Mapping[str, Any], name: str) -> Any:
+    """Return the value at a dotted name; None where there is none."""
+    found: Any = values
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
 
 
 def _give_back(values: dict[str, Any], before: Mapping[str, Any], path: list[str]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from yue.errors import YueError
 from yue.files import write_text
-from yue.inputs.experiment import link_inputs, origin_of
+from yue.inputs.experiment import link_inputs, mark_untracked, origin_of
 from yue.inputs.fetch import fetch_repository
 from yue.inputs.missing import exists
 from yue.inputs.released import Released, missing_files, released_at
@@ -29,6 +29,8 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     """
     origin = origin_of(paths.root)
     linked = [] if origin is None else link_inputs(recipe, paths.root, origin)
+    if origin is None:
+        mark_untracked(recipe, paths.root)
     fetched = _fetch_weights(recipe, paths.root, origin)
     write_text(paths.work / "inputs.ok", "ok\n")
     made = [f"{few(linked)} linked from {origin}"] if linked else []
