@@ -123,6 +123,20 @@ def test_nothing_is_written_through_the_experiment_s_links(
     assert not list(shared.iterdir())
 
 
+def test_a_folder_that_is_a_link_in_the_project_alone(
+    places: tuple[Path, Path], tmp_path: Path
+) -> None:
+    root, origin = places
+    fill(tmp_path, "disk/base/w", "disk/stage2/w")
+    (origin / "models").symlink_to(tmp_path / "disk")
+    fill(root, "models/stage2/README.md")  # as git has it
+    assert link_inputs(recipe_of_songs(), root, origin) == ["models"]
+    for name in ("base", "stage2"):
+        assert (root / "models" / name / "w").read_text() == f"disk/{name}/w"
+    assert sorted(path.name for path in (tmp_path / "disk" / "stage2").iterdir()) == ["w"]
+    assert link_inputs(recipe_of_songs(), root, origin) == []
+
+
 def test_a_folder_that_dvc_tracks_is_that_of_the_experiment_s_revision(
     places: tuple[Path, Path],
 ) -> None:
