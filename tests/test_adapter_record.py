@@ -88,7 +88,10 @@ def test_a_record_of_an_older_version_lacks_a_key_that_has_its_default(record: P
     assert found == [f"train.packing {RECIPE.train.packing}, here chop"]
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", '{"recipe": {"train": {}}}', '{"recipe": 3}'])
+NAN = '{"recipe": {"mix": {}, "model": {}, "lora": {}, "train": {"lr": NaN}}}'
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"recipe": {"train": {}}}', '{"recipe": 3}', NAN])
 def test_what_is_no_record_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(YueError, match="not the record of a training"):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from yue.errors import YueError
-from yue.files import read_json
+from yue.files import read_json, value_digest
 from yue.recipe.deciding import SECTIONS, key_differences, sections_of
 from yue.recipe.model import Recipe
 
@@ -106,4 +106,8 @@ def recipe_name(run_json: Path) -> str | None:
 
 
 def _has_sections(value: Any) -> bool:
+    try:
+        value_digest(value)  # NaN is in no recipe
+    except ValueError:
+        return False
     return isinstance(value, dict) and all(isinstance(value.get(name), dict) for name in SECTIONS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -12,10 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.recipe.conftest import ROOT
+from yue.errors import YueError
 from yue.inputs.experiment import MARKER, link_inputs, mark_untracked, origin_of
 from yue.inputs.missing import missing_inputs
+from yue.paths import Paths
 from yue.recipe.model import Recipe
-from yue.recipe.read import default_recipe
+from yue.recipe.read import default_recipe, read_recipe
+from yue.stages.inputs import main as inputs
+from yue.stages.validate import main as validate
 
 
 @pytest.fixture
@@ -118,6 +124,20 @@ def test_nothing_is_written_through_the_experiment_s_links(
     assert not list(shared.iterdir())
 
 
+def test_a_folder_that_is_a_link_in_the_project_alone(
+    places: tuple[Path, Path], tmp_path: Path
+) -> None:
+    root, origin = places
+    fill(tmp_path, "disk/base/w", "disk/stage2/w")
+    (origin / "models").symlink_to(tmp_path / "disk")
+    fill(root, "models/stage2/README.md")  # as git has it
+    assert link_inputs(recipe_of_songs(), root, origin) == ["models"]
+    for name in ("base", "stage2"):
+        assert (root / "models" / name / "w").read_text() == f"disk/{name}/w"
+    assert sorted(path.name for path in (tmp_path / "disk" / "stage2").iterdir()) == ["w"]
+    assert link_inputs(recipe_of_songs(), root, origin) == []
+
+
 def test_a_folder_that_dvc_tracks_is_that_of_the_experiment_s_revision(
     places: tuple[Path, Path],
 ) -> None:
@@ -146,7 +166,21 @@ def test_a_relative_link_that_leads_nowhere_from_an_experiment_is_said(
     (found,) = missing_inputs(recipe_of_songs(), root)
     assert found.rule == "songs is a link to ../music, which is not there"
     assert "link to an absolute path" in found.fix
+    (root / "dvc.yaml").write_text("stages: {convert: {deps: ['${data.songs_dir}']}}")
+    with pytest.raises(YueError, match=r"^data\.songs_dir: songs is a link to \.\./music"):
+        inputs(recipe_of_songs(), Paths(root))  # validate is done, by the project's lock
     assert missing_inputs(recipe_of_songs(), origin) == []
+
+
+def test_an_experiment_that_needs_other_stages_is_told_where_to_name_them(
+    places: tuple[Path, Path],
+) -> None:
+    root, origin = places
+    (root / "demo").mkdir()
+    shutil.copy(ROOT / "demo" / "dvc.yaml", root / "demo")
+    with pytest.raises(YueError, match="did not list") as caught:
+        validate(read_recipe(ROOT / "recipes" / "demo.yaml"), Paths(root))
+    assert f"in {origin} set these values in params.yaml" in caught.value.fix
 
 
 NAMES = st.sampled_from(

@@ -101,6 +101,17 @@ def test_an_update_takes_weights_out_of_dvc_s_hands_and_leaves_them(
     assert "base: [demo]" in (tmp_path / "p" / "demo" / "needed.yaml").read_text()
 
 
+def test_a_project_without_git_is_one_for_dvc_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("yue.project.create.shutil.which", lambda _: None)
+    assert main(["init", str(tmp_path / "p")]) == 0
+    assert not (tmp_path / "p" / ".git").exists()
+    line = [sys.executable, "-m", "dvc", "status"]
+    done = subprocess.run(line, cwd=tmp_path / "p", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_an_update_leaves_what_the_user_wrote(tmp_path: Path, capsys: Capture) -> None:
     """A pipeline of one's own in models/, and a stage in dvc.yaml that git does not have."""
     project = tmp_path / "p"

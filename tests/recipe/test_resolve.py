@@ -202,6 +202,12 @@ def test_a_rule_that_a_default_breaks_is_told_at_the_key_that_is_there(write: Wr
     assert text.splitlines()[-1] == "  fix: take 1 to 2"
 
 
+def test_where_there_is_no_other_recipe_none_is_listed(write: Write) -> None:
+    _, (fault,) = faults(write("mine", "name: mine\nextends: ../../etc/passwd\n"))
+    assert fault.rule == "there is no recipe recipes/../../etc/passwd.yaml"
+    assert fault.fix == "no other recipe is in this folder"
+
+
 @pytest.mark.parametrize(
     ("value", "rule", "fix"),
     [

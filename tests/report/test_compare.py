@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -134,3 +136,11 @@ def test_a_folder_that_is_no_project_is_named(tmp_path: Path) -> None:
         show_experiments(tmp_path)
     with pytest.raises(YueError, match=r"(?s)not a DVC project.*yue init"):
         cache_folder(tmp_path)
+
+
+@pytest.mark.slow
+def test_without_git_the_way_to_experiments_is_said(tmp_path: Path) -> None:
+    line = [sys.executable, "-m", "dvc", "init", "-q", "--no-scm"]
+    subprocess.run(line, cwd=tmp_path, check=True, capture_output=True)
+    with pytest.raises(YueError, match=r"git init && dvc config --unset core\.no_scm"):
+        show_experiments(tmp_path)

@@ -109,9 +109,10 @@ def _link_missing(source: Path, target: Path) -> bool:
     """Link a file, or each file in a folder, where ``target`` has none; tell whether one was.
 
     Nothing is written into what a link of the experiment leads to, which is elsewhere, nor into a
-    folder that DVC tracks, which is that of the experiment's revision.
+    folder that DVC tracks, which is that of the experiment's revision. A folder that the project
+    has put a link in place of (models/, on another disk) is still a folder in git's last version.
     """
-    if source.is_dir() and not source.is_symlink():
+    if source.is_dir() and (not source.is_symlink() or _takes_files(target)):
         if os.path.lexists(target) and not _takes_files(target):
             return False
         target.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,7 @@ from yue.wording import quoted
 
 HERE = Path(__file__).resolve().parent
 _ANALYTICS_OFF = "[core]\n    analytics = false\n"
+_NO_GIT = "    no_scm = true\n"
 _DVCIGNORE = "".join(
     f"{line}\n"
     for line in (
@@ -241,7 +242,8 @@ def _start_versioning(folder: Path) -> None:
             subdir = Path(inside.stdout.strip()).resolve() != folder.resolve()
     if not (folder / ".dvc").is_dir():
         Repo.init(str(folder), no_scm=not git, subdir=subdir).close()
-        write_text(folder / ".dvc" / "config", _ANALYTICS_OFF)
+        # DVC has written there that there is no git; without that it does nothing at all.
+        write_text(folder / ".dvc" / "config", _ANALYTICS_OFF + ("" if git else _NO_GIT))
     if git:
         _checked([git, "add", "--all", "."], folder)
         # Experiments need a commit to start from. Where git does not know who you are, it is yours.

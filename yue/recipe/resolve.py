@@ -107,7 +107,8 @@ def _parent(chain: Sequence[Document]) -> Document | Fault | None:
     if name not in others:
         if name == file.stem:
             return Fault(place, EXTENDS, written, "a recipe cannot extend itself", "remove it")
-        fix = did_you_mean(Path(name).stem, others) or f"there are {', '.join(others)}"
+        there = f"there are {', '.join(others)}" if others else "no other recipe is in this folder"
+        fix = did_you_mean(Path(name).stem, others) or there
         return Fault(place, EXTENDS, written, f"there is no recipe {shown_path(parent)}", fix)
     names = [Path(each.file).stem for each in chain]
     if name in names:

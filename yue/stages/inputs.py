@@ -13,7 +13,7 @@ from yue.errors import YueError
 from yue.files import write_text
 from yue.inputs.experiment import link_inputs, mark_untracked, origin_of
 from yue.inputs.fetch import fetch_repository
-from yue.inputs.missing import exists
+from yue.inputs.missing import blocking_inputs, exists
 from yue.inputs.released import Released, missing_files, released_at
 from yue.paths import Paths
 from yue.recipe.model import Recipe
@@ -25,12 +25,15 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     """Write the marker that stages with work wait for; its content never changes.
 
     Raises:
-        YueError: Weights are not whole and cannot be downloaded.
+        YueError: Weights are not whole and cannot be downloaded, or a link leads nowhere here.
     """
     origin = origin_of(paths.root)
-    linked = [] if origin is None else link_inputs(recipe, paths.root, origin)
+    linked: list[str] = []
     if origin is None:
         mark_untracked(recipe, paths.root)
+    else:
+        linked = link_inputs(recipe, paths.root, origin)
+        _check_linked(recipe, paths.root)
     fetched = _fetch_weights(recipe, paths.root, origin)
     write_text(paths.work / "inputs.ok", "ok\n")
     made = [f"{few(linked)} linked from {origin}"] if linked else []
@@ -40,6 +43,16 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         rejected="nothing",
         next="dvc repro",
     )
+
+
+def _check_linked(recipe: Recipe, root: Path) -> None:
+    """Say what an experiment lacks: `validate`, done in its project already, has not looked here.
+
+    Raises:
+        YueError: A stage would miss an input.
+    """
+    for problem in blocking_inputs(recipe, root):
+        raise YueError(f"{'.'.join(map(str, problem.path))}: {problem.rule}", fix=problem.fix)
 
 
 def _fetch_weights(recipe: Recipe, root: Path, origin: Path | None) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from yue.errors import YueError
 from yue.files import write_text
+from yue.inputs.experiment import origin_of
 from yue.inputs.fitting import codec_problems
 from yue.inputs.missing import blocking_inputs
 from yue.inputs.needed import FILE, write_needed
@@ -33,10 +34,14 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         raise RecipeFaultsError(document.file, document.lines, faults)
     change = write_needed(recipe, paths.root)
     if change.added:
+        origin = origin_of(paths.root)
         raise YueError(
             f"{FILE} did not list {', '.join(change.added)}, which the recipe needs; now it does",
             why="DVC read it before, and so does not know these stages yet",
-            fix="run the same command again",
+            fix="run the same command again"
+            if origin is None
+            else f"an experiment's folder goes with it: in {origin} set these values in "
+            f"{paths.params.name}, give `yue use {paths.params.name}`, then queue it again",
         )
     write_text(paths.work / "recipe.ok", "ok\n")
     return StageSummary(

@@ -54,7 +54,10 @@ def show_experiments(root: Path, *arguments: str) -> Any:
         said = done.stderr.strip().splitlines() or [str(error)]
         raise YueError(
             f"`dvc exp show` failed: {said[-1]}",
-            fix="run it in the project's folder to see all it says",
+            fix="git init && dvc config --unset core.no_scm && git add . && git commit -m start"
+            "   # experiments are commits of git"
+            if "Only supported for Git" in said[-1]
+            else "run it in the project's folder to see all it says",
         ) from error
 
 
