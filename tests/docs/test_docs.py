@@ -32,6 +32,17 @@ def commands(page: Path) -> list[str]:
     return [command for command in found if command.startswith("yue ")]
 
 
+def test_the_readme_s_own_project_is_made_from_the_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout = tmp_path / "yue"
+    assert main(["init", str(checkout)]) == 0
+    monkeypatch.chdir(checkout)
+    (line,) = (line for line in commands(ROOT / "README.md") if line.startswith("yue init "))
+    assert main(shlex.split(line)[1:]) == 0
+    assert (tmp_path / "my-song-model" / "params.yaml").is_file()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_command_has_its_verb_and_flags(page: Path) -> None:
     for command in commands(page):

@@ -323,6 +323,10 @@ class TestCommand:
         assert f"  {other}  step 5 of 40" in out
         assert "    train.max_steps 40, here 6\n    can be adopted\n" in out
         assert "of an older version of yue, which alone can finish it" in out
+        assert out.splitlines()[-1] == (
+            "  next: `dvc repro train` goes on from the active recipe's own, "
+            "`yue checkpoints adopt ID` goes on from one, `yue checkpoints remove ID` removes it"
+        )
 
     def test_others_are_removed_and_never_the_active_one_unnamed(
         self, yue: Callable[..., tuple[int, str, str]], project: RunSetup

@@ -105,8 +105,11 @@ def _list(place: _Place, args: argparse.Namespace) -> None:
     for run in runs:
         print("\n".join(_lines(run, active)))
     if runs:
+        own = active is not None and any(run.folder.name == active[0].fingerprint for run in runs)
         adopting = "yue checkpoints adopt ID" if place.setup else "yue train ... --adopt ID"
-        print(f"  next: `{adopting}` goes on from one, `yue checkpoints remove ID` removes it")
+        ways = ["`dvc repro train` goes on from the active recipe's own"] if own else []
+        ways += [f"`{adopting}` goes on from one"] if len(runs) > own else []
+        print(f"  next: {', '.join([*ways, '`yue checkpoints remove ID` removes it'])}")
 
 
 def _lines(run: StoredRun, active: tuple[Identity, int] | None) -> list[str]:

@@ -7,6 +7,8 @@ of an experiment goes with it. Nothing that is here is touched.
 
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 
 from yue.errors import YueError
@@ -62,42 +64,61 @@ def _fetch_weights(recipe: Recipe, root: Path, origin: Path | None) -> list[str]
         recipe: The active recipe.
         root: Where they are to be.
         origin: The project that ``root`` is an experiment of, which keeps them; None in a project.
+
+    Raises:
+        YueError: Weights are not whole and cannot be downloaded; all that are missing are named.
     """
-    fetched = []
-    for key, path in _weights(recipe).items():
-        found = released_at(path)
-        if found is None:
-            continue
-        weights, folder = found
-        lacking = missing_files(weights, root / folder)
-        if not lacking and exists(root / path):
-            continue
-        _fetch(weights, (origin or root) / folder, key, folder, lacking or (Path(path).name,))
-        if origin is not None:
-            link_inputs(recipe, root, origin)
-        fetched.append(folder)
-        if missing_files(weights, root / folder) or not exists(root / path):
+    wanted = _lacking(recipe, root)
+    for number, lack in enumerate(wanted):
+        folder, weights = lack.folder, lack.weights
+        print(f"inputs: {folder} lacks {few(lack.files)}; downloading {weights.repo}", flush=True)
+        try:
+            fetch_repository(weights.repo, (origin or root) / folder, include=weights.include)
+        except YueError as error:
+            puts = [f"{few(each.files)} into {quoted(each.folder)}" for each in wanted[number:]]
             raise YueError(
-                f"{key}: {path} is not whole: {folder} lacks {few(lacking or (Path(path).name,))}",
-                why=f"{weights.repo} was downloaded and does not have it",
-                fix=f"copy it into {quoted(folder)}, or name another path",
-            )
-    return fetched
-
-
-def _fetch(
-    weights: Released, target: Path, key: str, folder: str, lacking: tuple[str, ...]
-) -> None:
-    print(f"inputs: {folder} lacks {few(lacking)}; downloading {weights.repo}", flush=True)
-    try:
-        fetch_repository(weights.repo, target, include=weights.include)
-    except YueError as error:
+                f"{lack.key}: {folder} lacks {few(lack.files)}, and {error.what}",
+                why=error.why,
+                fix=f"put {', '.join(puts)} and run `dvc repro`: they are used as they are, "
+                "offline; or, with a network, run it again: it goes on where it stopped",
+            ) from error
+    if wanted and origin is not None:
+        link_inputs(recipe, root, origin)
+    if left := _lacking(recipe, root):
         raise YueError(
-            f"{key}: {folder} lacks {few(lacking)}, and {error.what}",
-            why=error.why,
-            fix=f"put these files into {quoted(folder)} and run `dvc repro`: they are used as "
-            "they are, offline; or, with a network, run it again: it goes on where it stopped",
-        ) from error
+            f"{left[0].key}: {left[0].folder} lacks {few(left[0].files)}",
+            why=f"{left[0].weights.repo} was downloaded and does not have it",
+            fix=f"copy it into {quoted(left[0].folder)}, or name another path",
+        )
+    return [lack.folder for lack in wanted]
+
+
+@dataclass(frozen=True)
+class _Lack:
+    """Released weights that are not whole: the key that names their folder, and what it lacks."""
+
+    key: str
+    folder: str
+    weights: Released
+    files: tuple[str, ...]
+
+
+def _lacking(recipe: Recipe, root: Path) -> list[_Lack]:
+    """Return the released weights of a recipe that are not whole, each folder once."""
+    found: dict[str, _Lack] = {}
+    for key, path in _weights(recipe).items():
+        released = released_at(path)
+        if released is None:
+            continue
+        weights, folder = released
+        files = missing_files(weights, root / folder)
+        if path != folder and not exists(root / path):  # a file there, such as the tokenizer
+            files += (Path(path).name,)
+        if files:
+            first = found.get(folder, _Lack(key, folder, weights, ()))
+            files = tuple(dict.fromkeys(first.files + files))
+            found[folder] = dataclasses.replace(first, files=files)
+    return list(found.values())
 
 
 def _weights(recipe: Recipe) -> dict[str, str]:
