@@ -123,6 +123,7 @@ def new_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_new_key_leaves_every_recipe_valid_and_its_digest_the_same(file: Path) -> None:
     values = checked(read_document(file)).values
     assert values["lora"]["later"] == 3
+    assert read_recipe(file).lora.r == values["lora"]["r"], "no code reads the new key yet"
     before = {name: value for name, value in values["lora"].items() if name != "later"}
     assert values_digest(values) == values_digest({**values, "lora": before})
     params = read_document(ROOT / "params.yaml")

@@ -37,7 +37,7 @@ def ready_defaults(sections: Sequence[str]) -> dict[str, str]:
     words = {}
     for key in (key for section in sections for key in keys_of(section)):
         values = {
-            codec: value_words(getattr(getattr(recipe, key.section), key.name))
+            codec: value_words(getattr(getattr(recipe, key.section), key.name, key.default))
             for codec, recipe in recipes.items()
         }
         told = values[""] if key.dotted == "codec.name" else _by_codec(values)

@@ -14,9 +14,13 @@ _CLASSES = {field.name: field.type for field in dataclasses.fields(model.Recipe)
 
 
 def build_recipe(values: Mapping[str, Any]) -> model.Recipe:
-    """Type the values of a recipe that has no problems."""
-    top = {key.name: typed(key, values[key.name]) for key in keys_of("")}
-    return model.Recipe(**top, **{name: _section(name, values[name]) for name in sections()})
+    """Type the values of a recipe that has no problems.
+
+    What the schema has and these classes do not, no code reads yet: it is checked and left out.
+    """
+    top = {key.name: typed(key, values[key.name]) for key in keys_of("") if key.name in _CLASSES}
+    inner = {name: _section(name, values[name]) for name in sections() if name in _CLASSES}
+    return model.Recipe(**top, **inner)
 
 
 def typed(key: Key, value: Any) -> Any:
@@ -76,7 +80,10 @@ def _is_default(path: tuple[str, ...], value: Any) -> bool:
 
 
 def _section(name: str, values: Mapping[str, Any]) -> Any:
-    return section_class(name)(**{key.name: typed(key, values[key.name]) for key in keys_of(name)})
+    kind = section_class(name)
+    fields = {field.name for field in dataclasses.fields(kind)}
+    keys = (key for key in keys_of(name) if key.name in fields)
+    return kind(**{key.name: typed(key, values[key.name]) for key in keys})
 
 
 def _canonical(value: Any) -> Any:
