@@ -51,6 +51,16 @@ def test_instrumental_copies_are_found_by_their_one_track() -> None:
     assert find_duplicates(tracks) == (Duplicates(("a", "b"), exact=False),)
 
 
+def test_tracks_of_unequal_length_are_compared_over_the_shorter() -> None:
+    song = (codes(1), codes(2))
+    tracks = {"a": (song[0], song[1][:-7]), "b": song, "c": (song[0][:-7], song[1])}
+    found = (Duplicates(("a", "b", "c"), exact=False),)
+    assert find_duplicates(tracks) == found
+    assert find_duplicates({name: tracks[name] for name in "ac"}) == (
+        Duplicates(("a", "c"), exact=True),
+    )
+
+
 def test_songs_of_their_own_are_no_duplicates() -> None:
     assert find_duplicates({str(n): (codes(2 * n), codes(2 * n + 1)) for n in range(60)}) == ()
 

@@ -83,6 +83,16 @@ def test_plain_names_count_in_a_folder_with_one_song_only(folder: Folder) -> Non
     )
 
 
+def test_of_plain_files_the_nearest_to_the_song_counts(folder: Folder) -> None:
+    folder.song("album/disc/song", "album/disc/song.mp3")
+    folder.write("genres.txt", "far")
+    folder.write("album/genres.txt", "nearer")
+    folder.write("album/lyrics.txt", "far")
+    folder.write("album/disc/lyrics.txt", "nearest")
+    found = folder.read().songs["album/disc/song"]
+    assert found == Description(genres="nearer", lyrics="nearest")
+
+
 def test_lyrics_that_bear_no_song_s_name_are_not_lost_in_silence(folder: Folder) -> None:
     folder.song("a", "a.mp3")
     folder.song("b", "b.mp3")

@@ -132,6 +132,20 @@ def test_frames_are_exact_at_a_rate_that_is_no_whole_number() -> None:
     assert (first.end, second.start, second.end) == (8613, 8613, 17226)  # 8613.28 frames
 
 
+@pytest.mark.parametrize(("rate", "least"), [(Fraction(50), 51), (Fraction(25, 2), 13)])
+def test_a_section_is_longer_than_a_second(rate: Fraction, least: int) -> None:
+    """At a whole rate one frame more than a second: its written length may be rounded down."""
+    end = float(Fraction(100) / rate)
+    for frames, count in ((least, 2), (least - 1, 1)):
+        second = Section(end, float((100 + frames) / rate), "chorus")
+        sections = [Section(0.0, end, "verse"), second]
+        assert len(to_frames(sections, 100 + frames, rate)) == count
+    alone = [Section(0.0, float(least / rate), "verse")]
+    assert len(to_frames(alone, least, rate)) == 1
+    with pytest.raises(SongError, match=rf"shorter than a second \({least} frames\)"):
+        to_frames(alone, least - 1, rate)
+
+
 def test_a_short_section_joins_the_one_before_and_keeps_its_lines() -> None:
     sections = [
         Section(0.0, 10.0, "verse", even_lines(["a"], 0, 10)),

@@ -164,6 +164,23 @@ def test_an_artist_on_both_sides_is_reported_as_a_leak(project: Project, recipe:
     assert project.report()["leaks"]["artists"] == {"me": ["train", "valid"]}
 
 
+def test_an_artist_in_valid_and_test_alone_is_no_leak(project: Project, recipe: Recipe) -> None:
+    for n in range(12):
+        project.song(f"{n}")
+    recipe = replace(recipe, songs=replace(recipe.songs, valid_share=0.3, test_share=0.3))
+    main(recipe, project.done())
+    split = project.split()
+    for name, songs in (("Held", split["valid"] + split["test"]), ("Both", split["train"])):
+        for song in songs:
+            project.write(f"{song}.json", json.dumps({"artist": name}))
+    project.write(f"{split['valid'][0]}.json", '{"artist": "Both"}')
+    main(recipe, project.done())
+    assert project.split() == split  # two artists of so many songs are split by song
+    assert len(split["valid"]) > 1
+    assert split["test"]
+    assert project.report()["leaks"]["artists"] == {"both": ["train", "valid"]}
+
+
 def test_rejections_of_all_stages_are_joined(project: Project, recipe: Recipe) -> None:
     for n in range(30):
         project.song(f"{n}")

@@ -44,6 +44,20 @@ def test_a_boundary_moves_to_a_rest_nearby() -> None:
     assert labels(sections) == [("verse", 0, 47), ("chorus", 47, 100)]
 
 
+def test_a_boundary_moves_no_further_than_a_quarter_of_the_shorter_neighbour() -> None:
+    """Sung for 75 s and 25 s: 6.25 s are near, though a quarter of the longer is 18.75 s."""
+    long, short = "a long line of words here\n" * 3, "a long line of words here\n"
+    for lyrics, rest, bound in (
+        (f"[verse]\n{long}[chorus]\n{short}", 69, 70),
+        (f"[verse]\n{long}[chorus]\n{short}", 66, 76),
+        (f"[verse]\n{short}[chorus]\n{long}", 31, 32),
+        (f"[verse]\n{short}[chorus]\n{long}", 34, 25),
+    ):
+        singing = [Span(0, rest), Span(rest + 1, 101)]
+        sections = proportional(parse_lyrics(lyrics), Span(0, 101), singing)
+        assert labels(sections) == [("verse", 0, bound), ("chorus", bound, 101)]
+
+
 def test_sections_without_text_take_the_rests() -> None:
     lyrics = parse_lyrics("[intro]\n[verse]\nabcd\n[guitar solo]\n[verse]\nefgh\n[outro]\n")
     sections = proportional(lyrics, SONG, [Span(10, 40), Span(55, 85)])
