@@ -9,7 +9,7 @@ import pytest
 
 from tests.recipe.conftest import RECIPES, demo_lines, line_of, with_value
 from yue.errors import RecipeError
-from yue.recipe.faults import Fault
+from yue.recipe.faults import Fault, Place
 from yue.recipe.read import read_recipe
 from yue.recipe.schema import keys_of
 
@@ -30,6 +30,28 @@ def test_a_wrong_value_is_told_with_place_excerpt_caret_and_rule(message_of: Mes
         f"params.yaml:{line}:6: lora.r: abc: must be an integer from 1 to 1024",
         f"{line:>5} |   r: abc  # rank",
         "      |      ^~~",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "width", "shown", "caret"),
+    [
+        (1, 3, (0, 100), "^~~"),
+        (51, 1, (0, 100), " " * 50 + "^"),
+        (52, 2, (1, 101), " " * 50 + "^~"),  # 50 characters stand before the value
+        (52, 200, (1, 101), " " * 50 + "^" + "~" * 49),  # no longer than what is shown
+        (120, 9, (69, 120), " " * 50 + "^"),
+    ],
+)
+def test_the_excerpt_of_a_long_line_is_around_the_value(
+    column: int, width: int, shown: tuple[int, int], caret: str
+) -> None:
+    line = "".join(chr(ord("a") + n % 26) for n in range(120))
+    fault = Fault(Place(2, column, width), "lora.r", "x", "wrong")
+    assert fault.render("params.yaml", ["lora:", line]).splitlines() == [
+        f"params.yaml:2:{column}: lora.r: x: wrong",
+        f"    2 | {line[slice(*shown)]}",
+        f"      | {caret}",
     ]
 
 

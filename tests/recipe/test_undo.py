@@ -119,6 +119,22 @@ def test_what_git_cannot_mend_stays(params: Path) -> None:
     assert params.read_bytes() == before
 
 
+@pytest.mark.parametrize("first", [16, 8], ids=["committed first", "committed last"])
+def test_a_duplicate_key_is_a_person_s_and_stays_with_the_override(
+    params: Path, capsys: pytest.CaptureFixture[str], first: int
+) -> None:
+    """Even where git has a value for every faulty key."""
+    text = f"  alpha: {first}\n  alpha: {24 - first} "
+    params.write_text(params.read_text().replace("  alpha: 16 ", text))
+    params.write_text(params.read_text().replace("  r: 8 ", "  r: abc "))
+    before = params.read_bytes()
+    assert main(["validate"]) == 2
+    err = capsys.readouterr().err
+    assert "params.yaml: 2 faults" in err
+    assert "earlier value" not in err
+    assert params.read_bytes() == before
+
+
 def test_an_input_that_is_not_there_is_no_override(
     params: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -65,6 +65,16 @@ def test_overfitting_names_the_best_step(results: Paths) -> None:
     )
 
 
+@pytest.mark.parametrize(("last", "overfits"), [(3.04, False), (3.09, True), (3.3, True)])
+def test_a_rise_of_two_percent_is_overfitting(
+    results: Paths, last: float, *, overfits: bool
+) -> None:
+    path = next(results.metrics.rglob("valid_loss.tsv"))
+    write_text(path, f"step\tvalid_loss\n5\t4.0\n10\t3.0\n15\t{last}\n")
+    warnings = judge(read_facts(results, sample_metrics()), []).warnings
+    assert any("rose after it" in warning for warning in warnings) is overfits
+
+
 def test_collapsed_samples_are_named(results: Paths) -> None:
     facts = read_facts(results, sample_metrics())
     silent = sample("one", "tuned", results.samples, silence_share=0.9)
