@@ -99,6 +99,36 @@ def test_a_damaged_entry_is_absent_and_is_replaced(tmp_path: Path) -> None:
     assert not list(store.root.glob(".scratch.*"))
 
 
+def test_an_intact_entry_is_kept_and_not_replaced(tmp_path: Path) -> None:
+    """Another process may be reading it."""
+    store = Store(tmp_path / "store")
+    store.add(KEY, fill(tmp_path / "first", x=b"123"))
+    before = store.find(KEY)
+    assert before is not None
+    inode = before.stat().st_ino
+    store.add(KEY, fill(tmp_path / "second", x=b"456"))
+    assert store.find(KEY) == before
+    assert before.stat().st_ino == inode
+    assert (before / "x").read_bytes() == b"123"
+
+
+def test_a_damaged_entry_is_not_found_and_adding_replaces_it(tmp_path: Path) -> None:
+    """Also a large file, whose bytes are not read while it has the time of its writing."""
+    store = Store(tmp_path / "store")
+    made = fill(tmp_path / "made", x=bytes(100_000))
+    store.add(KEY, made)
+    file = data_file(store, "x")
+    times = file.stat().st_atime_ns, file.stat().st_mtime_ns
+    file.unlink()
+    file.write_bytes(bytes(99_999))
+    os.utime(file, ns=times)
+    assert store.find(KEY) is None
+    store.add(KEY, made)
+    entry = store.find(KEY)
+    assert entry is not None
+    assert (entry / "x").read_bytes() == bytes(100_000)
+
+
 def test_a_store_that_was_copied_is_as_good(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     store.add(KEY, fill(tmp_path / "made", x=b"123"))

@@ -75,7 +75,8 @@ def test_a_file_that_is_no_card_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_codes_of_another_codec_are_refused() -> None:
     same_codec(CARD, replace(CARD, codebook_sizes=(1024,)))
-    for other in (replace(CARD, digest="abd"), replace(CARD, name="dac16k")):
+    plugin = replace(CARD, codec="mine")  # takes the ids of CARD's codec
+    for other in (replace(CARD, digest="abd"), replace(CARD, name="dac16k"), plugin):
         with pytest.raises(CodecError, match="tokenize again"):
             same_codec(CARD, other)
 

@@ -60,6 +60,17 @@ def test_sharding_offloading_and_four_bits_take_less() -> None:
     assert training_memory(small, cuda=True).weights < 0.4 * one.weights
 
 
+@pytest.mark.parametrize("offload", ["optimizer", "all"])
+def test_of_an_offloaded_optimizer_only_gradients_are_on_the_device(offload: str) -> None:
+    setting = Setting(S1, LORA, "bfloat16", 8192, "full", zero_stage=2)
+    here = training_memory(setting, cuda=True)
+    away = training_memory(dataclasses.replace(setting, offload=offload), cuda=True)
+    # 4 bytes of a master, 8 of two moments, 4 + 2 of gradients; then 2 of gradients.
+    assert here.optimizer == 18 * 145_227_776
+    assert away.optimizer == 2 * 145_227_776
+    assert here.peak - away.peak == 16 * 145_227_776
+
+
 @pytest.mark.parametrize(
     ("wanted", "device", "stage", "expected"),
     [
