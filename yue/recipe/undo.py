@@ -41,14 +41,13 @@ def undo_faults(params: Path, error: RecipeFaultsError) -> tuple[Recipe, tuple[s
         return None
     try:
         before, now = parse_document(committed, params.name), read_document(params)
-        if now.faults:  # duplicate keys: no override makes them, a person did
-            return None
         values = copy.deepcopy(dict(now.values))
         earlier = {**before.values, **_last_run(params)}
         names = dict.fromkeys(name for fault in error.faults for name in _names(fault))
         for name in names:
             _give_back(values, earlier, name.split("."))
         found = resolve(dataclasses.replace(now, values=values))
+        # A duplicate key is among the faults of the file: no override makes one, a person did.
         if found.faults or problems(found.values) or same_value(values, now.values):
             return None
         same = same_value(values, before.values)
