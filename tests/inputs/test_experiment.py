@@ -194,6 +194,8 @@ def plant(folder: Path, tree: dict[tuple[str, ...], str], outside: Path) -> None
     """Make files, folders and links; what does not fit what is there already is left out."""
     for parts, kind in tree.items():
         path = folder.joinpath(*parts[: 1 + len(kind) % 3])
+        if any(part.is_symlink() for part in path.parents):
+            continue  # planting must not write through a link either
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             if kind == "folder":

@@ -138,7 +138,7 @@ def test_a_folder_that_is_no_project_is_named(tmp_path: Path) -> None:
         cache_folder(tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_without_git_the_way_to_experiments_is_said(tmp_path: Path) -> None:
     line = [sys.executable, "-m", "dvc", "init", "-q", "--no-scm"]
     subprocess.run(line, cwd=tmp_path, check=True, capture_output=True)
