@@ -22,7 +22,10 @@ from tests.codecs import tiny
 from tests.e2e.conftest import ROOT, Project, make_project, ran_stages
 from tests.llama import tiny_llama
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("dvc"), pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
+# Projects of yue init and yue pipeline share what DVC's run cache keeps of the demo's model.
+_OF_CHECKOUT = pytest.mark.xdist_group("dvc in a checkout")
+_OF_PROJECTS = pytest.mark.xdist_group("dvc in projects")
 
 AFTER_TRAIN = {"validate", "inputs", "train", "evaluate", "generate", "report"}
 CLEAN = "Data and pipelines are up to date."
@@ -37,7 +40,11 @@ SHORT = {
     "generate__seconds": 0.5,
     "generate__max_sections": 1,
 }
-KINDS = ("checkout", "init", "pipeline")
+KINDS = (
+    pytest.param("checkout", marks=_OF_CHECKOUT),
+    pytest.param("init", marks=_OF_PROJECTS),
+    pytest.param("pipeline", marks=_OF_PROJECTS),
+)
 RECIPES = ("demo", "own-songs", "yue-s1-lora")
 
 
@@ -165,6 +172,7 @@ def files_below(folder: Path) -> dict[str, bytes]:
     }
 
 
+@_OF_PROJECTS
 def test_weights_put_there_by_hand_stay_where_others_cannot_be_fetched(
     place: Path, songs: Path, weights: Path
 ) -> None:
@@ -215,6 +223,7 @@ def own_project(
     project.run("dvc", "queue", "stop", "--kill", check=False)
 
 
+@_OF_PROJECTS
 def test_the_grid_of_the_readme_runs_on_own_songs_word_for_word(own_project: Project) -> None:
     queue, run, show = readme_commands("--queue", "dvc queue start", "dvc exp show")
     own_project.run(*shlex.split(queue))
