@@ -139,10 +139,12 @@ def test_every_command_works_after_a_run(
         check(*command)
     check_clean()
     ran = ran_stages(check("exp", "run", "-S", "lora.r=4", "-n", "here"))
-    assert set(ran) == AFTER_TRAIN
+    assert set(ran) <= AFTER_TRAIN, "what a project before this one made comes from the run cache"
+    assert '"r": 4' in (project.root / "work/adapter/adapter_config.json").read_text()
     check("exp", "save", "-n", "saved")
     ran = ran_stages(check("exp", "run", "--temp", "-S", "lora.r=6", "-n", "elsewhere"))
-    assert set(ran) == AFTER_TRAIN
+    assert "inputs" in ran, "which links what the copy lacks"
+    assert set(ran) <= AFTER_TRAIN
     project.run("git", "restore", ".")
     check("checkout")
     check_clean()
@@ -185,7 +187,7 @@ def test_weights_put_there_by_hand_stay_where_others_cannot_be_fetched(
     before = files_below(models)
     done = project.run("dvc", "repro", check=False)
     assert done.returncode != 0
-    assert files_below(models) == before
+    assert before.items() <= files_below(models).items(), "nothing is removed or changed"
     told = done.stdout
     assert f"yue inputs: model.path: models/{S1} lacks config.json, *.safetensors, and" in told
     assert "codec.path" not in told.split("yue inputs: ")[1]
