@@ -11,12 +11,11 @@ from typing import Any
 from yue.commands.project import NO_PROJECT
 from yue.commands.use import recipe_file
 from yue.errors import RecipeError, UsageError
-from yue.recipe.document import read_document
+from yue.recipe.document import read_document, shown_value
 from yue.recipe.faults import RecipeFaultsError
 from yue.recipe.read import checked, recipe_of
 from yue.recipe.resolve import Resolved
 from yue.recipe.schema import Key, keys
-from yue.recipe.shown import shown_value
 from yue.recipe.write import origin
 from yue.wording import quoted
 

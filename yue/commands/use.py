@@ -11,8 +11,7 @@ from yue.commands.project import NO_PROJECT
 from yue.errors import RecipeError, UsageError
 from yue.files import write_text
 from yue.inputs.needed import write_needed
-from yue.inputs.notes import recipe_notes, shown
-from yue.inputs.upkeep import upkeep_notes
+from yue.inputs.notes import recipe_notes, shown, upkeep_notes
 from yue.recipe.build import build_recipe, same_value
 from yue.recipe.document import Document, parse_document, read_document
 from yue.recipe.drift import drift_of

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from yue.commands.project import project_paths, run_stage
 from yue.errors import RecipeError
-from yue.inputs.notes import Note, drift_notes, recipe_notes
-from yue.inputs.upkeep import upkeep_notes
+from yue.inputs.notes import Note, drift_notes, recipe_notes, upkeep_notes
 from yue.paths import Paths
 from yue.recipe.build import build_recipe
 from yue.recipe.document import read_document

@@ -11,13 +11,16 @@ from yue.inputs.made import is_made, is_untracked
 from yue.inputs.missing import exists, missing_inputs
 from yue.inputs.named import given
 from yue.inputs.released import missing_files, released_at
-from yue.recipe.document import Document
+from yue.recipe.document import Document, shown_value
 from yue.recipe.drift import Difference, drift_of
 from yue.recipe.model import Recipe
 from yue.recipe.problems import Problem
+from yue.recipe.resolve import ACTIVE, Resolved, left_out
+from yue.recipe.schema import keys_by_path
 from yue.wording import few, quoted
 
 _SHOWN = 6
+_COMPLETE = f"`yue use {ACTIVE}`"
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,21 @@ def shown(differences: tuple[Difference, ...]) -> str:
     return "; ".join([*words, f"and {more} more"] if more > 0 else words)
 
 
+def upkeep_notes(found: Resolved) -> list[Note]:
+    """Return notes on a file's old names, and on keys that params.yaml lacks."""
+    active = Path(found.document.file).name == ACTIVE
+    fix = f"no action needed; {_COMPLETE} writes it so" if active else "no action needed"
+    notes = [Note(f"{each.file}:{each.line}: {each.what}", fix) for each in found.changes]
+    missing = left_out(found.document) if active else []
+    if missing:
+        shown = [f"{name} ({_default(name)})" for name in missing[:_SHOWN]]
+        more = [f"and {len(missing) - _SHOWN} more"] if len(missing) > _SHOWN else []
+        what = f"{found.document.file} leaves out what takes its default: {', '.join(shown + more)}"
+        fix = f"{_COMPLETE} writes it there, where DVC looks for paths and sections"
+        notes.append(Note(what, fix))
+    return notes
+
+
 def _of_problems(found: Iterable[Problem]) -> list[Note]:
     return [Note(f"{'.'.join(map(str, p.path))}: {p.rule}", p.fix) for p in found]
 
@@ -153,3 +171,7 @@ def _has_files(path: Path) -> bool:
         return path.is_file() or any(found.is_file() for found in path.rglob("*"))
     except OSError:
         return False
+
+
+def _default(name: str) -> str:
+    return shown_value(keys_by_path()[tuple(name.split("."))].default)

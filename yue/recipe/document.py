@@ -228,6 +228,15 @@ def parse_scalar(text: str) -> Any:
     return _scalar(yaml, ScalarNode(tag, text))
 
 
+def shown_value(value: Any) -> str:
+    """Return a value in the words of its file: ``null``, ``true``, ``[a, b]``, number or text."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(shown_value(item) for item in value)}]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
 def _scalar(yaml: YAML, node: Node) -> Any:
     """A finite number, a boolean, null or text; everything else is unusable."""
     if str(node.tag) not in _CORE:

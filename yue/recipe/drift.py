@@ -9,9 +9,8 @@ from typing import Any
 
 from yue.errors import RecipeError
 from yue.recipe.build import has_digest, same_value
-from yue.recipe.document import Document, read_document, walk
+from yue.recipe.document import Document, read_document, shown_value, walk
 from yue.recipe.resolve import resolve
-from yue.recipe.shown import shown_value
 from yue.recipe.write import origin
 
 

@@ -12,10 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from yue.recipe.document import Document, KeyPath
+from yue.recipe.document import Document, KeyPath, shown_value
 from yue.recipe.faults import Fault, Place
 from yue.recipe.schema import keys, schema, sections
-from yue.recipe.shown import shown_value
 
 _Names = tuple[str, ...]
 _T = TypeVar("_T")

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from yue.recipe.build import build_recipe
-from yue.recipe.document import Document, KeyPath, read_document
+from yue.recipe.document import Document, KeyPath, read_document, shown_value
 from yue.recipe.faults import Fault, Place, RecipeFaultsError
 from yue.recipe.model import Recipe
 from yue.recipe.problems import Problem, schema_problems
 from yue.recipe.resolve import Resolved, resolve
 from yue.recipe.rules import rule_problems
 from yue.recipe.schema import defaults, keys_by_path
-from yue.recipe.shown import shown_value
 
 
 def read_recipe(path: Path) -> Recipe:
