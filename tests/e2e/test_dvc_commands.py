@@ -50,7 +50,7 @@ RECIPES = ("demo", "own-songs", "yue-s1-lora")
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with git's identity, a DVC cache and remote that all projects here share."""
+    """A folder with git's identity, and DVC caches and a remote that projects here share."""
     folder = tmp_path_factory.mktemp("dvc commands")
     (folder / "gitconfig").write_text("[user]\n\tname = t\n\temail = t@localhost\n")
     return folder
@@ -84,7 +84,10 @@ def weights(place: Path, songs: Path) -> Path:
 def start(
     kind: str, recipe: str, place: Path, songs: Path, weights: Path, name: str = "commands"
 ) -> Project:
-    """Make a project of a kind with a recipe active, its songs and weights put there by hand."""
+    """Make a project of a kind with a recipe active, its songs and weights put there by hand.
+
+    Projects of one ``name`` share a DVC cache, with what its run cache holds; others run anew.
+    """
     folder = place / name / f"{kind} {recipe}"
     root = folder / "project"
     if kind == "checkout":
@@ -104,7 +107,7 @@ def start(
     if recipe == "yue-s1-lora":
         shutil.copytree(weights, root / "models", dirs_exist_ok=True)
     project.edit_params(**SHORT)
-    project.run("dvc", "cache", "dir", "--local", str(place / "cache"))
+    project.run("dvc", "cache", "dir", "--local", str(place / name / "cache"))
     project.run("dvc", "remote", "add", "-d", "store", str(place / "remote"))
     return project
 
