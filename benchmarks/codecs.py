@@ -25,12 +25,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from yue.codecs.audio_tracks import SongFiles, TrackFile
 from yue.codecs.base import Audio, Codec
-from yue.codecs.card import CodecCard
-from yue.codecs.encode import encode_songs
-from yue.codecs.sources import SongFiles, TrackFile
+from yue.codecs.card import CodecCard, Window
+from yue.codecs.encode_songs import encode_songs
 from yue.codecs.torch_codec import TorchCodec
-from yue.codecs.windows import Window
 
 NAMES = ("xcodec", "semanticodec", "dac16k", "dac44k", "melrvq")
 
@@ -46,8 +45,7 @@ def make_codec(name: str, device: str) -> Codec:
         from transformers import XcodecModel
 
         from yue.codecs.xcodec import XcodecShape
-        from yue.codecs.xcodec_convert import model_config
-        from yue.codecs.xcodec_model import Xcodec
+        from yue.codecs.xcodec_model import Xcodec, model_config
 
         shape = XcodecShape(16_000, (8, 5, 4, 2), (0.5, 1, 1.5, 2, 4, 6), 1024)
         model = XcodecModel(model_config(shape)).eval().to(device)
@@ -73,8 +71,8 @@ def make_codec(name: str, device: str) -> Codec:
 
 def make_semanticodec(device: str) -> Codec:
     from yue.codecs.semanticodec import SIZES
+    from yue.codecs.semanticodec_encoder import SemantiNetwork
     from yue.codecs.semanticodec_model import SemantiCodec
-    from yue.codecs.semanticodec_network import SemantiNetwork
 
     width = 768
     sizes = {

@@ -25,13 +25,12 @@ import numpy as np
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, LogitsProcessor, LogitsProcessorList
 
-from yue.generation.alphabet import Alphabet
 from yue.generation.prompt import Opening, SongPrompt
-from yue.generation.sampling import Sampling
-from yue.generation.song import SectionLimits
+from yue.generation.song_state import Alphabet, SectionLimits
 from yue.generation.stage1 import Stage1
-from yue.generation.stage2 import Stage2
-from yue.tokens.layouts.audio import END, opening
+from yue.generation.stage2_model import Stage2
+from yue.generation.token_sampling import Sampling
+from yue.tokens.layouts.blocks import END, opening
 from yue.tokens.layouts.stage2 import chunk_start_ids
 from yue.tokens.vocabulary import EOA, SOA, YUE_ROWS, codec_range
 

@@ -21,15 +21,13 @@ from typing import Any
 
 import torch
 
-from yue.lm.forward import hidden_states, output_head
+from yue.costs.memory import Setting, training_memory
+from yue.lm.base_facts import ModelShape, llama_config, released_shape
+from yue.lm.forward import hidden_states, output_head, set_checkpointing
 from yue.lm.loss import token_losses
-from yue.lm.recompute import set_checkpointing
-from yue.lm.released import released_shape
-from yue.lm.shape import ModelShape, llama_config
 from yue.recipe.model import Lora
 from yue.training.live_memory import LiveMemory
 from yue.training.lora import add_adapter
-from yue.training.memory import Setting, training_memory
 
 S1 = released_shape("YuE-s1-7B-anneal-en-cot")
 QKVO = ("q_proj", "k_proj", "v_proj", "o_proj")

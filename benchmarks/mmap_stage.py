@@ -26,7 +26,7 @@ import numpy as np
 import upstream_mmap
 
 from yue.tokens.vocabulary import codec_range
-from yue.tokens.write import write_token_files
+from yue.tokens.write_files import write_token_files
 
 FRAMES, SECTIONS = 30_000, 30
 _SLOW_ROUNDS = 1  # of upstream's ways, which take minutes

@@ -16,19 +16,18 @@ import upstream_mmap
 from native_indices import pointer
 from timing import Line, best, compile_c, line
 
-from yue.dataset.reader import TokenFiles
+from yue.dataset.token_files import TokenFiles
 from yue.files import atomic_file
 from yue.native import reference
-from yue.native.checksum import crc32c
-from yue.native.codes import interleave
-from yue.native.gather import gather
-from yue.native.index import read_index
+from yue.native.bin_writer import BinWriter, crc32c
+from yue.native.code_ids import interleave
+from yue.native.document_gather import gather
+from yue.native.index_arrays import read_index
 from yue.native.library import library
-from yue.native.writer import BinWriter
-from yue.tokens.megatron import HEADER, bin_path, idx_path
-from yue.tokens.pair import write_index
+from yue.tokens.megatron_files import HEADER, bin_path, idx_path
+from yue.tokens.pair_writer import write_index
 from yue.tokens.vocabulary import codec_range
-from yue.tokens.write import write_token_files
+from yue.tokens.write_files import write_token_files
 
 STEP, BATCH, LIMIT = 8192, 8, 92_288
 SHARE = 50  # of the slowest peer's work that is done and multiplied

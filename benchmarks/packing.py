@@ -25,11 +25,11 @@ import numpy as np
 
 from yue.dataset.chop import Chopping
 from yue.dataset.packing import Packing, pack
-from yue.dataset.pieces import Piece
-from yue.dataset.reader import TokenFiles
-from yue.native.packing import best_fit
-from yue.tokens.layouts.document import Document, document_of
-from yue.tokens.pair import write_pair
+from yue.dataset.song_pieces import Piece
+from yue.dataset.token_files import TokenFiles
+from yue.native.document_gather import best_fit
+from yue.tokens.layouts.blocks import Document, document_of
+from yue.tokens.pair_writer import write_pair
 from yue.tokens.vocabulary import EOA, SOA, codec_range
 
 XCODEC = codec_range("xcodec")

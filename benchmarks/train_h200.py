@@ -22,12 +22,11 @@ from typing import Any
 
 import torch
 
-from yue.lm.released import released_shape
-from yue.lm.shape import ModelShape, llama_config
+from yue.costs.estimate import step_cost
+from yue.costs.speed import measure_machine
+from yue.lm.base_facts import ModelShape, llama_config, released_shape
 from yue.recipe.model import Lora
 from yue.recipe.read import default_recipe
-from yue.training.flops import step_cost
-from yue.training.probe import measure_machine
 
 TINY = ModelShape(512, 64, 128, 2, 4, 2, 16, 128, False)
 VARIANTS = {
@@ -81,11 +80,10 @@ def random_rows(case: Case) -> torch.Tensor:
 
 def ours(case: Case, *, mode: str, compiled: bool) -> float:
     """Seconds of the steps by this project's objective on its DeepSpeed engine."""
-    from yue.lm.compiled import compile_blocks
-    from yue.lm.recompute import set_checkpointing
+    from yue.lm.forward import compile_blocks, set_checkpointing
     from yue.training.engine import deepspeed_config, start_distributed, start_engine
     from yue.training.lora import add_adapter
-    from yue.training.objective import Objective
+    from yue.training.losses import Objective
 
     alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
     os.environ.update(alone, MASTER_PORT=str(29000 + os.getpid() % 1000))

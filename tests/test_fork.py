@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tokens.test_index_file import put
+from tests.tokens.test_megatron_files_index_file import put
 from yue.cli import build_parser, main
 from yue.commands.fork import dataset_instead
 from yue.commands.train import setup_of_flags

@@ -56,7 +56,7 @@ def convert(words: list[str], monkeypatch: pytest.MonkeyPatch) -> Recipe:
     def keep(_a: Path, _b: Path, recipe: Recipe, **_: object) -> None:
         found.append(recipe)
 
-    monkeypatch.setattr("yue.audio.folder.convert_to_folder", keep)
+    monkeypatch.setattr("yue.audio.convert_folder.convert_to_folder", keep)
     monkeypatch.setattr("yue.commands.convert.print_summary", lambda *_: None)
     assert main(["convert", "--input-dir", "a", "--output-dir", "b"]) == 0
     return found[0]
@@ -105,7 +105,7 @@ def test_mmap_and_tokenize(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
         used["options"] = options
         raise UsageError("enough")
 
-    monkeypatch.setattr("yue.tokens.write.write_token_sets", keep)
+    monkeypatch.setattr("yue.tokens.write_files.write_token_sets", keep)
     words = ["--songs", "s", "--output-prefix", "p", "--codec-type", "xcodec", "--tokenizer", "t"]
     with pytest.raises(UsageError, match="enough"):
         build_and_run("mmap", words)
@@ -117,8 +117,7 @@ def test_mmap_and_tokenize(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
             assert words_of == value_words(getattr(used["options"], name)), dotted
         else:
             assert words_of == value_of(default_recipe(), dotted), dotted
-    from yue.codecs.choice import CodecChoice
-    from yue.codecs.registry import about
+    from yue.codecs.registry import CodecChoice, about
 
     choice = CodecChoice.of_flags("dac44k", None, None, None)
     told = told_defaults("tokenize")
@@ -176,8 +175,8 @@ def made_by_preprocess(
     songs: Path, folder: Path, codec: str, monkeypatch: pytest.MonkeyPatch
 ) -> Recipe:
     for name in ("check_arrays", "adopt_arrays"):
-        monkeypatch.setattr(f"yue.project.arrays.{name}", lambda *_: None)
-    monkeypatch.setattr("yue.project.run.run", lambda _: None)
+        monkeypatch.setattr(f"yue.project.run_flags.{name}", lambda *_: None)
+    monkeypatch.setattr("yue.project.run_flags.run", lambda _: None)
     chosen = [] if codec == "xcodec" else ["--codec-type", codec]
     assert main(["preprocess", "--data-dir", str(songs), "--output-dir", str(folder), *chosen]) == 0
     return read_recipe(folder / "params.yaml")

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 import yue
+from yue.checkpoints.identity import PROGRAMS, Identity, code_digests
 from yue.harmless import HARMLESS, Harmless
 from yue.imports import Imports
-from yue.recipe.deciding import sections_of
+from yue.recipe.differences import sections_of
 from yue.recipe.read import default_recipe
-from yue.training.identity import PROGRAMS, Identity, code_digests
 
 PACKAGE = Path(yue.__file__).resolve().parent
 
@@ -112,7 +112,7 @@ def test_what_mixes_reads_and_computes_is_part_of_it() -> None:
     native = {f"yue/native/{path.name}" for path in (PACKAGE / "native").glob("[!_]*.[ch]")}
     assert len(native) > 10
     assert native <= files
-    for file in ("recipe/mixing.py", "files.py", "native/gather.py", "dataset/mixture.py",
+    for file in ("recipe/mixing.py", "native/document_gather.py", "dataset/dataset_mix.py",
                  "tokens/vocabulary.py", "lm/loss.py", "training/loop.py"):  # fmt: skip
         assert f"yue/{file}" in files
     assert "yue/recipe/model.py" not in files  # or a new key of any section would change it

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.audio.conftest import convert_settings, music, write
 from tests.tokens.corpus import train_tokenizer
 from yue.codecs.melrvq_fit import fit
-from yue.dataset.reader import TokenFiles
+from yue.dataset.token_files import TokenFiles
 from yue.errors import SongError, YueError
 from yue.paths import Paths
 from yue.recipe.model import Data, Recipe, Runtime

@@ -14,7 +14,7 @@ from typing import Any
 
 from yue import __version__
 from yue.errors import YueError
-from yue.recipe.nearest import did_you_mean
+from yue.wording import did_you_mean
 
 STAGES = {
     "validate": "check a recipe: every fault at once, with line, rule and nearest key",

@@ -5,6 +5,8 @@ line prints the message alone and exits with :attr:`YueError.exit_code`; a trace
 under ``--debug``.
 """
 
+from __future__ import annotations
+
 
 class YueError(Exception):
     """Something the user can mend.
@@ -78,3 +80,11 @@ class GenerationError(YueError):
 def first_line(error: BaseException) -> str:
     """What an error of a library says, on one line; its kind where it says nothing."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def missing_package(name: str) -> TrainingError:
+    """The error; ``name`` is the package, its extra and its key of ``logging``."""
+    return TrainingError(
+        f"logging.{name} is on, but the package {name} is not installed",
+        fix=f"pip install 'yue[{name}]', or set logging.{name}: false",
+    )

@@ -39,7 +39,7 @@ _MEASURES = "measures speed, which no weight depends on"
 
 HARMLESS = {
     "yue/__init__.py": Harmless("the version's number"),
-    "yue/adapter_record.py": Harmless("refuses an adapter of another recipe, and changes none"),
+    "yue/checkpoints/adapter_record.py": Harmless("refuses an adapter of another recipe"),
     "yue/errors.py": Harmless("kinds of errors; their words stand where they are raised"),
     "yue/files.py": Harmless(
         "brings files into place whole; other names of it decide names and formats of files",
@@ -57,29 +57,20 @@ HARMLESS = {
     "yue/wording.py": Harmless(
         _SHOWS,
         # Others write its words into results.
-        users=("yue/audio/folder.py", "yue/codecs/*", "yue/inputs/*", "yue/stages/*",
+        users=("yue/audio/convert_folder.py", "yue/codecs/*", "yue/inputs/*", "yue/stages/*",
                "yue/training/*"),
     ),
     "yue/workers.py": Harmless("runs functions in processes; whoever asks puts them in order"),
     "yue/recipe/model.py": Harmless("types without a function; DVC watches the values"),
-    "yue/recipe/deciding.py": Harmless("says which keys a run's identity has, and has no others"),
+    "yue/recipe/differences.py": Harmless("says which keys an identity has, and has no others"),
     "yue/stages/__init__.py": Harmless("the summary that a stage prints"),
-    "yue/training/command.py": Harmless(_STARTS),
-    "yue/training/console.py": Harmless(_SHOWS),
-    "yue/training/devices.py": Harmless(_STARTS),
-    "yue/training/fleet.py": Harmless(_STARTS),
-    "yue/training/flops.py": Harmless(_MEASURES),
-    "yue/training/gpus.py": Harmless(_MEASURES),
-    "yue/training/identity.py": Harmless("compares runs, and does nothing to one"),
     "yue/training/launch.py": Harmless(_STARTS),
-    "yue/training/live.py": Harmless("draws curves"),
-    "yue/training/missing.py": Harmless("words an error"),
-    "yue/training/mixture.py": Harmless(_SHOWS),
-    "yue/training/outcome.py": Harmless(_SHOWS),
-    "yue/training/probe.py": Harmless(_MEASURES),
-    "yue/training/run_record.py": Harmless(_SHOWS),
-    "yue/training/samples.py": Harmless("sings while training, of which no weight learns"),
-    "yue/training/speed.py": Harmless(_MEASURES),
-    "yue/training/stop.py": Harmless("hears that somebody wants an end"),
+    "yue/training/curves.py": Harmless(_SHOWS),
+    "yue/training/hosts.py": Harmless(_STARTS),
+    "yue/costs/estimate.py": Harmless(_MEASURES),
+    "yue/checkpoints/identity.py": Harmless("compares runs, and does nothing to one"),
+    "yue/training/outcome.py": Harmless("words how a run ended; hears requests to stop"),
+    "yue/costs/speed.py": Harmless(_MEASURES),
+    "yue/training/live_samples.py": Harmless("sings while training, of which no weight learns"),
 }  # fmt: skip
 """By file, relative to the package's parent."""

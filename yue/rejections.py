@@ -8,8 +8,8 @@ Told apart are:
   Lost songs alone count against ``data.max_rejected_share``.
 - A *skipped* song was left out because the recipe says so (``songs.untimed: skip``). It was found,
   and it is not lost.
-- A warning (:class:`yue.songs.warned.Warned`) leaves nothing out: it is about what was guessed, or
-  is doubtful, in songs that stay.
+- A warning (:class:`yue.songs.song_warnings.Warned`) leaves nothing out: it is about what was
+  guessed, or is doubtful, in songs that stay.
 
 *Found* is what the user gave: every song of the folder, every line of its ``songs.jsonl`` that is
 not blank, and every music file, folder or row of metadata that is of no song though it should be

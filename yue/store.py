@@ -1,4 +1,6 @@
-"""The side store: finished per-song results, found again by what they were made from.
+"""The per-song store: finished results, found again by what they were made from.
+
+The side store: finished per-song results, found again by what they were made from.
 
 An entry is a flat folder of files under a key (a digest of the inputs, the parameters and the
 algorithm's version) beside a manifest of what they are. Entries appear whole, by one rename, so any
@@ -6,6 +8,8 @@ number of processes may add at once and a killed one leaves nothing half made. A
 absent when a file has another size than the manifest says, or has other bytes: small files are read
 each time, so that none of them waits for the disk when it is written; large ones are read when they
 were written since, which their time tells. The store may be deleted at any time.
+
+Per-song work through the store: only what is not there yet is done, and at once added.
 """
 
 from __future__ import annotations
@@ -16,11 +20,16 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
+from yue.errors import AudioError
 from yue.files import adopt, file_digest, sync
+from yue.rejections import Rejected
 from yue.temporary import sweep, temporary_folder
+from yue.workers import map_songs
 
 _MANIFEST = ".manifest.json"
 _FICLONE = 0x40049409  # Linux: share the blocks of another file, copied on write
@@ -154,3 +163,73 @@ def _reflink(source: Path, target: Path) -> bool:
             target.unlink()
             return False
     return True
+
+
+class Job(Protocol):
+    """One song's work, as it is sent to a worker."""
+
+    @property
+    def song_id(self) -> str:
+        """The song."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """Where its result is in the store."""
+        ...
+
+
+_Job = TypeVar("_Job", bound=Job)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What became of the jobs.
+
+    Attributes:
+        folders: Song to the folder of its entry in the store, only to be read.
+        failed: Song to why it was left out.
+        reused: How many of the songs came from the store.
+    """
+
+    folders: dict[str, Path]
+    failed: dict[str, Rejected]
+    reused: int
+
+
+def finish(
+    jobs: Sequence[_Job],
+    work: Callable[[_Job], Rejected | None],
+    *,
+    store: Store,
+    workers: int,
+    label: str,
+) -> Finished:
+    """Have every job's entry in the store.
+
+    Args:
+        jobs: One for each song; the first are started first.
+        work: Run in a worker for a job that has no entry: adds it, or says why there is none.
+        store: The store.
+        workers: Processes; 0 is one for each core.
+        label: What the progress line says.
+    """
+    store.sweep()
+    folders = {job.song_id: entry for job in jobs if (entry := store.find(job.key)) is not None}
+    absent = [job for job in jobs if job.song_id not in folders]
+    reused = len(folders)
+    failed = {}
+    for job, outcome in zip(
+        absent, map_songs(work, absent, workers=workers, label=label), strict=True
+    ):
+        entry = store.find(job.key)
+        if outcome is not None:
+            failed[job.song_id] = outcome
+        elif entry is not None:
+            folders[job.song_id] = entry
+        else:
+            raise AudioError(
+                f"{store.root}: the entry of song '{job.song_id}' has vanished",
+                fix="run again, and let nothing delete the store meanwhile",
+            )
+    return Finished(folders, failed, reused)

@@ -1,9 +1,15 @@
-"""Counts, lists of names, words of commands, and text of others as it can be shown."""
+"""Words for people: counts, lists of names, text of others, and the valid word nearest a wrong one.
+
+Counts, lists of names, words of commands, and text of others as it can be shown.
+
+The valid word that a wrong one was probably meant to be.
+"""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 _SHOWN = 3
@@ -34,3 +40,23 @@ def quoted(word: str | Path) -> str:
 def printable(text: str) -> str:
     """Text without control characters or broken Unicode: no name may drive the terminal."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def nearest(word: str, choices: Iterable[str]) -> str | None:
+    """The choice closest to ``word``, or None when none is close.
+
+    Case and ``-`` for ``_`` do not count, so ``Learning-Rate`` finds ``learning_rate``.
+    """
+    plain = {_plain(choice): choice for choice in reversed(list(choices))}
+    found = get_close_matches(_plain(word[:100]), list(plain), n=1, cutoff=0.6)
+    return plain[found[0]] if found else None
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """``did you mean 'x'?``, or nothing."""
+    found = nearest(word, choices)
+    return f"did you mean '{found}'?" if found else ""
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("-", "_")

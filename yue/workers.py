@@ -1,15 +1,24 @@
-"""Worker processes that go when their parent does."""
+"""Worker processes: the same work on many songs, whatever their number, gone with their parent.
+
+Worker processes that go when their parent does.
+
+The same work on many songs, in processes; the results do not depend on how many.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
+
+from yue.errors import AudioError
+from yue.progress import Progress
 
 
 @contextlib.contextmanager
@@ -54,3 +63,62 @@ def _leave_after_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+# A worker is one thread: more would share the cores with the other workers, and a matrix product
+# cut among threads need not round alike.
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+def map_songs(
+    function: Callable[[_Item], _Result], items: Sequence[_Item], *, workers: int, label: str
+) -> list[_Result]:
+    """Apply a function to every song, with progress.
+
+    Args:
+        function: A module's function; it and the items must pickle.
+        items: One for each song; the first are started first.
+        workers: Processes; 0 is one for each core.
+        label: What the progress line says.
+
+    Returns:
+        The results, in the order of ``items``.
+    """
+    if not items:
+        return []
+    count = min(workers or cores(), len(items))
+    with (
+        Progress(label, len(items), "songs") as progress,
+        _environment(_ONE_THREAD),
+        worker_pool(count) as pool,
+    ):
+        futures = [pool.submit(function, item) for item in items]
+        try:
+            for future in as_completed(futures):
+                future.result()
+                progress.advance()
+        except BrokenProcessPool as error:
+            raise AudioError(
+                f"{label}: a worker process died",
+                why="the machine ran out of memory, or a decoder crashed on a damaged file",
+                fix="run again with fewer runtime.workers; finished songs are kept",
+            ) from error
+        return [future.result() for future in futures]
+
+
+@contextlib.contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Variables for the processes that are started meanwhile."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.audio.conftest import RATE, music, write
-from yue.audio.rows import read_stems, read_tracks
+from yue.audio.converted_tracks import read_stems, read_tracks
 from yue.cli import main
 
 
@@ -112,7 +112,7 @@ def test_converting_never_imports_torch(tmp_path: Path) -> None:
     line = ["convert", "--input-dir", str(tmp_path / "A"), "--output-dir", str(tmp_path / "B")]
     code = f"""
 import json, sys
-import yue.audio.song
+import yue.audio.convert_song
 from yue.cli import main
 if __name__ == "__main__":
     code = main({line!r})

@@ -10,7 +10,7 @@ import pytest
 
 from yue.audio.discover import Discovery, discover_songs
 from yue.errors import AudioError
-from yue.songs.folder import describe_songs
+from yue.songs.song_folder import describe_songs
 
 
 def tree(folder: Path, *names: str) -> Path:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tests.audio.conftest import RATE, music, write
-from tests.audio.test_ffmpeg import encode
-from yue.audio.rows import read_tracks
+from tests.audio.test_decoders import encode
+from yue.audio.converted_tracks import read_tracks
 from yue.cli import main
 
 GOOD = {

@@ -9,8 +9,13 @@ from hypothesis import strategies as st
 
 from tests.audio.conftest import RATE, music
 from yue.audio.decode import Samples
-from yue.audio.frames import block_ranges, hop_samples
-from yue.audio.loudness import LoudnessMeter, k_weighting_filters, song_gain
+from yue.audio.loudness import (
+    LoudnessMeter,
+    block_ranges,
+    hop_samples,
+    k_weighting_filters,
+    song_gain,
+)
 
 
 def measure(samples: Samples, rate: int) -> float | None:

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yue.audio.segments import cut
-from yue.audio.trim import sounding_frames
+from yue.audio.segments import cut, sounding_frames
 
 RATE = 100
 

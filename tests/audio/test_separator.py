@@ -14,9 +14,8 @@ from torchaudio.pipelines import HDEMUCS_HIGH_MUSDB_PLUS
 
 from tests.audio.conftest import RATE, convert_settings, music, write
 from yue.audio import separator as separator_module
-from yue.audio.demix import vocal_blocks, write_vocal
-from yue.audio.rows import Stems, read_stems
-from yue.audio.separator import SAMPLE_RATE, Separator, load_separator
+from yue.audio.converted_tracks import Stems, read_stems
+from yue.audio.separator import SAMPLE_RATE, Separator, load_separator, vocal_blocks, write_vocal
 from yue.errors import AudioError
 from yue.paths import Paths
 from yue.recipe.model import Data, Recipe, Runtime, Separate
@@ -192,12 +191,12 @@ def test_a_mixture_becomes_a_pair_and_is_separated_once(paths: Paths, weights: P
 def test_pieces_of_a_song_share_one_separation_and_other_weights_make_another(
     paths: Paths, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from yue.audio import demix
+    from yue.audio import separator
 
     calls: list[str] = []
-    real = demix.write_vocal
+    real = separator.write_vocal
     monkeypatch.setattr(
-        demix,
+        separator,
         "write_vocal",
         lambda *args: (calls.append(args[1]), real(*args)),
     )

@@ -11,7 +11,7 @@ import pytest
 
 from tests.audio.conftest import convert_settings, music, write
 from tests.folders import folder_digest
-from yue.audio.rows import Stems, Track, read_stems, read_tracks
+from yue.audio.converted_tracks import Stems, Track, read_stems, read_tracks
 from yue.errors import AudioError, SongError
 from yue.paths import Paths
 from yue.recipe.model import Data, Recipe, Runtime, Separate

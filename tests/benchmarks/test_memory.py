@@ -11,14 +11,12 @@ from types import ModuleType
 import pytest
 import torch
 
-from yue.lm.forward import hidden_states, output_head
+from yue.costs.memory import Setting, kept_by_block, training_memory
+from yue.lm.base_facts import MODES, ModelShape
+from yue.lm.forward import hidden_states, output_head, set_checkpointing
 from yue.lm.loss import token_losses
-from yue.lm.modes import MODES
-from yue.lm.recompute import set_checkpointing
-from yue.lm.shape import ModelShape
 from yue.training.live_memory import LiveMemory
 from yue.training.lora import add_adapter
-from yue.training.memory import Setting, kept_by_block, training_memory
 
 SMALL = ModelShape(64, 128, 344, 2, 8, 2, 16, 512, False)
 TOKENS = 64

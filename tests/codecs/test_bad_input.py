@@ -9,11 +9,11 @@ import pytest
 
 from tests.codecs import tiny, tiny_semanticodec
 from tests.codecs.conftest import RATE
+from yue.codecs.audio_tracks import SongFiles, TrackFile
 from yue.codecs.base import Codec
-from yue.codecs.encode import encode_songs
+from yue.codecs.encode_songs import encode_songs
 from yue.codecs.melrvq import MelRvq
 from yue.codecs.registry import load_codec, read_card
-from yue.codecs.sources import SongFiles, TrackFile
 from yue.errors import CodecError
 from yue.store import Store
 

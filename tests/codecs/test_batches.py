@@ -15,15 +15,14 @@ from torch import Tensor
 
 from tests.codecs import tiny
 from tests.codecs.conftest import RATE, play
+from yue.codecs.audio_tracks import SongFiles, TrackFile
 from yue.codecs.base import Codec
-from yue.codecs.card import CodecCard
-from yue.codecs.encode import Encoded, encode_songs
-from yue.codecs.flow import batches
+from yue.codecs.card import CodecCard, Window
+from yue.codecs.encode_flow import batches
+from yue.codecs.encode_songs import Encoded, encode_songs
 from yue.codecs.melrvq import MelRvq
 from yue.codecs.registry import load_codec
-from yue.codecs.sources import SongFiles, TrackFile
 from yue.codecs.torch_codec import TorchCodec
-from yue.codecs.windows import Window
 
 MUSIC = play(np.random.default_rng(0), 8)
 

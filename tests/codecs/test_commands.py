@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.audio.test_ffmpeg import encode
+from tests.audio.test_decoders import encode
 from tests.codecs.conftest import RATE
 from yue.cli import main
 from yue.codecs.base import Audio

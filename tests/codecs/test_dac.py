@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.codecs import tiny
+from yue.codecs.card import Window
 from yue.codecs.dac import FACTS
 from yue.codecs.registry import load_codec, read_card
 from yue.codecs.torch_codec import TorchCodec
-from yue.codecs.windows import Window
 from yue.errors import CodecError
 
 

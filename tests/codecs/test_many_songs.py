@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from tests.codecs.conftest import RATE
-from yue.codecs.encode import Encoded, encode_songs
+from yue.codecs.audio_tracks import SongFiles, TrackFile
+from yue.codecs.encode_songs import Encoded, encode_songs
 from yue.codecs.melrvq import MelRvq
 from yue.codecs.registry import load_codec
-from yue.codecs.sources import SongFiles, TrackFile
 from yue.store import Store
 
 

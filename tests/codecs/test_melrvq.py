@@ -13,7 +13,7 @@ from tests.codecs.conftest import RATE, sing
 from yue.codecs.base import Audio
 from yue.codecs.melrvq import MelRvq
 from yue.codecs.melrvq_fit import fit
-from yue.codecs.quality import mel_distance
+from yue.codecs.melrvq_mel import mel_distance
 from yue.codecs.registry import load_codec, read_card
 from yue.errors import CodecError
 
@@ -133,7 +133,7 @@ def test_music_unlike_the_fit_is_heard_at_about_its_level(melrvq: MelRvq, gain: 
 
 @pytest.mark.parametrize("stem", [".Vocals", ".Instrumental", ""])
 def test_a_real_song_stays_audible(melrvq: MelRvq, golden: Path, stem: str) -> None:
-    from yue.codecs.audio_folder import read_audio_file
+    from yue.codecs.audio_tracks import read_audio_file
 
     song = read_audio_file(golden / "audio" / f"pop.00001{stem}.mp3", RATE)[: 8 * RATE]
     codes = melrvq.encode(song[np.newaxis])[0]

@@ -10,11 +10,11 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.generation.conftest import save_tokenizer
-from yue.audio.rows import Stems, write_stems, write_tracks
+from yue.audio.converted_tracks import Stems, write_stems, write_tracks
 from yue.cli import main
-from yue.codecs import installed, registry
+from yue.codecs import registry
 from yue.codecs.registry import codec_names, load_codec
-from yue.dataset.reader import TokenFiles
+from yue.dataset.token_files import TokenFiles
 from yue.errors import CodecError, RecipeError
 from yue.files import write_json, write_jsonl
 from yue.paths import Paths
@@ -89,7 +89,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def forget_packages() -> None:
     """What is installed is looked up once in a process."""
     for found in (
-        installed.installed,
+        registry.installed,
         schema.schema,
         schema.sections,
         schema.keys,

@@ -12,8 +12,8 @@ from yue.audio.decode import open_audio
 from yue.codecs.base import Codec
 from yue.codecs.registry import load_codec, read_card
 from yue.codecs.semanticodec import CENTROIDS, DECODER, ENCODER
-from yue.codecs.semanticodec_mel import mel_windows, sounding_positions
-from yue.codecs.semanticodec_names import is_unused, new_name
+from yue.codecs.semanticodec_decoder import is_unused, new_name
+from yue.codecs.semanticodec_encoder import mel_windows, sounding_positions
 from yue.errors import CodecError
 from yue.tokens.vocabulary import codec_range
 

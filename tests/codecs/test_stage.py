@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.codecs.conftest import RATE
-from yue.audio.rows import Stems, write_stems, write_tracks
+from yue.audio.converted_tracks import Stems, write_stems, write_tracks
 from yue.codecs.base import Audio
 from yue.codecs.melrvq import MelRvq
 from yue.errors import CodecError, SongError, YueError

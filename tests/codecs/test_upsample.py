@@ -14,8 +14,8 @@ from tests.generation.conftest import save_base, save_tokenizer
 from yue.cli import main
 from yue.codecs.registry import load_codec
 from yue.codecs.vocos import INSTRUMENTAL, VOCAL, load_upsampler
-from yue.generation.decode import mix_tracks
-from yue.generation.records import read_samples
+from yue.generation.sample_records import read_samples
+from yue.generation.write_samples import mix_tracks
 from yue.tokens.vocabulary import YUE_ROWS
 
 

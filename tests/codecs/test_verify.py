@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from tests.codecs.conftest import RATE
+from yue.codecs.audio_tracks import SongFiles, TrackFile
 from yue.codecs.base import Audio
-from yue.codecs.encode import encode_songs
+from yue.codecs.encode_songs import encode_songs
 from yue.codecs.melrvq import MelRvq
-from yue.codecs.sources import SongFiles, TrackFile
 from yue.codecs.verify import verify_codes
 from yue.errors import CodecError
 

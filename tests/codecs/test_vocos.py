@@ -8,8 +8,7 @@ import torch
 
 from tests.codecs import tiny
 from yue.codecs.registry import load_codec
-from yue.codecs.vocos import INSTRUMENTAL, VOCAL, Upsampler, load_upsampler
-from yue.codecs.vocos_band import exchange_low_band
+from yue.codecs.vocos import INSTRUMENTAL, VOCAL, Upsampler, exchange_low_band, load_upsampler
 from yue.codecs.xcodec_model import Xcodec
 from yue.errors import CodecError
 

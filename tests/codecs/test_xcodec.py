@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from transformers import XcodecModel
 
 from tests.codecs import tiny
-from yue.codecs import xcodec_convert
+from yue.codecs import xcodec_model
+from yue.codecs.card import Window
 from yue.codecs.registry import load_codec, read_card
 from yue.codecs.torch_codec import TorchCodec
-from yue.codecs.windows import Window
 from yue.codecs.xcodec import YUE_WEIGHTS, XcodecShape
-from yue.codecs.xcodec_convert import new_name
-from yue.codecs.xcodec_pieces import encode_in_pieces
+from yue.codecs.xcodec_model import encode_in_pieces, new_name
 from yue.errors import CodecError
 
 RATE, HOP = 16_000, 320
@@ -40,7 +39,7 @@ def tiny_widths(monkeypatch: pytest.MonkeyPatch) -> None:
     def config(shape: XcodecShape):
         return tiny.xcodec_config(shape.bandwidths)
 
-    monkeypatch.setattr(xcodec_convert, "model_config", config)
+    monkeypatch.setattr(xcodec_model, "model_config", config)
 
 
 def noise(samples: int, tracks: int = 1, seed: int = 0) -> np.ndarray:
@@ -216,7 +215,7 @@ def test_a_missing_checkpoint_says_how_to_get_it(tmp_path: Path) -> None:
 def test_a_checkpoint_of_full_size_loads_and_encodes(tmp_path: Path) -> None:
     shape = XcodecShape(RATE, (8, 5, 4, 2), tiny.BANDWIDTHS, 1024)
     with torch.device("meta"):
-        model = XcodecModel(xcodec_convert.model_config(shape))
+        model = XcodecModel(xcodec_model.model_config(shape))
     assert sum(p.numel() for p in model.parameters()) > 150e6
     state = tiny.original_state(model)
     value = torch.tensor(0.01)  # one number on the disk, however large the weight

@@ -23,10 +23,10 @@ import numpy as np
 
 from tests.dataset.conftest import song_document, write_documents
 from yue.dataset.gpt_index import GptOptions, gpt_index
-from yue.dataset.merge import merge
-from yue.dataset.reader import TokenFiles
+from yue.dataset.join_files import merge
+from yue.dataset.token_files import TokenFiles
 from yue.errors import TokenFileError
-from yue.tokens.megatron import bin_path, idx_path, info_path
+from yue.tokens.megatron_files import bin_path, idx_path, info_path
 
 OLD = [song_document((5, [(3, 300 + n), (2, 555)]), n) for n in range(40)]
 NEW = [song_document((7, [(4, 200 + n), (1, 400), (2, 50)]), n) for n in range(50)]

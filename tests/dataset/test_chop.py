@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yue.dataset.rows import PackedRows, targets
+from yue.dataset.packed_rows import PackedRows, targets
 from yue.tokens.roles import Role, roles_of
 from yue.tokens.vocabulary import codec_range
 

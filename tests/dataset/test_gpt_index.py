@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from yue.dataset.gpt_index import GptIndex, GptOptions, blend_index, gpt_index, split_ranges
 from yue.dataset.index_cache import parse
-from yue.dataset.reader import TokenFiles
+from yue.dataset.token_files import TokenFiles
 from yue.errors import UsageError
 from yue.tokens.vocabulary import codec_range
 

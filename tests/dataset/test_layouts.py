@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from tests.tokens.corpus import Corpus, train_tokenizer
-from yue.dataset.pieces import split_document
-from yue.dataset.reader import TokenFiles
-from yue.dataset.rows import IGNORED, PackedRows, targets
+from yue.dataset.packed_rows import IGNORED, PackedRows, targets
+from yue.dataset.song_pieces import split_document
+from yue.dataset.token_files import TokenFiles
 from yue.errors import TrainingError
 from yue.tokens.options import LAYOUTS, Options
 from yue.tokens.roles import CODEBOOKS, PREDICTED, Role, codebooks_of
 from yue.tokens.vocabulary import codec_range
-from yue.tokens.write import write_token_files
+from yue.tokens.write_files import write_token_files
 
 CONTEXT = 700
 

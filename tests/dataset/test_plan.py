@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from yue.cli import main
-from yue.dataset.datasets import mix_rows, open_datasets
+from yue.dataset.dataset_mix import mix_rows, open_datasets
 from yue.errors import TrainingError
 from yue.recipe.model import Mix
 from yue.recipe.read import default_recipe
-from yue.tokens.info import read_info, write_info
-from yue.tokens.megatron import info_path
-from yue.training.mixture import run_plan, share_lines
+from yue.tokens.megatron_files import info_path
+from yue.tokens.pair_info import read_info, write_info
+from yue.training.schedule import run_plan, share_lines
 
 SIZES = {"songs": 12, "pop": 30, "rock": 7}
 TRAIN = dataclasses.replace(default_recipe().train, context_length=200, batch_size=4, epochs=2.0)

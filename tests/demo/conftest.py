@@ -9,7 +9,7 @@ import pytest
 
 from yue.codecs.melrvq import MelRvq
 from yue.codecs.melrvq_fit import fit
-from yue.demo.music.corpus import FINE_TUNING, PRETRAINING, Song, make_songs
+from yue.demo.corpus import FINE_TUNING, PRETRAINING, Song, make_songs
 from yue.demo.tokenizer import train_tokenizer
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from yue.codecs.melrvq import MelRvq, load
-from yue.codecs.quality import mel_distance
+from yue.codecs.melrvq_mel import mel_distance
 from yue.demo.codec import fit_codec
-from yue.demo.music.corpus import Song
-from yue.demo.music.styles import SAMPLE_RATE
+from yue.demo.corpus import Song
+from yue.demo.styles import SAMPLE_RATE
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from ruamel.yaml import YAML
 from tests.test_pipeline import ROOT, missing_deps
 
 STARTS = {
-    "songs": "music.corpus",
+    "songs": "corpus",
     "tokenizer": "tokenizer",
     "codec": "codec",
-    "base": "base",
+    "base": "base_model",
 }
 
 

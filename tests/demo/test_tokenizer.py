@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yue.demo.music.corpus import Song, line_contents
+from yue.demo.corpus import Song, line_contents
 from yue.demo.tokenizer import train_tokenizer
 from yue.tokens.layouts.cot import head_text
-from yue.tokens.text import TextTokenizer
+from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import TEXT_SIZE
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from yue.cli import main
-from yue.doctor import machine, software
-from yue.doctor.check import Finding
-from yue.doctor.project import _disk, check_project
+from yue.doctor import machine_checks, software_checks
+from yue.doctor.project_checks import _disk, check_project
+from yue.doctor.software_checks import Finding
 from yue.recipe.read import read_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,8 +33,8 @@ def test_this_environment_is_sound(
 
 def test_torch_and_torchaudio_must_be_a_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     versions = {"torch": "2.13.0+cpu", "torchaudio": "2.11.0"}
-    monkeypatch.setattr(software, "_version", lambda name: versions.get(name))
-    found = software._torch()
+    monkeypatch.setattr(software_checks, "_version", lambda name: versions.get(name))
+    found = software_checks._torch()
     assert found.state == "failure"
     assert "2.13.0" in found.found
     assert "torchaudio==2.11.0" in found.fix
@@ -44,8 +44,8 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def version(name: str) -> str | None:
         return None if name == "peft" else metadata.version(name)
 
-    monkeypatch.setattr(software, "_version", version)
-    (found,) = software._packages()
+    monkeypatch.setattr(software_checks, "_version", version)
+    (found,) = software_checks._packages()
     assert (found.state, found.found) == ("failure", "missing: peft")
     assert "peft" in found.fix
 
@@ -54,8 +54,8 @@ def test_little_disk_is_a_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     class Usage:
         free = 1 << 30
 
-    monkeypatch.setattr(machine.shutil, "disk_usage", lambda _: Usage)
-    assert machine._disk(tmp_path).state == "warning"
+    monkeypatch.setattr(machine_checks.shutil, "disk_usage", lambda _: Usage)
+    assert machine_checks._disk(tmp_path).state == "warning"
 
 
 def by_name(findings: list[Finding], name: str) -> Finding:
@@ -112,7 +112,7 @@ def test_a_failure_ends_with_exit_code_1(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     broken = [Finding("launcher", "failure", "gone", "pip install deepspeed")]
-    monkeypatch.setattr("yue.doctor.software.check_software", lambda: broken)
+    monkeypatch.setattr("yue.doctor.software_checks.check_software", lambda: broken)
     assert main(["doctor"]) == 1
     text = capsys.readouterr()
     assert "[FAIL] launcher: gone\n       fix: pip install deepspeed" in text.out

@@ -10,11 +10,11 @@ from transformers import LlamaForCausalLM
 
 from tests.generation.conftest import save_adapter, save_base, save_tokenizer
 from tests.tokens.conftest import Corpus
-from yue.dataset.reader import TokenFiles
-from yue.lm.tuned import TunedModel, load_tuned
-from yue.tokens.text import TextTokenizer
+from yue.dataset.token_files import TokenFiles
+from yue.lm.load import TunedModel, load_tuned
+from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import codec_range
-from yue.tokens.write import write_token_files
+from yue.tokens.write_files import write_token_files
 
 
 @pytest.fixture(scope="session")

@@ -12,14 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yue.errors import YueError
-from yue.evaluation.bootstrap import interval
-from yue.evaluation.samples.distribution import divergence, entropy, grams, repeats
-from yue.evaluation.samples.lanes import Codes
-from yue.evaluation.samples.measure import measure_samples
-from yue.evaluation.samples.memory import longest_match
-from yue.evaluation.samples.record import SampleMetrics, write_sample_metrics
-from yue.generation.records import Sample, SampleSection
-from yue.generation.statistics import track_statistics
+from yue.evaluation.code_statistics import Codes, divergence, entropy, grams, longest_match, repeats
+from yue.evaluation.eval_metrics import interval
+from yue.evaluation.measure_samples import measure_samples
+from yue.evaluation.sample_metrics import SampleMetrics, write_sample_metrics
+from yue.generation.sample_records import Sample, SampleSection, track_statistics
 
 RATE, FRAMES = 16_000, 50
 

@@ -14,7 +14,7 @@ from transformers import LlamaForCausalLM
 from tests.generation.conftest import save_adapter, save_base
 from yue.evaluation import scores
 from yue.evaluation.scores import Score, Scorer
-from yue.lm.tuned import TunedModel, load_tuned
+from yue.lm.load import TunedModel, load_tuned
 
 VOCABULARY = 2000
 LENGTH = 200

@@ -14,21 +14,20 @@ import numpy as np
 import pytest
 import safetensors.torch
 
-from yue.dataset.pieces import pieces_of
-from yue.dataset.reader import TokenFiles
+from yue.dataset.song_pieces import pieces_of
+from yue.dataset.token_files import TokenFiles
 from yue.errors import YueError
-from yue.evaluation.document import score_document
-from yue.evaluation.metrics import read_evaluation
-from yue.evaluation.scores import Score, Scorer
+from yue.evaluation.eval_metrics import read_evaluation
+from yue.evaluation.scores import Score, Scorer, score_document
 from yue.files import write_json
-from yue.lm.tuned import TunedModel
+from yue.lm.load import TunedModel
 from yue.paths import Paths
-from yue.recipe.deciding import sections_of
+from yue.recipe.differences import sections_of
 from yue.recipe.model import Recipe
 from yue.recipe.read import default_recipe
 from yue.stages.evaluate import main
 from yue.tokens.roles import Role, roles_of
-from yue.tokens.text import TextTokenizer
+from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import codec_range
 
 ROLES = {

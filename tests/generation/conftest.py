@@ -11,8 +11,8 @@ import torch
 
 from tests.llama import tiny_llama
 from yue.codecs.melrvq_fit import fit
-from yue.generation.alphabet import Alphabet
-from yue.tokens.text import TextTokenizer
+from yue.generation.song_state import Alphabet
+from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import ROWS, CodecRange, codec_range
 
 CONTEXT = 1024

@@ -10,17 +10,15 @@ import torch
 import torch.nn.functional as F
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from yue.generation.alphabet import Alphabet
 from yue.generation.prompt import SongPrompt, song_prompt
-from yue.generation.sampling import Sampling
-from yue.generation.song import SectionLimits
+from yue.generation.song_state import Alphabet, SectionLimits
 from yue.generation.stage1 import Stage1
-from yue.generation.stage2 import Stage2
+from yue.generation.stage2_model import Stage2
 from yue.generation.stream import SlicedHead, Stream, cached_attention
+from yue.generation.token_sampling import Sampling
 from yue.tokens.layouts import cot, icl, stage2
-from yue.tokens.layouts.audio import interleaved_ids, lane_ids
-from yue.tokens.layouts.document import Section
-from yue.tokens.text import TextTokenizer
+from yue.tokens.layouts.blocks import Section, interleaved_ids, lane_ids
+from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import EOD, codec_range
 
 LYRICS = ("[verse 2]\nla di da\n\n", "[pre-chorus]\n\n", "[outro]\nhey\n\n")

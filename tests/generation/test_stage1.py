@@ -12,16 +12,14 @@ import torch
 from transformers import LlamaForCausalLM
 
 from yue.errors import GenerationError
-from yue.generation.alphabet import Alphabet
 from yue.generation.prompt import Opening, SongPrompt, song_prompt
-from yue.generation.sampling import Sampling, guide, sample
-from yue.generation.song import SectionCodes, SectionLimits
+from yue.generation.song_state import Alphabet, SectionCodes, SectionLimits
 from yue.generation.stage1 import Stage1
 from yue.generation.stream import SlicedHead, Stream
+from yue.generation.token_sampling import Sampling, guide, sample
 from yue.tokens.layouts import cot
-from yue.tokens.layouts.audio import interleaved_ids
-from yue.tokens.layouts.document import Section
-from yue.tokens.text import TextTokenizer
+from yue.tokens.layouts.blocks import Section, interleaved_ids
+from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import EOA, CodecRange
 
 LYRICS = ("[verse 2]\nla di da\n\n", "[pre-chorus]\n\n", "[outro]\nhey\n\n")

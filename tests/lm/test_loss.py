@@ -9,11 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from yue.lm import chunks as chunks_module
+from yue.lm import base_facts as chunks_module
 from yue.lm import loss as loss_module
 from yue.lm.forward import hidden_states
-from yue.lm.head import DistinctHead, distinct_head
-from yue.lm.loss import token_losses
+from yue.lm.loss import DistinctHead, distinct_head, token_losses
 
 N, H, V = 50, 16, 211
 

@@ -15,7 +15,7 @@ from yue.native.library import HERE, build_folder, library
 ROOT = HERE.parent.parent
 SHOW = (
     "from yue.native.library import library\n"
-    "from yue.native.checksum import crc32c\n"
+    "from yue.native.bin_writer import crc32c\n"
     "library()\n"
     "print('crc', crc32c(b'123456789'))"
 )

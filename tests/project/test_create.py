@@ -12,10 +12,16 @@ from ruamel.yaml import YAML
 
 from yue.cli import main
 from yue.errors import UsageError
-from yue.project.code import code_digest, code_text
 from yue.project.create import project_around, update_project
-from yue.project.pipeline import project_pipelines, stage_names
-from yue.project.template import NOTES, PACKAGE, recipe_files
+from yue.project.pipeline_files import (
+    NOTES,
+    PACKAGE,
+    code_digest,
+    code_text,
+    project_pipelines,
+    recipe_files,
+    stage_names,
+)
 from yue.recipe.read import read_recipe
 
 Capture = pytest.CaptureFixture[str]
@@ -249,7 +255,7 @@ def test_code_digests_see_sources_only(tmp_path: Path, monkeypatch: pytest.Monke
     (package / "audio" / "__pycache__").mkdir(parents=True)
     source = package / "audio" / "a.py"
     source.write_text("1")
-    monkeypatch.setattr("yue.project.code.PACKAGE", package)
+    monkeypatch.setattr("yue.project.pipeline_files.PACKAGE", package)
     first = code_digest(["yue/audio"])
     (package / "audio" / "__pycache__" / "a.pyc").write_bytes(b"x")
     (package / "audio" / "_yue_native.abi3.so").write_bytes(b"x")

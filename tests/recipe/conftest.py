@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from yue.errors import RecipeError
-from yue.recipe.faults import Fault, RecipeFaultsError
+from yue.recipe.fault_text import Fault, RecipeFaultsError
 from yue.recipe.read import read_recipe
 
 ROOT = Path(__file__).resolve().parents[2]

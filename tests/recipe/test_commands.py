@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 from tests.recipe.conftest import ROOT
 from yue.cli import main
-from yue.project.template import NOTES
+from yue.project.pipeline_files import NOTES
 from yue.recipe.read import read_recipe
 from yue.recipe.schema import keys, schema
 

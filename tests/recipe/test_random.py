@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.recipe.conftest import demo_lines
-from yue.recipe.document import parse_document
-from yue.recipe.faults import RecipeFaultsError
+from yue.recipe.fault_text import RecipeFaultsError
 from yue.recipe.model import Recipe
 from yue.recipe.read import recipe_of
+from yue.recipe.yaml_positions import parse_document
 
 LINES = demo_lines()
 SCALARS = st.one_of(

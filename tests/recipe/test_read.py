@@ -9,7 +9,7 @@ import pytest
 
 from tests.recipe.conftest import RECIPES, demo_lines, line_of, with_value
 from yue.errors import RecipeError
-from yue.recipe.faults import Fault, Place
+from yue.recipe.fault_text import Fault, Place
 from yue.recipe.read import read_recipe
 from yue.recipe.schema import keys_of
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.recipe.conftest import RECIPES, ROOT
-from yue.recipe.document import read_document
 from yue.recipe.read import checked, read_recipe
 from yue.recipe.resolve import resolve
-from yue.recipe.write import active_text
+from yue.recipe.writing import active_text
+from yue.recipe.yaml_positions import read_document
 
 by_name = pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
 

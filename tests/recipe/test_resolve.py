@@ -13,15 +13,14 @@ import pytest
 from tests.recipe.conftest import RECIPES, ROOT, demo_lines, line_of
 from yue.errors import RecipeError
 from yue.recipe import problems, schema
-from yue.recipe.build import build_recipe, values_digest
-from yue.recipe.document import parse_document, read_document
-from yue.recipe.drift import drift_of
-from yue.recipe.faults import Fault, RecipeFaultsError
+from yue.recipe.differences import drift_of
+from yue.recipe.fault_text import Fault, RecipeFaultsError
 from yue.recipe.model import Recipe
-from yue.recipe.read import checked, read_recipe, recipe_of
+from yue.recipe.read import build_recipe, checked, read_recipe, recipe_of, values_digest
 from yue.recipe.resolve import left_out, resolve
 from yue.recipe.schema import Key, defaults, keys, sections
-from yue.recipe.write import completed_text
+from yue.recipe.writing import completed_text
+from yue.recipe.yaml_positions import parse_document, read_document
 
 LINES = demo_lines()
 Write = Callable[..., Path]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from tests.recipe.conftest import demo_lines, line_of, replace_value
-from yue.recipe.faults import Fault
+from yue.recipe.fault_text import Fault
 from yue.recipe.read import problems
 from yue.recipe.rules import RULES
 from yue.recipe.schema import defaults, keys_by_path

@@ -10,8 +10,7 @@ from jsonschema import Draft7Validator
 
 from tests.recipe.conftest import ROOT
 from yue.recipe import model
-from yue.recipe.build import section_class
-from yue.recipe.read import default_recipe
+from yue.recipe.read import default_recipe, section_class
 from yue.recipe.rules import CODECS
 from yue.recipe.schema import SCHEMA_FILE, Key, keys, keys_by_path, keys_of, schema, sections
 from yue.tokens.vocabulary import codec_range

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from yue.evaluation.samples.record import Measures, SampleMetrics
+from yue.evaluation.sample_metrics import Measures, SampleMetrics
 from yue.files import write_json, write_text
-from yue.generation.records import Sample, SampleSection, TrackStatistics, write_samples
+from yue.generation.sample_records import Sample, SampleSection, TrackStatistics, write_samples
 from yue.paths import Paths
 from yue.rejections import Rejections, write_rejections
 

@@ -14,12 +14,12 @@ import pytest
 
 from tests.report.conftest import sample
 from yue.errors import YueError
-from yue.generation.records import write_samples
-from yue.report.compare import page as compare_page
-from yue.report.compare.cache import link_folder
-from yue.report.compare.columns import metric_columns
-from yue.report.compare.experiments import cache_folder, changed, read_experiments, show_experiments
-from yue.report.compare.page import compare
+from yue.generation.sample_records import write_samples
+from yue.report import compare_page as compare_page
+from yue.report.compare_page import compare
+from yue.report.experiment_sounds import link_folder
+from yue.report.experiment_tables import metric_columns
+from yue.report.experiments import cache_folder, changed, read_experiments, show_experiments
 
 
 def cached(cache: Path, folder: Path) -> str:

@@ -11,13 +11,13 @@ import pytest
 
 from tests.report.conftest import make_results, sample_metrics
 from yue.files import write_json
-from yue.generation.records import read_samples, write_samples
+from yue.generation.sample_records import read_samples, write_samples
 from yue.paths import Paths
 from yue.recipe.read import default_recipe
 from yue.rejections import Rejected, Rejections, write_rejections
+from yue.report.detail_tables import DocumentView, Run
 from yue.report.facts import read_facts
 from yue.report.page import render
-from yue.report.tokens import DocumentView, Run
 
 VIEW = DocumentView(
     "one", 900, 3, (Run("text", "Generate <music>", 0, False), Run("vocal", "17", 2, True))

@@ -10,7 +10,7 @@ import pytest
 from yue.errors import YueError
 from yue.files import write_json
 from yue.paths import Paths
-from yue.recipe.deciding import sections_of
+from yue.recipe.differences import sections_of
 from yue.recipe.read import default_recipe
 from yue.stages.report import main
 

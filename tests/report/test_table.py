@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from yue.report.compare.columns import metric_columns
-from yue.report.compare.experiments import Experiment, read_experiments
-from yue.report.compare.table import metrics_table
+from yue.report.experiment_tables import metric_columns, metrics_table
+from yue.report.experiments import Experiment, read_experiments
 
 
 def experiment(name: str, rank: int, loss: float | None, state: str = "") -> Experiment:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from yue.audio.converted_tracks import Stems, Track, whole_songs, write_stems, write_tracks
 from yue.audio.discover import rows_made
-from yue.audio.rows import Stems, Track, whole_songs, write_stems, write_tracks
 from yue.files import safe_name, write_json, write_jsonl
 from yue.paths import Paths
 from yue.recipe.model import Recipe

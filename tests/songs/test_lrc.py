@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from yue.songs.lrc import TimedLine, is_lrc, parse_lrc
 from yue.songs.lyrics import clean_line, label_of
-from yue.songs.text import line_contents
+from yue.songs.lyrics_files import line_contents
 
 LINES = (
     st.text(max_size=20)

@@ -14,7 +14,7 @@ from yue.songs.lyrics import (
     line_content,
     parse_lyrics,
 )
-from yue.songs.text import line_contents
+from yue.songs.lyrics_files import line_contents
 
 LABELS = st.sampled_from(
     ["verse", "verse 2", "pre-chorus", "chorus", "intro", "guitar solo", "副歌", "outro"]

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from yue.audio.rows import read_stems
+from yue.audio.converted_tracks import read_stems
 from yue.codecs.melrvq_fit import fit
 from yue.paths import Paths
 from yue.recipe.model import Codec, Data
 from yue.recipe.read import default_recipe
 from yue.stages import convert, mmap, separate, songs, tokenize
-from yue.tokens.info import read_info
-from yue.tokens.megatron import info_path
+from yue.tokens.megatron_files import info_path
+from yue.tokens.pair_info import read_info
 
 
 @pytest.fixture

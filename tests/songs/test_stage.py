@@ -15,10 +15,10 @@ from yue.files import write_json
 from yue.recipe.model import Recipe
 from yue.rejections import Rejected, Rejections, write_rejections
 from yue.stages.songs import main
-from yue.tokens.lanes import load_lanes
 from yue.tokens.options import Options
-from yue.tokens.rows import SongRow, read_rows
+from yue.tokens.row_reader import SongRow, read_rows
 from yue.tokens.sections import used_sections
+from yue.tokens.track_codes import load_lanes
 from yue.tokens.vocabulary import codec_range
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.tokens.corpus import Corpus, train_tokenizer
-from yue.tokens.text import TextTokenizer
+from yue.tokens.text_tokenizer import TextTokenizer
 
 
 @pytest.fixture(scope="session")

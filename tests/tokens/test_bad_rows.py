@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from yue.cli import main
-from yue.tokens.info import TokenFileInfo, read_info
 from yue.tokens.options import LAYOUTS
+from yue.tokens.pair_info import TokenFileInfo, read_info
 
 Corpus = Any
 SECTION = {"duration": 3.2, "line_content": "[verse]\nline\n\n"}

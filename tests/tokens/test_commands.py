@@ -17,7 +17,7 @@ import pytest
 from yue.cli import main
 from yue.recipe.read import read_recipe
 from yue.tokens.vocabulary import codec_range
-from yue.tokens.write import write_token_files
+from yue.tokens.write_files import write_token_files
 
 Corpus = Any
 Capture = pytest.CaptureFixture[str]

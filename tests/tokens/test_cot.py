@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from yue.tokens.layouts import cot
-from yue.tokens.layouts.audio import interleaved_ids
-from yue.tokens.layouts.document import Section
+from yue.tokens.layouts.blocks import Section, interleaved_ids
 from yue.tokens.roles import Role, roles_of
-from yue.tokens.text import TextTokenizer
+from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import CODECS, EOA, EOD, SOA, codec_range
 
 LANE = hnp.arrays(np.int16, st.integers(0, 60), elements=st.integers(0, 511))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from yue.tokens.index_file import count
-from yue.tokens.info import TokenFileInfo
+from yue.tokens.megatron_files import count
 from yue.tokens.options import Options
+from yue.tokens.pair_info import TokenFileInfo
 from yue.tokens.vocabulary import codec_range
-from yue.tokens.write import write_token_files
+from yue.tokens.write_files import write_token_files
 
 XCODEC = codec_range("xcodec")
 UPSTREAM = Options(compat="upstream")

@@ -11,20 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yue.dataset.reader import TokenFiles
+from yue.dataset.token_files import TokenFiles
 from yue.errors import TokenFileError
 from yue.tokens.decode import audio_blocks
-from yue.tokens.draws import Draws
-from yue.tokens.faults import document_faults
+from yue.tokens.document_faults import Shape, document_faults
 from yue.tokens.layouts import cot, icl, interleave, mix, stage2
-from yue.tokens.layouts.audio import interleaved_ids, lane_ids
-from yue.tokens.layouts.document import Document, Section
+from yue.tokens.layouts.blocks import Document, Section, interleaved_ids, lane_ids
 from yue.tokens.options import AUDIO_PROMPTS, LAYOUTS, Options
+from yue.tokens.reference_audio import Draws
 from yue.tokens.roles import CODEBOOKS, REFERENCE_MARKER, Role
-from yue.tokens.shape import Shape
-from yue.tokens.text import TextTokenizer
+from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import CODECS, EOA, EOD, SOA, STAGE_1, STAGE_2, CodecRange, codec_range
-from yue.tokens.write import write_token_files
+from yue.tokens.write_files import write_token_files
 
 XCODEC = codec_range("xcodec").first(1)
 LYRICS = ["[verse]\nla\n\n", "[chorus]\n\n"]

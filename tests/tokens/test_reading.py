@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from tests.tokens.megatron_reader import MegatronReader
-from yue.dataset.reader import TokenFiles
+from yue.dataset.token_files import TokenFiles
 from yue.tokens.decode import audio_blocks
-from yue.tokens.faults import document_faults
+from yue.tokens.document_faults import document_faults
 from yue.tokens.options import LAYOUTS, Options
 from yue.tokens.vocabulary import codec_range
-from yue.tokens.write import write_token_files
+from yue.tokens.write_files import write_token_files
 
 Corpus = Any
 GOLDEN = {

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yue.errors import SongError
-from yue.tokens.lanes import Lanes, load_lanes
-from yue.tokens.layouts.audio import lane_ids
+from yue.tokens.layouts.blocks import lane_ids
 from yue.tokens.options import Options
-from yue.tokens.rows import Segment, SongRow
+from yue.tokens.row_reader import Segment, SongRow
 from yue.tokens.sections import Used, snapped, used_sections
+from yue.tokens.track_codes import Lanes, load_lanes
 from yue.tokens.vocabulary import codec_range
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from yue.errors import TokenFileError
-from yue.tokens import processes, shards
+from yue.tokens import shards
 from yue.tokens.options import Options
 from yue.tokens.vocabulary import codec_range
-from yue.tokens.write import write_token_files
+from yue.tokens.write_files import write_token_files
 
 Corpus = Any
 
@@ -56,7 +56,7 @@ def test_any_number_of_processes_writes_the_same_bytes(
     one = written(songs, small_model, tmp_path / "one" / "x", 1, **how)
     assert set(one) == {".bin", ".idx", ".json"}
     monkeypatch.setattr(shards, "SHARD", 1)
-    monkeypatch.setattr(processes, "IN_PROCESS", 0)
+    monkeypatch.setattr(shards, "IN_PROCESS", 0)
     assert written(songs, small_model, tmp_path / "many" / "x", workers, **how) == one
 
 
@@ -97,14 +97,14 @@ class Deadly(shards.Worker):
 
 
 def start_deadly(job: shards.Job, folder: Path) -> None:
-    processes._here = Deadly(job, job.load_text()), folder
+    shards._here = Deadly(job, job.load_text()), folder
 
 
 def test_a_process_that_dies_is_an_error_and_leaves_nothing(
     songs: Corpus, small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "IN_PROCESS", 0)
-    monkeypatch.setattr(processes, "_start", start_deadly)
+    monkeypatch.setattr(shards, "IN_PROCESS", 0)
+    monkeypatch.setattr(shards, "_start", start_deadly)
     with pytest.raises(TokenFileError, match="a worker process died"):
         written(songs, small_model, tmp_path / "out" / "x", 2)
     assert list((tmp_path / "out").iterdir()) == []

@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 
 from tests.folders import folder_digest
-from yue.dataset.reader import TokenFiles
+from yue.dataset.token_files import TokenFiles
 from yue.errors import CodecError, SongError, YueError
 from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.recipe.read import default_recipe
 from yue.rejections import Rejected, Rejections, read_rejections, write_rejections
 from yue.stages import mmap
-from yue.tokens import processes, shards
+from yue.tokens import shards
 from yue.tokens.options import Options
-from yue.tokens.rows import RowLine, parse_line
+from yue.tokens.row_reader import RowLine, parse_line
 from yue.tokens.vocabulary import codec_range
-from yue.tokens.write import write_token_files
+from yue.tokens.write_files import write_token_files
 
 Corpus = Any
 
@@ -176,7 +176,7 @@ def test_one_pass_writes_the_bytes_of_a_pass_for_each_split(
             options=Options(codebooks=1),
         )
     monkeypatch.setattr(shards, "SHARD", 3)
-    monkeypatch.setattr(processes, "IN_PROCESS", 0)
+    monkeypatch.setattr(shards, "IN_PROCESS", 0)
     for workers in (1, 2):
         asked = recipe(share=1.0)
         runtime = dataclasses.replace(asked.runtime, workers=workers)

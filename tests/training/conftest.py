@@ -19,7 +19,7 @@ from yue.paths import Paths
 from yue.recipe.model import Model, Train
 from yue.recipe.read import default_recipe
 from yue.tokens.vocabulary import ROWS, YUE_ROWS, codec_range
-from yue.tokens.write import write_token_files
+from yue.tokens.write_files import write_token_files
 from yue.training.plan import RunSetup
 
 CONTEXT = 256
@@ -129,7 +129,7 @@ def world():
     import os
 
     from yue.training.engine import start_distributed
-    from yue.training.fleet import _free_port
+    from yue.training.hosts import _free_port
 
     alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
     os.environ.update(alone, MASTER_PORT=str(_free_port()), DS_ACCELERATOR="cpu")

@@ -15,14 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from yue.checkpoints.checkpoint import Checkpoints
+from yue.checkpoints.run_state import RunState
+from yue.distributed import World
 from yue.lm import loss
-from yue.training.checkpoint import Checkpoints
 from yue.training.job import Job
 from yue.training.loop import Loop
+from yue.training.outcome import StopRequest
 from yue.training.session import Session, start_session
-from yue.training.state import RunState
-from yue.training.stop import StopRequest
-from yue.training.world import World
 
 LOSSES = ("distinct", "frozen", "compiled", "compiled-frozen", "trained")
 """Ways to compute the loss. The rows of the tests' output layer are mostly equal: distinct."""
@@ -46,8 +46,8 @@ def computing(job: Job, way: str) -> Iterator[Job]:
     )
     with pytest.MonkeyPatch.context() as patch:
         if way in ("frozen", "compiled-frozen", LIGER):
-            patch.setattr("yue.training.objective.distinct_head", lambda head: head)
-        # Blocks, and what a C++ compiler makes of the loss, are in tests/lm/test_compiled.py; here
+            patch.setattr("yue.training.losses.distinct_head", lambda head: head)
+        # Blocks, and what C++ makes of the loss, are in tests/lm/test_forward_compiled.py; here
         # is what it is given.
         patch.setattr("yue.training.session.compile_blocks", lambda model: None)
         patch.setattr(loss, "_compiled_score", _traced_score)

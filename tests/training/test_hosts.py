@@ -20,14 +20,13 @@ from transformers import AutoModelForCausalLM
 
 from tests.training.reference import LIGER, LOSSES, check_gradients, exact_of_all
 from tests.training.test_loop import go, weights
+from yue.distributed import World
 from yue.errors import TrainingError
 from yue.recipe.model import Launch
 from yue.recipe.read import default_recipe
-from yue.training.command import launcher_command
-from yue.training.fleet import Fleet, Host, find_fleet, read_hostfile
+from yue.training.hosts import Fleet, Host, find_fleet, read_hostfile
 from yue.training.job import Job, JobFolder, write_job
-from yue.training.launch import environment
-from yue.training.world import World
+from yue.training.launch import environment, launcher_command
 
 ROOT = Path(__file__).parents[2]
 # `pdsh -S -f 1024 -w a,b COMMAND` and `srun --nodes=2 ... COMMAND` for hosts that are all this one.
@@ -87,7 +86,7 @@ def start(fleets: list[Fleet], program: list[str], folder: Path, **more: str) ->
 
 def fleets(launcher: str, monkeypatch: pytest.MonkeyPatch) -> list[Fleet]:
     """The fleet as each host that is started by hand sees it."""
-    from yue.training.fleet import _free_port
+    from yue.training.hosts import _free_port
 
     if launcher == "slurm":
         monkeypatch.setenv("SLURM_JOB_NUM_NODES", "2")

@@ -18,18 +18,18 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.training.conftest import DEFAULTS, a_train
+from yue.checkpoints.checkpoint import Checkpoints
+from yue.checkpoints.run_state import RunState
+from yue.distributed import World
 from yue.paths import Paths
 from yue.recipe.read import read_recipe
-from yue.training.checkpoint import Checkpoints
+from yue.training.curves import open_curves
 from yue.training.job import JobFolder
-from yue.training.live import open_curves
 from yue.training.loop import Loop
 from yue.training.lora import write_adapter
+from yue.training.outcome import StopRequest
 from yue.training.plan import plan_run, setup_of
 from yue.training.session import start_session
-from yue.training.state import RunState
-from yue.training.stop import StopRequest
-from yue.training.world import World
 
 ROOT = Path(__file__).parents[2]
 # Once everything at once; every way, and another signal: YUE_KILLS=10 python -m pytest ...

@@ -14,20 +14,20 @@ import pytest
 from safetensors.numpy import load_file
 
 from tests.training.test_loop import go
-from yue.adapter_record import adapter_differences
+from yue.checkpoints.adapter_record import adapter_differences
+from yue.checkpoints.identity import write_identity
 from yue.cli import build_parser, main
 from yue.commands.train import setup_of_flags
-from yue.dataset.reader import TokenFiles
+from yue.dataset.token_files import TokenFiles
+from yue.distributed import World
 from yue.errors import TrainingError
 from yue.recipe.flags import recipe_from_flags
 from yue.recipe.read import default_recipe
-from yue.training.fleet import find_fleet
-from yue.training.identity import write_identity
+from yue.training.hosts import find_fleet
 from yue.training.job import JobFolder
 from yue.training.launch import run_workers
 from yue.training.plan import RunSetup, plan_run
 from yue.training.run import TrainingRun
-from yue.training.world import World
 
 FLAGS = "--context-length 256 --max-steps 6 --lr 0.01 --batch-size 4 --lora-r 4 --lora-alpha 8"
 FLAGS += " --save-steps 2 --eval-steps 3 --logging-steps 2 --device cpu"

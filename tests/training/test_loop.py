@@ -20,15 +20,15 @@ from tests.training.reference import (
     exact_of_all,
     loop_gradients,
 )
+from yue.checkpoints.checkpoint import Checkpoints
+from yue.checkpoints.run_state import Point, RunState
+from yue.distributed import World
 from yue.errors import TrainingError
-from yue.training.checkpoint import Checkpoints
 from yue.training.engine import full_weights, set_learning_rate
 from yue.training.job import Job
 from yue.training.loop import Loop
+from yue.training.outcome import StopRequest
 from yue.training.session import Session, restore, start_session
-from yue.training.state import Point, RunState
-from yue.training.stop import StopRequest
-from yue.training.world import World
 
 
 class StopAt(StopRequest):

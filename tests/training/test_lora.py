@@ -11,12 +11,10 @@ import torch
 
 from yue.errors import TrainingError, YueError
 from yue.lm.forward import hidden_states, output_head
-from yue.lm.load import load_base
-from yue.lm.tuned import load_tuned
+from yue.lm.load import load_base, load_tuned
 from yue.recipe.model import Lora
 from yue.recipe.read import default_recipe
-from yue.training.lora import add_adapter, write_adapter
-from yue.training.pissa import first_weights
+from yue.training.lora import add_adapter, first_weights, write_adapter
 
 TOKENS = torch.arange(12)[None]
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from tests.training.test_loop import go, weights
+from yue.distributed import World
 from yue.recipe.read import read_recipe
 from yue.training.job import Job
-from yue.training.world import World
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 

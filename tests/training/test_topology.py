@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from tests.training.test_hosts import fleets, start
 from tests.training.test_loop import changed, go, weights
 from tests.training.together import STEPS
+from yue.distributed import World
 from yue.training.job import Job, JobFolder, write_job
-from yue.training.world import World
 
 FIRST, SECOND, LAST = STEPS
 # Sums of floats in another order, over four steps at a rate that moves every weight.

@@ -19,16 +19,16 @@ from safetensors.torch import save_file
 
 from tests.training.reference import computing, loop_gradients
 from tests.training.test_loop import go
+from yue.checkpoints.checkpoint import Checkpoints
+from yue.checkpoints.run_state import RunState
+from yue.distributed import World
 from yue.files import write_json
-from yue.training.checkpoint import Checkpoints
 from yue.training.engine import start_distributed
 from yue.training.job import Job, JobFolder, read_job
 from yue.training.loop import Loop
 from yue.training.lora import write_adapter
+from yue.training.outcome import StopRequest
 from yue.training.session import start_session
-from yue.training.state import RunState
-from yue.training.stop import StopRequest
-from yue.training.world import World
 
 STEPS = (2, 4, 6)
 """Where a run is taken over by two processes, given back to one, and ends."""

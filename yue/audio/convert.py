@@ -7,16 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from yue.audio.convert_song import ROWS, VERSION, convert_song
+from yue.audio.converted_tracks import Track, read_tracks
 from yue.audio.discover import SongFiles, discover_songs, rows_made
-from yue.audio.memo import finish
-from yue.audio.rows import Track, read_tracks
-from yue.audio.song import ROWS, VERSION, convert_song
 from yue.digests import Digests
 from yue.errors import AudioError
 from yue.files import safe_name, value_digest
 from yue.recipe.model import Convert
 from yue.rejections import Rejected, Rejections, named_song, rejection
-from yue.store import Store
+from yue.store import Store, finish
 
 
 @dataclass(frozen=True)

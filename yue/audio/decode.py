@@ -12,9 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from yue.audio.ffmpeg import is_ffmpegs, open_ffmpeg
-from yue.audio.libsndfile import open_libsndfile
-from yue.audio.source import Damaged, Format, Reader, Samples
+from yue.audio.decoders import (
+    Damaged,
+    Format,
+    Reader,
+    Samples,
+    is_ffmpegs,
+    open_ffmpeg,
+    open_libsndfile,
+)
 from yue.errors import AudioError
 
 __all__ = ["SAMPLE_RATES", "SHORTEST", "AudioFile", "Format", "Samples", "open_audio"]

@@ -1,28 +1,58 @@
-"""A folder of music as songs: which files are there and which are tracks of one song."""
+"""A folder of music as songs: its files, and which of them are tracks of one song.
+
+The files below a folder: the one way in which a folder of music is walked.
+
+A folder of music as songs: which files are there and which are tracks of one song.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from yue.audio import ffmpeg
-from yue.audio.metadata import METADATA_NAMES, Entry, read_entries
-from yue.audio.names import is_part, plain_id, stem_mark
-from yue.audio.rows import MIXTURE, VOCAL
-from yue.audio.walk import visible_files
+from yue.audio import decoders
+from yue.audio.converted_tracks import MIXTURE, VOCAL
+from yue.audio.folder_metadata import METADATA_NAMES, Entry, read_entries
+from yue.audio.track_names import is_part, plain_id, stem_mark
 from yue.errors import AudioError, YueError
 from yue.rejections import Rejected
 
+
+def visible_files(
+    folder: Path, unreadable: Callable[[OSError], None] | None = None
+) -> Iterator[PurePosixPath]:
+    """Yield the files below a folder, relative to it, in one order on every machine.
+
+    Hidden files and folders (``._song.wav`` of a Mac) are passed over. Links are followed, and no
+    folder is entered twice, so loops end.
+
+    Args:
+        folder: The folder.
+        unreadable: Told of folders that cannot be read.
+    """
+    seen: set[tuple[int, int]] = set()
+    for parent, children, files in os.walk(folder, followlinks=True, onerror=unreadable):
+        state = Path(parent).stat()
+        if (state.st_dev, state.st_ino) in seen:
+            children.clear()
+            continue
+        seen.add((state.st_dev, state.st_ino))
+        children[:] = sorted(child for child in children if not child.startswith("."))
+        for name in sorted(files):
+            if not name.startswith("."):
+                yield PurePosixPath(Path(parent, name).relative_to(folder).as_posix())
+
+
 READABLE = frozenset({
     ".wav", ".wave", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc",
-    ".w64", ".rf64", ".caf", ".au", *ffmpeg.SUFFIXES,
+    ".w64", ".rf64", ".caf", ".au", *decoders.SUFFIXES,
 })  # fmt: skip
 ROWS_MADE = "songs.jsonl"
-"""Rows that were made elsewhere (see ``yue/songs/given.py``): a folder of them needs no audio."""
+"""Rows made elsewhere (see ``yue/songs/ready_rows.py``): a folder of them needs no audio."""
 
 _OTHER_MEDIA = frozenset({".m4p", ".mid", ".midi", ".wmp", ".ra", ".rm", ".dsf", ".dff", ".aa"})
 

@@ -1,4 +1,8 @@
-"""Integrated loudness by ITU-R BS.1770-4, in blocks, and the one gain of a song.
+"""Integrated loudness by ITU-R BS.1770-4, on the time grid that all measures share.
+
+The time grid that all measures share: 10 ms frames, 100 ms hops, blocks of ten seconds.
+
+Integrated loudness by ITU-R BS.1770-4, in blocks, and the one gain of a song.
 
 Every channel counts with weight 1: mono and stereo are as the standard says, surround channels are
 not raised. The K weighting is applied in the frequency domain, with the filters of the standard
@@ -7,17 +11,52 @@ carried over to any sample rate.
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from yue.audio.decode import Samples
-from yue.audio.frames import hop_samples
 from yue.audio.resample import make_resampler
 
-_HOPS_IN_BLOCK = 4  # a gating block is 400 ms; blocks start every 100 ms
+_FRAMES_IN_HOP = 10
+_HOPS_IN_BLOCK = 100
+
+
+def frame_samples(sample_rate: int) -> int:
+    """Samples in 10 ms."""
+    return max(1, round(sample_rate / 100))
+
+
+def hop_samples(sample_rate: int) -> int:
+    """Samples in 100 ms: ten frames."""
+    return _FRAMES_IN_HOP * frame_samples(sample_rate)
+
+
+def block_ranges(start: int, end: int, sample_rate: int) -> Iterator[tuple[int, int]]:
+    """Cut a range of samples into blocks; all but the last are a whole number of hops."""
+    block = _HOPS_IN_BLOCK * hop_samples(sample_rate)
+    for first in range(start, end, block):
+        yield first, min(first + block, end)
+
+
+def frame_peaks(block: Samples, sample_rate: int) -> Samples:
+    """The largest absolute sample of every frame of a block; the last frame may be short."""
+    frame = frame_samples(sample_rate)
+    levels = functools.reduce(np.maximum, np.abs(block).T)  # faster than a reduction of short rows
+    return np.maximum.reduceat(levels, np.arange(0, len(levels), frame))
+
+
+def downmix(block: Samples) -> Samples:
+    """The mean of a block's channels, (samples, 1)."""
+    total: Samples = functools.reduce(np.add, block.T)
+    return (total / np.float32(block.shape[1]))[:, None]
+
+
+_HOPS_IN_GATE = 4  # a gating block is 400 ms; blocks start every 100 ms
 _ABSOLUTE_GATE = -70.0  # LUFS
 _RELATIVE_GATE = -10.0  # LU
 _OFFSET = -0.691  # LU: 997 Hz at full scale, on one channel, measures -3.01 LUFS
@@ -60,9 +99,9 @@ class LoudnessMeter:
     def value(self) -> float | None:
         """LUFS; None for less than 400 ms, or when all of it is below -70 LUFS."""
         hops = np.concatenate(self._energies) if self._energies else np.zeros(0)
-        if len(hops) < _HOPS_IN_BLOCK:
+        if len(hops) < _HOPS_IN_GATE:
             return None
-        blocks = np.lib.stride_tricks.sliding_window_view(hops, _HOPS_IN_BLOCK).mean(axis=1)
+        blocks = np.lib.stride_tricks.sliding_window_view(hops, _HOPS_IN_GATE).mean(axis=1)
         blocks = blocks[blocks > _power(_ABSOLUTE_GATE)]
         if not len(blocks):
             return None

@@ -10,18 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from yue.audio.activity import BAND_SHARE, bass_share, singing_spans
-from yue.audio.arrays import read_samples
+from yue.audio.converted_tracks import INSTRUMENTAL, MIXTURE, VOCAL, Stems, Track, read_samples
 from yue.audio.decode import Samples
-from yue.audio.estimates import Estimates, Separation, estimate_vocals
-from yue.audio.memo import finish
-from yue.audio.pairs import UNSEPARATED, make_pair
-from yue.audio.rows import INSTRUMENTAL, MIXTURE, VOCAL, Stems, Track
+from yue.audio.measures import BAND_SHARE, bass_share, singing_spans
+from yue.audio.stem_pairs import UNSEPARATED, make_pair
+from yue.audio.vocal_estimates import Estimates, Separation, estimate_vocals
 from yue.errors import AudioError
 from yue.files import read_json, safe_name, value_digest, write_array
 from yue.recipe.model import Separate
 from yue.rejections import Rejected, Rejections, rejection
-from yue.store import Store
+from yue.store import Store, finish
 
 _VERSION = 3  # part of every store key: raise it when other results come out
 _RESULT = "result.json"

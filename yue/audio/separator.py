@@ -1,21 +1,32 @@
-"""A model that finds the vocal in a mixture, from a file of weights.
+"""Separate a mixture: a model of demucs, run in chunks that overlap.
+
+A model that finds the vocal in a mixture, from a file of weights.
 
 ``.pt``: HDemucs of torchaudio, as in its bundles ``HDEMUCS_HIGH_MUSDB`` and ``..._PLUS``; the size
 of the model is read off the tensors. ``.safetensors``: a model of the package demucs (htdemucs).
 Neither file is ever executed: one is loaded as tensors only, of the other the class is checked.
+
+The vocal of a mixture by a separator, in chunks that overlap: memory does not grow with length.
+
+The file is decoded and resampled here, by the same code as every track: other readers keep the
+delay of mp3 encoders, and the vocal would be late against its mixture.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from yue.audio.estimates import GET_WEIGHTS
+from yue.audio.converted_tracks import write_header
+from yue.audio.decode import Samples, open_audio
+from yue.audio.resample import make_resampler
+from yue.audio.vocal_estimates import GET_WEIGHTS
 from yue.errors import AudioError
 
 SAMPLE_RATE = 44_100
@@ -112,3 +123,109 @@ def _load_demucs(weights: Path) -> tuple[Any, list[str], int]:
             why=f"not a demucs model for stereo at 44.1 kHz ({error!s:.200})",
             fix=f"get it again: {GET_WEIGHTS}",
         ) from error
+
+
+_OVERLAP = 4  # a chunk overlaps the next by one part in so many
+_BATCH = {"cpu": 1, "cuda": 8}  # chunks at once; a CPU gains nothing from more
+_BLOCK = 1 << 20  # samples
+
+
+def write_vocal(
+    path: Path, name: str, separator: Separator, rate: int, resampler: str, out: Path
+) -> None:
+    """Write the vocal of an audio file, all of it, without gain.
+
+    Args:
+        path: The file.
+        name: What messages call it.
+        separator: The model.
+        rate: Hertz of the result.
+        resampler: ``sinc_hann`` or ``soxr``.
+        out: A float32 .npy to write, shape (samples,).
+
+    Raises:
+        AudioError: The file cannot be used.
+    """
+    scratch, raw = out.with_suffix(".mix"), out.with_suffix(".raw")
+    length = _decode(path, name, resampler, scratch)
+    mix = np.memmap(scratch, np.float32, "r", shape=(length, 2))
+    to_rate = make_resampler(resampler, SAMPLE_RATE, rate, 1)
+    with raw.open("wb") as file:
+        for part in vocal_blocks(mix, separator):
+            file.write(to_rate.push(part[:, None]).tobytes())
+        file.write(to_rate.finish().tobytes())
+    with out.open("wb") as file, raw.open("rb") as samples:
+        write_header(file, raw.stat().st_size // 4, 1, "float32", mono=True)
+        while block := samples.read(_BLOCK):
+            file.write(block)
+    scratch.unlink()
+    raw.unlink()
+
+
+def _decode(path: Path, name: str, resampler: str, scratch: Path) -> int:
+    """Raw stereo at the model's rate; its length. One channel counts twice, many as their mean."""
+    length = 0
+    with open_audio(path, name) as audio, scratch.open("wb") as out:
+        convert = make_resampler(resampler, audio.format.sample_rate, SAMPLE_RATE, 2)
+        for block in audio.blocks():
+            stereo = block if block.shape[1] == 2 else block.mean(axis=1, keepdims=True)
+            part = convert.push(np.ascontiguousarray(np.broadcast_to(stereo, (len(block), 2))))
+            out.write(part.tobytes())
+            length += len(part)
+        part = convert.finish()
+        out.write(part.tobytes())
+    return length + len(part)
+
+
+@torch.inference_mode()
+def vocal_blocks(mix: Samples, separator: Separator) -> Iterator[Samples]:
+    """The vocal as mono blocks, in all as long as the mixture (samples, 2).
+
+    Chunks fade into each other, each with a triangle as its weight.
+    """
+    chunk = separator.chunk
+    hop = chunk - chunk // _OVERLAP
+    mean, deviation = _statistics(mix)
+    weight = _triangle(chunk)
+    total, weights = np.zeros(chunk, np.float32), np.zeros(chunk, np.float32)
+    starts = range(0, max(1, len(mix) - (chunk - hop)), hop)
+    size = _BATCH[separator.device.type]
+    for first in range(0, len(starts), size):
+        batch = starts[first : first + size]
+        chunks = np.stack([_chunk(mix, start, chunk) for start in batch])
+        sources = separator.model(
+            torch.from_numpy((chunks - mean) / deviation).to(separator.device)
+        )
+        vocals = sources[:, separator.vocal].mean(dim=1).cpu().numpy() * deviation + mean
+        for start, vocal in zip(batch, vocals, strict=True):
+            total += weight * vocal
+            weights += weight
+            done = hop if start != starts[-1] else len(mix) - start
+            yield total[:done] / weights[:done]
+            total = np.concatenate([total[hop:], np.zeros(hop, np.float32)])
+            weights = np.concatenate([weights[hop:], np.zeros(hop, np.float32)])
+
+
+def _chunk(mix: Samples, start: int, length: int) -> Samples:
+    """Samples as the model takes them, (2, length); silence follows the end."""
+    part = mix[start : start + length].T
+    return np.pad(part, ((0, 0), (0, length - part.shape[1])))
+
+
+def _statistics(mix: Samples) -> tuple[np.float32, np.float32]:
+    """Mean and standard deviation of a mixture's mono sum, by which these models are scaled."""
+    total = squares = 0.0
+    for start in range(0, len(mix), _BLOCK):
+        mono = mix[start : start + _BLOCK].mean(axis=1, dtype=np.float64)
+        total += float(mono.sum())
+        squares += float(np.square(mono).sum())
+    mean = total / len(mix)
+    deviation = max(squares / len(mix) - mean * mean, 0.0) ** 0.5
+    return np.float32(mean), np.float32(max(deviation, 1e-5))
+
+
+def _triangle(length: int) -> Samples:
+    rising = np.arange(1, length // 2 + 1)
+    falling = np.arange(length - length // 2, 0, -1)
+    shape: Samples = (np.concatenate([rising, falling]) / (length - length // 2)).astype(np.float32)
+    return shape

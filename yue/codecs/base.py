@@ -10,8 +10,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from yue.codecs.card import CodecCard
-from yue.codecs.windows import Span, spans
+from yue.codecs.card import CodecCard, Span, spans
 from yue.errors import CodecError
 from yue.tokens.vocabulary import CodecRange, codec_range
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yue.codecs.about import About
-from yue.codecs.card import CodecCard, kept_sizes
-from yue.codecs.hub_files import CONFIG, WEIGHTS, digest_of, read_config
-from yue.codecs.windows import Window
+from yue.codecs.card import CodecCard, Window, kept_sizes
+from yue.codecs.codec_weights import CONFIG, WEIGHTS, digest_of, read_config
 from yue.errors import CodecError
 from yue.wording import quoted
 

@@ -18,10 +18,8 @@ from numpy.typing import NDArray
 from yue.codecs.about import About
 from yue.codecs.base import Audio, Codec
 from yue.codecs.card import CodecCard, kept_sizes
-from yue.codecs.griffin_lim import audio_from_bands
 from yue.codecs.kmeans import Vectors, quantize
-from yue.codecs.mel import MelShape, band_levels, log_mel
-from yue.codecs.threads import one_blas_thread
+from yue.codecs.melrvq_mel import MelShape, audio_from_bands, band_levels, log_mel, one_blas_thread
 from yue.errors import CodecError, YueError
 from yue.files import atomic_folder, bytes_digest, read_json, value_digest, write_json
 
@@ -44,7 +42,7 @@ class Fit:
         fitted_sizes: Rows of each codebook that k-means placed.
         data_digest: Of the audio.
         seed: Of the fit.
-        mel_distance: Held-out distance (``yue.codecs.quality``) by number of codebooks.
+        mel_distance: Held-out distance (``yue.codecs.melrvq_mel``) by number of codebooks.
     """
 
     seconds: float

@@ -10,10 +10,16 @@ from numpy.typing import NDArray
 
 from yue.codecs.base import Audio
 from yue.codecs.kmeans import Vectors, fit_codebook, nearest
-from yue.codecs.mel import HIGHEST, LOWEST, STEPS, MelShape, log_mel
 from yue.codecs.melrvq import SHAPE, Fit, MelRvq, make_codec
-from yue.codecs.quality import mel_distance
-from yue.codecs.threads import one_blas_thread
+from yue.codecs.melrvq_mel import (
+    HIGHEST,
+    LOWEST,
+    STEPS,
+    MelShape,
+    log_mel,
+    mel_distance,
+    one_blas_thread,
+)
 from yue.errors import CodecError
 from yue.files import bytes_digest
 from yue.workers import cores

@@ -1,25 +1,47 @@
-"""Codecs by name. A codec is a module with ``about``, ``read_card`` and ``load``.
+"""Codecs by name: built in and installed, which can be used here, and the recipe's choice.
+
+Codecs that other packages bring, by the names in their metadata: nothing of theirs is run.
+
+Codecs by name. A codec is a module with ``about``, ``read_card`` and ``load``.
 
 Other packages add codecs by an entry point in the group ``yue.codecs`` that names such a module.
 Their codes take the ids of a codec that the vocabulary knows, whose shape they must fit: the name
 on their card says which.
+
+Which codec to use, with which weights and where: as a recipe or flags say it.
+
+Which codecs there are, and which of them can be used here.
 """
 
 from __future__ import annotations
 
 import difflib
 import importlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from yue.codecs.about import About
 from yue.codecs.base import Codec
 from yue.codecs.card import CodecCard
-from yue.codecs.installed import installed
-from yue.codecs.weights import locate
-from yue.errors import CodecError
+from yue.codecs.codec_weights import locate
+from yue.errors import CodecError, YueError
 from yue.tokens.vocabulary import CodecRange, codec_range
+
+if TYPE_CHECKING:
+    from yue.recipe.model import Recipe
+
+GROUP = "yue.codecs"
+"""The group of entry points that name a module with ``about``, ``read_card`` and ``load``."""
+
+
+@cache
+def installed() -> dict[str, EntryPoint]:
+    """The entry points by name."""
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
 
 _MODULES = {
     "melrvq": "yue.codecs.melrvq",
@@ -161,3 +183,96 @@ def _module(name: str) -> _CodecModule:
             why=f"{type(error).__name__}: {error}",
             fix="update or remove the package that brings it",
         ) from error
+
+
+@dataclass(frozen=True)
+class CodecChoice:
+    """A codec that is about to be used.
+
+    Attributes:
+        name: Of the codec.
+        weights: A folder, a file or a hub revision.
+        codebooks: How many are kept; None: all.
+        device: As torch names devices, or auto.
+    """
+
+    name: str
+    weights: Path
+    codebooks: int | None
+    device: str
+
+    @classmethod
+    def of_recipe(cls, recipe: Recipe, root: Path) -> CodecChoice:
+        """What a recipe says, with paths resolved against ``root``."""
+        codec = recipe.codec
+        return cls(codec.name, root / codec.path, codec.codebooks, recipe.runtime.device)
+
+    @classmethod
+    def of_flags(
+        cls, name: str, weights: Path | None, codebooks: int | None, device: str | None
+    ) -> CodecChoice:
+        """What flags say; what they leave open is as usual for the codec.
+
+        Raises:
+            CodecError: No such codec.
+        """
+        known = about(name)
+        return cls(name, weights or known.folder, codebooks or known.codebooks, device or "auto")
+
+    def card(self) -> CodecCard:
+        """What it is, without loading it; raises as :func:`yue.codecs.registry.read_card` does."""
+        return read_card(self.name, self.weights, codebooks=self.codebooks)
+
+    def load(self) -> Codec:
+        """Load it; raises as :func:`yue.codecs.registry.load_codec` does."""
+        return load_codec(self.name, self.weights, device=self.device, codebooks=self.codebooks)
+
+    def load_all(self) -> list[Codec]:
+        """Load it once for each device; raises as :meth:`load` does."""
+        return load_codecs(self.name, self.weights, device=self.device, codebooks=self.codebooks)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A codec, here and now.
+
+    Attributes:
+        name: Its name.
+        about: What is known without its weights; None: it cannot be imported.
+        weights: Where they were looked for.
+        digest: Of the weights; None: it cannot be used yet.
+        problem: Why not.
+        fix: How to get there.
+    """
+
+    name: str
+    about: About | None
+    weights: Path
+    digest: str | None
+    problem: str = ""
+    fix: str = ""
+
+
+def list_codecs(places: dict[str, Path]) -> list[Listed]:
+    """Every codec with the state of its weights.
+
+    Args:
+        places: Where a codec's weights are looked for, other than where they usually are.
+    """
+    return [_listed(name, places.get(name)) for name in codec_names()]
+
+
+def _listed(name: str, place: Path | None) -> Listed:
+    known, weights = None, place or Path()
+    try:
+        known = about(name)
+        weights = place or known.folder
+        return Listed(name, known, weights, read_card(name, weights).digest)
+    except YueError as error:
+        problem = f"{error.what} ({error.why})" if error.why else error.what
+        return Listed(name, known, weights, None, problem, error.fix)
+    except OSError as error:
+        fix = "give yourself the rights to read them"
+        return Listed(
+            name, known, weights, None, f"{error.filename or weights}: {error.strerror}", fix
+        )

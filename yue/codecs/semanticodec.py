@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from yue.codecs.about import About
 from yue.codecs.card import CodecCard, kept_sizes
-from yue.codecs.hub_files import digest_of, missing
+from yue.codecs.codec_weights import digest_of, missing
 from yue.errors import CodecError
 from yue.files import map_array
 from yue.wording import quoted

@@ -13,11 +13,16 @@ from torch import Tensor
 
 from yue.codecs.base import Audio, Codes, check_audio
 from yue.codecs.card import CodecCard
-from yue.codecs.checkpoint import fill, read_checkpoint, renamed, tensors, wrong_checkpoint
-from yue.codecs.hub_files import missing
+from yue.codecs.codec_weights import missing
+from yue.codecs.original_weights import fill, read_checkpoint, renamed, tensors, wrong_checkpoint
 from yue.codecs.semanticodec import DECODER, ENCODER, NAME, SIZES, fetch_command, read_centroids
-from yue.codecs.semanticodec_mel import mel_windows
-from yue.codecs.semanticodec_network import TOGETHER, SemantiNetwork, is_unused, new_name
+from yue.codecs.semanticodec_encoder import (
+    TOGETHER,
+    SemantiNetwork,
+    is_unused,
+    mel_windows,
+    new_name,
+)
 from yue.codecs.torch_codec import TorchCodec
 from yue.errors import CodecError
 

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from yue.codecs.audio_tracks import SongFiles, read_song
 from yue.codecs.base import Codec, Codes
 from yue.codecs.card import CodecCard, same_codec
-from yue.codecs.sources import SongFiles
-from yue.codecs.tracks import read_song
 from yue.errors import CodecError
 from yue.files import map_array, read_jsonl
 from yue.progress import Progress

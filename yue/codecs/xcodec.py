@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from yue.codecs.about import About
 from yue.codecs.card import CodecCard, kept_sizes
-from yue.codecs.hub_files import CONFIG, WEIGHTS, digest_of, missing, read_config
+from yue.codecs.codec_weights import CONFIG, WEIGHTS, digest_of, missing, read_config
 from yue.errors import CodecError
 
 if TYPE_CHECKING:

@@ -1,21 +1,191 @@
-"""The xcodec model, by Transformers."""
+"""The xcodec model in pieces of bounded memory, and YuE's own checkpoint as such.
+
+The parts of xcodec that hear only a moment, run in pieces: memory does not grow with a track.
+
+What hears all of a track (the transformer, at 50 frames a second) stays whole.
+
+YuE's own xcodec checkpoint as Transformers' model: the same weights under other names.
+
+The xcodec model, by Transformers.
+"""
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from transformers import XcodecModel
+from torch import Tensor, nn
+from transformers import HubertConfig, XcodecConfig, XcodecModel
 
-from yue.codecs.card import CodecCard
-from yue.codecs.hub_folder import load_model
+from yue.codecs.card import CodecCard, Window, spans
+from yue.codecs.original_weights import (
+    empty,
+    fill,
+    layer_name,
+    load_model,
+    read_checkpoint,
+    renamed,
+    tensors,
+)
 from yue.codecs.torch_codec import TorchCodec
-from yue.codecs.xcodec import is_yue_folder, read_shape
-from yue.codecs.xcodec_convert import load_yue_checkpoint
-from yue.codecs.xcodec_pieces import PIECE_SECONDS, WINDOW, encode_in_pieces
+from yue.codecs.xcodec import YUE_WEIGHTS, XcodecShape, is_yue_folder, read_shape
+
+PIECE_SECONDS = 30
+_FRAME_RATE = 50
+# The acoustic encoder hears 28 frames on either side; 32 change nothing.
+WINDOW = Window(PIECE_SECONDS * _FRAME_RATE, 32)
+
+
+def encode_in_pieces(model: XcodecModel, window: Window = WINDOW) -> None:
+    """Make a model's encoders take long tracks in pieces; shorter ones go through as they were."""
+    model.acoustic_encoder = _InWindows(model.acoustic_encoder, model.config.hop_length, window)
+    semantic = model.semantic_model
+    if semantic.config.feat_extract_norm == "group":
+        semantic.feature_extractor = _Features(semantic.feature_extractor, window)
+
+
+class _InWindows(nn.Module):
+    """A convolutional encoder, (B, 1, T * hop) to (B, C, T)."""
+
+    def __init__(self, encoder: nn.Module, hop: int, window: Window) -> None:
+        super().__init__()
+        self.encoder, self.hop, self.window = encoder, hop, window
+
+    def forward(self, audio: Tensor) -> Tensor:
+        pieces = [
+            self.encoder(audio[..., span.start * self.hop : span.stop * self.hop])[
+                ..., span.first - span.start : span.end - span.start
+            ]
+            for span in spans(audio.shape[-1] // self.hop, self.window)
+        ]
+        return torch.cat(pieces, dim=-1)
+
+
+class _Features(nn.Module):
+    """HuBERT's convolutions, (B, N) to (B, C, T).
+
+    They hear 400 samples, but the first is normalised over the whole track: its mean and variance
+    are collected in a first pass.
+    """
+
+    def __init__(self, features: Any, window: Window) -> None:
+        super().__init__()
+        self.features: Any = features
+        self.frames = window.frames
+        convolutions = [layer.conv for layer in features.conv_layers]
+        self.hop = math.prod(conv.stride[0] for conv in convolutions)
+        self.heard, hop = 1, 1
+        for conv in convolutions:
+            self.heard += (conv.kernel_size[0] - 1) * hop
+            hop *= conv.stride[0]
+
+    def forward(self, audio: Tensor) -> Tensor:
+        frames = (audio.shape[1] - self.heard) // self.hop + 1
+        if frames <= self.frames:
+            whole: Tensor = self.features(audio)
+            return whole
+        first, *rest = self.features.conv_layers
+        scale, shift = self._normalisation(first, audio)
+        pieces = []
+        for start in range(0, frames, self.frames):
+            end = min(start + self.frames, frames)
+            piece = audio[:, None, start * self.hop : (end - 1) * self.hop + self.heard]
+            hidden = first.activation(first.conv(piece) * scale + shift)
+            for layer in rest:
+                hidden = layer(hidden)
+            pieces.append(hidden)
+        return torch.cat(pieces, dim=-1)
+
+    def _normalisation(self, layer: Any, audio: Tensor) -> tuple[Tensor, Tensor]:
+        """What group normalisation over the whole track multiplies and adds, (B, C, 1) each."""
+        (kernel,), (stride,) = layer.conv.kernel_size, layer.conv.stride
+        count = (audio.shape[1] - kernel) // stride + 1
+        step = self.frames * self.hop // stride
+        total = squares = torch.zeros((), dtype=torch.float64, device=audio.device)
+        for start in range(0, count, step):
+            end = min(start + step, count)
+            hidden = layer.conv(audio[:, None, start * stride : (end - 1) * stride + kernel])
+            total = total + hidden.sum(dim=-1, keepdim=True, dtype=torch.float64)
+            squares = squares + hidden.square_().sum(dim=-1, keepdim=True, dtype=torch.float64)
+        mean = total / count
+        norm = layer.layer_norm
+        scale = norm.weight[:, None] / (squares / count - mean**2 + norm.eps).sqrt()
+        return scale.float(), (norm.bias[:, None] - mean * scale).float()
+
+
+_RENAMED = (
+    ("encoder_semantic.", "encoder_semantic."),
+    ("decoder_semantic.", "decoder_semantic."),
+    ("semantic_model.", "semantic_model."),
+    ("fc_prior.", "fc."),
+    ("fc_post1.", "fc1."),
+    ("fc_post2.", "fc2."),
+    ("quantizer.vq.layers.", "quantizer.quantizers."),
+)
+
+
+def model_config(shape: XcodecShape) -> XcodecConfig:
+    """Transformers' configuration of YuE's model; widths are fixed in its code, not its config."""
+    return XcodecConfig(
+        target_bandwidths=list(shape.bandwidths),
+        sample_rate=shape.sample_rate,
+        codebook_size=shape.codes,
+        acoustic_model_config={
+            "model_type": "dac",
+            "encoder_hidden_size": 64,
+            "decoder_hidden_size": 1024,
+            "downsampling_ratios": list(shape.ratios),
+            "upsampling_ratios": list(shape.ratios),
+            "sampling_rate": shape.sample_rate,
+            "hidden_size": 256,
+        },
+        semantic_model_config=HubertConfig().to_dict(),
+    )
+
+
+def load_yue_checkpoint(path: Path, shape: XcodecShape, device: str) -> XcodecModel:
+    """Load ``ckpt_00360000.pth`` of a folder, every weight of it, into Transformers' model.
+
+    Args:
+        path: The folder of m-a-p/xcodec_mini_infer.
+        shape: What its config says.
+        device: As torch names devices, or auto.
+
+    Raises:
+        CodecError: The file is damaged, or its weights are not those of the model.
+    """
+    file = path / YUE_WEIGHTS
+    state = tensors(read_checkpoint(file).get("codec_model"), file, "codec_model")
+    model = empty(lambda: XcodecModel(model_config(shape)))
+    return fill(model, renamed(state, new_name, file), file, device)
+
+
+def new_name(name: str) -> str | None:
+    """Transformers' name of a weight of the original, None if it has none."""
+    if name.startswith("encoder."):
+        return layer_name(name.removeprefix("encoder.block."), "acoustic_encoder", encoder=True)
+    if name.startswith("decoder_2."):
+        rest = name.removeprefix("decoder_2.model.")
+        return layer_name(rest, "acoustic_decoder", encoder=False)
+    for old, new in _RENAMED:
+        if name.startswith(old):
+            rest = name.removeprefix(old)
+            if old == "semantic_model.":
+                # Transformers keeps this one's weight normalisation.
+                rest = rest.replace(".weight_g", ".parametrizations.weight.original0")
+                rest = rest.replace(".weight_v", ".parametrizations.weight.original1")
+            elif old == "quantizer.vq.layers.":
+                rest = rest.replace("._codebook.", ".codebook.")
+            elif old.endswith("coder_semantic."):
+                rest = re.sub(r"\b(conv[12]?)\.conv\.", r"\1.", rest)
+            return new + rest
+    return None
+
 
 _BYTES_A_SECOND, _LONG_BYTES_A_SECOND = 30_000_000, 6_000_000  # estimates at full size
 

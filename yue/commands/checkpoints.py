@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from yue.training.identity import Identity
+    from yue.checkpoints.identity import Identity
+    from yue.checkpoints.stored_runs import StoredRun
     from yue.training.plan import RunSetup
-    from yue.training.stored import StoredRun
 
 EXAMPLE = "yue checkpoints\n  yue checkpoints adopt 3f2a91c04be7\n  yue checkpoints remove --others"
 _SHOWN = 4  # differences of a run
@@ -86,8 +86,8 @@ def _place(output: Path | None) -> _Place:
 
 
 def _list(place: _Place, args: argparse.Namespace) -> None:
+    from yue.checkpoints.stored_runs import stored_runs
     from yue.errors import UsageError, YueError
-    from yue.training.stored import stored_runs
     from yue.wording import counted
 
     if args.ids or args.others:
@@ -151,8 +151,8 @@ def _adopt(place: _Place, args: argparse.Namespace) -> None:
 
 
 def _remove(place: _Place, args: argparse.Namespace) -> None:
+    from yue.checkpoints.stored_runs import find_run, remove_run, stored_runs
     from yue.errors import UsageError
-    from yue.training.stored import find_run, remove_run, stored_runs
 
     if bool(args.ids) == args.others:
         raise UsageError("remove takes ids, or --others", fix="yue checkpoints   # lists them")

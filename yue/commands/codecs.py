@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from yue.codecs.listing import Listed
+    from yue.codecs.registry import Listed
 
 EXAMPLE = "yue codecs"
 
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """List them; in a project, the recipe's codec is looked for where the recipe says."""
-    from yue.codecs.listing import list_codecs
+    from yue.codecs.registry import list_codecs
 
     codecs = list_codecs(_recipe_place())
     if args.json:

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> None:
     """Write the page."""
     from yue.commands.project import print_summary, project_paths
     from yue.files import write_text
-    from yue.report.compare.page import compare
+    from yue.report.compare_page import compare
     from yue.stages import StageSummary
 
     comparison = compare(project_paths().root, ("--num", str(args.num)))

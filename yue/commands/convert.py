@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError(
             "only one of --input-dir and --output-dir is given", fix="give both, or neither"
         )
-    from yue.audio.folder import convert_to_folder
+    from yue.audio.convert_folder import convert_to_folder
     from yue.recipe.flags import recipe_from_flags
 
     recipe = recipe_from_flags(args, *_SECTIONS)

@@ -28,8 +28,7 @@ def run(args: argparse.Namespace) -> None:
     from dataclasses import asdict
 
     from yue.errors import UsageError
-    from yue.tokens.index_file import Counts, count
-    from yue.tokens.megatron import as_prefix
+    from yue.tokens.megatron_files import Counts, as_prefix, count
 
     prefixes = [*args.prefixes]
     if args.data_dir is not None:

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _songs(args: argparse.Namespace) -> str:
-    from yue.demo.music.corpus import FINE_TUNING, write_songs
+    from yue.demo.corpus import FINE_TUNING, write_songs
 
     seconds = write_songs(FINE_TUNING, args.output, args.seed)
     return f"{FINE_TUNING.count} songs, {seconds:.0f} seconds of music,"
@@ -52,7 +52,7 @@ def _base(args: argparse.Namespace) -> str:
             "a base model is pretrained with a tokenizer and a codec",
             fix="add --tokenizer demo/work/tokenizer.model --codec demo/work/codec",
         )
-    from yue.demo.base import make_base
+    from yue.demo.base_model import make_base
     from yue.demo.pretrain import PLAN
     from yue.progress import Progress
 

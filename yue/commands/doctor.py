@@ -18,9 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Look at everything, print it, and fail if something stops work."""
-    from yue.doctor.machine import check_machine
-    from yue.doctor.project import check_project
-    from yue.doctor.software import check_software
+    from yue.doctor.machine_checks import check_machine
+    from yue.doctor.project_checks import check_project
+    from yue.doctor.software_checks import check_software
     from yue.errors import YueError
 
     root = Path.cwd()

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from yue.lm.shape import ModelShape
+    from yue.costs.estimate import Estimate
+    from yue.lm.base_facts import ModelShape
     from yue.recipe.model import Recipe
-    from yue.training.estimate import Estimate
 
 EXAMPLE = "yue estimate recipes/yue-s1-lora.yaml --gpu H100"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which recipe, which GPU."""
-    from yue.training.gpus import GPUS
+    from yue.costs.estimate import GPUS
 
     parser.add_argument(
         "recipe", nargs="?", type=Path, default=Path("params.yaml"), metavar="RECIPE",
@@ -35,9 +35,8 @@ def run(args: argparse.Namespace) -> None:
     """Print the estimate."""
     import json
 
+    from yue.costs.estimate import estimate, find_gpu
     from yue.recipe.read import read_recipe
-    from yue.training.estimate import estimate
-    from yue.training.gpus import find_gpu
 
     gpu, recipe = find_gpu(args.gpu), read_recipe(args.recipe)
     shape, known = _shape(Path(recipe.model.path))
@@ -53,8 +52,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _shape(folder: Path) -> tuple[ModelShape, str]:
     """The base model's shape, and where it is from."""
-    from yue.lm.released import released_shape
-    from yue.lm.shape import read_shape
+    from yue.lm.base_facts import read_shape, released_shape
 
     if not (folder / "config.json").is_file() and (known := released_shape(folder.name)):
         return known, f"{folder.name} as released; {folder} is not there yet"
@@ -70,7 +68,7 @@ def _tokens(recipe: Recipe, an_epoch: int | None) -> tuple[int | None, str]:
     if an_epoch is None:
         if not prefix.with_suffix(".idx").is_file():
             return None, "nothing"
-        from yue.tokens.index_file import count
+        from yue.tokens.megatron_files import count
 
         an_epoch, source = count(prefix).tokens, f"{prefix}.idx{_otherwise(recipe, prefix)}"
     return round(train.epochs * an_epoch), f"{train.epochs:g} epochs of {an_epoch:,}, by {source}"
@@ -80,8 +78,8 @@ def _otherwise(recipe: Recipe, prefix: Path) -> str:
     """In what the recipe that made token files differs from this one."""
     from dataclasses import fields
 
-    from yue.tokens.info import read_info
     from yue.tokens.options import Options
+    from yue.tokens.pair_info import read_info
     from yue.tokens.vocabulary import CODECS
 
     if not prefix.with_suffix(".json").is_file():

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Fit, write and say how good it is."""
-    from yue.codecs.audio_folder import read_audio_folder
+    from yue.codecs.audio_tracks import read_audio_folder
     from yue.codecs.melrvq import SHAPE
     from yue.codecs.melrvq_fit import fit
     from yue.files import check_replaceable

@@ -129,9 +129,9 @@ def _fill_from_project(args: argparse.Namespace) -> Recipe | None:
 
 def how_to_sample(args: argparse.Namespace, *, of_project: bool) -> Generate:
     """How to sample: as flags say, then the active recipe, then the schema."""
-    from yue.recipe.document import read_document
     from yue.recipe.flags import given_values, recipe_from_flags
     from yue.recipe.read import checked
+    from yue.recipe.yaml_positions import read_document
 
     if not of_project:
         return recipe_from_flags(args, "generate").generate
@@ -143,14 +143,14 @@ def how_to_sample(args: argparse.Namespace, *, of_project: bool) -> Generate:
 
 def _generate(args: argparse.Namespace, recipe: Recipe | None) -> None:
     from yue.commands.project import print_summary
+    from yue.device import pick_device
     from yue.files import atomic_folder, check_replaceable
-    from yue.generation.codec_card import check_codec
-    from yue.generation.given import lyrics_source
-    from yue.generation.make import make_samples
-    from yue.generation.records import SAMPLES_FILE
-    from yue.generation.reference import unlearned_note
-    from yue.generation.setup import Setup, audio_prompt_of
-    from yue.lm.device import pick_device
+    from yue.generation.fit_checks import check_codec
+    from yue.generation.make_samples import make_samples
+    from yue.generation.plan import Setup, audio_prompt_of
+    from yue.generation.prompt import lyrics_source
+    from yue.generation.prompt_reference import unlearned_note
+    from yue.generation.sample_records import SAMPLES_FILE
     from yue.paths import side_store_beside
     from yue.stages import StageSummary
     from yue.stages.generate import options_of

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from yue.dataset.reader import TokenFiles
+    from yue.dataset.token_files import TokenFiles
     from yue.recipe.model import Recipe
     from yue.tokens.roles import Role
-    from yue.tokens.text import TextTokenizer
+    from yue.tokens.text_tokenizer import TextTokenizer
 
 EXAMPLE = "yue inspect work/tokens/train --document 2"
 
@@ -63,12 +63,12 @@ def run(args: argparse.Namespace) -> None:
     import sys
     from dataclasses import asdict
 
-    from yue.dataset.describe import describe
-    from yue.dataset.pieces import pieces_of
-    from yue.dataset.reader import TokenFiles
-    from yue.dataset.show import Painter, show_document, show_files, show_pieces
+    from yue.dataset.describe_document import describe
+    from yue.dataset.show_document import Painter, show_document, show_files, show_pieces
+    from yue.dataset.song_pieces import pieces_of
+    from yue.dataset.token_files import TokenFiles
     from yue.errors import TrainingError, UsageError
-    from yue.tokens.megatron import as_prefix
+    from yue.tokens.megatron_files import as_prefix
     from yue.tokens.vocabulary import codec_range
     from yue.wording import counted
 
@@ -111,7 +111,7 @@ def _check(files: TokenFiles) -> None:
         YueError: A checksum differs, or something is odd.
     """
     from yue.errors import TokenFileError
-    from yue.tokens.faults import document_faults
+    from yue.tokens.document_faults import document_faults
     from yue.wording import counted, printable
 
     files.verify()
@@ -160,7 +160,7 @@ def _loss_on(names: list[str] | None, recipe: Recipe | None) -> list[Role]:
 def _tokenizer(path: Path | None, files: TokenFiles, recipe: Recipe | None) -> TextTokenizer | None:
     """The tokenizer asked for, else the active recipe's if it is the one of the files."""
     from yue.errors import UsageError, YueError
-    from yue.tokens.text import TextTokenizer
+    from yue.tokens.text_tokenizer import TextTokenizer
 
     digest = files.info.tokenizer_digest
     if path is not None:

@@ -30,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Join; every file is held to its checksums on the way."""
-    from yue.dataset.merge import merge
-    from yue.tokens.megatron import as_prefix
+    from yue.dataset.join_files import merge
+    from yue.tokens.megatron_files import as_prefix
 
     output = as_prefix(args.output_prefix)
     info = merge([as_prefix(prefix) for prefix in args.prefixes], output)

@@ -38,8 +38,7 @@ def run(args: argparse.Namespace) -> None:
     from yue.files import check_replaceable
 
     check_replaceable(args.output_dir, "merge.json")
-    from yue.lm.fit import check_fit
-    from yue.lm.merge import merge
+    from yue.lm.merge_adapter import check_fit, merge
     from yue.paths import side_store_beside
 
     check_fit(args.adapter, args.base, side_store_beside(args.output_dir))

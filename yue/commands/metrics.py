@@ -26,8 +26,8 @@ def run(args: argparse.Namespace) -> None:
     from dataclasses import asdict
 
     from yue.commands.project import project_paths
-    from yue.report.compare.experiments import project_experiments
-    from yue.report.compare.table import metrics_table
+    from yue.report.experiment_tables import metrics_table
+    from yue.report.experiments import project_experiments
 
     experiments = project_experiments(project_paths().root, "--num", str(args.num))
     if args.json:

@@ -50,8 +50,8 @@ def run(args: argparse.Namespace) -> None:
         mixture = read_mixture(args.upstream)
         print(json.dumps(asdict(mixture), indent=2) if args.json else show(mixture))
         return
-    from yue.dataset.datasets import mix_rows, open_datasets
-    from yue.training.mixture import plan_table, run_plan
+    from yue.dataset.dataset_mix import mix_rows, open_datasets
+    from yue.training.schedule import plan_table, run_plan
 
     recipe, songs = _what(args)
     datasets = open_datasets(recipe.mix, songs / "train")

@@ -46,11 +46,11 @@ def run(args: argparse.Namespace) -> None:
     from yue.errors import UsageError
     from yue.recipe.flags import recipe_from_flags
     from yue.stages import StageSummary
-    from yue.tokens.megatron import info_path
+    from yue.tokens.megatron_files import info_path
     from yue.tokens.options import Options
-    from yue.tokens.row_count import row_rejections, rows_check
+    from yue.tokens.pair_info import row_rejections, rows_check
     from yue.tokens.vocabulary import codec_range
-    from yue.tokens.write import write_token_sets
+    from yue.tokens.write_files import write_token_sets
     from yue.wording import counted
 
     if not given_flags(args):

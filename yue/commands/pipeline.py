@@ -55,8 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Make the project of these flags, and run it."""
     from yue.commands.ready import base_recipe
-    from yue.project.run import Order, prepare, skipped_stages
-    from yue.project.run import run as run_order
+    from yue.project.run_flags import Order, prepare, skipped_stages
+    from yue.project.run_flags import run as run_order
     from yue.wording import quoted
 
     skipped = skipped_stages(args.skip_steps)

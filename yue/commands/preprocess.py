@@ -38,9 +38,8 @@ def run(args: argparse.Namespace) -> None:
     """Make the project of these flags around the arrays, and run it."""
     from yue.commands.ready import base_recipe, given_recipe_values
     from yue.errors import UsageError
-    from yue.project.arrays import adopt_arrays, check_arrays
-    from yue.project.run import Order, prepare
-    from yue.project.run import run as run_order
+    from yue.project.run_flags import Order, adopt_arrays, check_arrays, prepare
+    from yue.project.run_flags import run as run_order
 
     check_arrays(args.data_dir)
     data = args.data_dir.absolute()

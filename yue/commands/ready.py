@@ -27,7 +27,7 @@ def ready_defaults(sections: Sequence[str]) -> dict[str, str]:
 
     A key in which the recipes of codecs differ says all their values.
     """
-    from yue.project.template import template_root
+    from yue.project.pipeline_files import template_root
     from yue.recipe.flags import value_words
     from yue.recipe.read import read_recipe
     from yue.recipe.schema import keys_of
@@ -77,7 +77,7 @@ def given_recipe_values(
 def _codec_values(name: str | None, base: str) -> dict[str, dict[str, Any]]:
     """What goes with a codec that the ready recipe does not name: its weights and its shape."""
     from yue.codecs.registry import about
-    from yue.project.template import template_root
+    from yue.project.pipeline_files import template_root
     from yue.recipe.read import read_recipe
     from yue.tokens.vocabulary import CODECS, codec_range
 
@@ -102,9 +102,9 @@ def _place_paths(values: dict[str, dict[str, Any]]) -> None:
         UsageError: A path is neither there nor made.
     """
     from yue.errors import UsageError
-    from yue.inputs.made import is_made
-    from yue.inputs.released import released_at
-    from yue.project.template import template_root
+    from yue.inputs.pipeline_outputs import is_made
+    from yue.inputs.released_weights import released_at
+    from yue.project.pipeline_files import template_root
     from yue.recipe.schema import keys
 
     for key in keys():

@@ -11,12 +11,12 @@ from typing import Any
 from yue.commands.project import NO_PROJECT
 from yue.commands.use import recipe_file
 from yue.errors import RecipeError, UsageError
-from yue.recipe.document import read_document, shown_value
-from yue.recipe.faults import RecipeFaultsError
+from yue.recipe.fault_text import RecipeFaultsError
 from yue.recipe.read import checked, recipe_of
 from yue.recipe.resolve import Resolved
 from yue.recipe.schema import Key, keys
-from yue.recipe.write import origin
+from yue.recipe.writing import origin
+from yue.recipe.yaml_positions import read_document, shown_value
 from yue.wording import quoted
 
 EXAMPLE = "yue recipes yue-s1-24gb"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from yue.commands.project import need_flags, print_summary, project_paths, run_stage
 
 if TYPE_CHECKING:
-    from yue.codecs.choice import CodecChoice
-    from yue.codecs.sources import SongFiles
+    from yue.codecs.audio_tracks import SongFiles
+    from yue.codecs.registry import CodecChoice
 
 EXAMPLE = "yue tokenize --input-dir converted --output-dir codes --codec-type xcodec"
 _VERIFIED_SONGS = 5
@@ -50,9 +50,9 @@ def run(args: argparse.Namespace) -> None:
         return
     needed = ("input_dir", "output_dir", "codec_type")
     need_flags(args, needed, EXAMPLE)
-    from yue.codecs.choice import CodecChoice
-    from yue.codecs.folder import tokenize_folder
-    from yue.codecs.sources import folder_songs
+    from yue.codecs.audio_tracks import folder_songs
+    from yue.codecs.encode_folder import tokenize_folder
+    from yue.codecs.registry import CodecChoice
 
     weights = args.codec_path and Path(args.codec_path)
     codec = CodecChoice.of_flags(args.codec_type, weights, args.codebooks, args.device)
@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _verify_project(sample: int) -> None:
-    from yue.codecs.choice import CodecChoice
-    from yue.codecs.sources import project_songs
+    from yue.codecs.audio_tracks import project_songs
+    from yue.codecs.registry import CodecChoice
     from yue.recipe.read import read_recipe
 
     paths = project_paths()

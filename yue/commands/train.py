@@ -99,7 +99,7 @@ def setup_of_flags(args: argparse.Namespace, recipe: Recipe) -> RunSetup:
         TrainingError: The device is not there.
     """
     from yue.paths import side_store_beside, token_folder
-    from yue.training.devices import choose_device
+    from yue.training.hosts import choose_device
     from yue.training.plan import RunSetup
 
     output, wanted = args.output_dir, args.device or "auto"
@@ -158,6 +158,6 @@ def _setup_of_project() -> RunSetup:
 
 
 def _dry_run(setup: RunSetup) -> None:
-    from yue.training.rehearsal import rehearse
+    from yue.training.worker import rehearse
 
     print("\n".join(rehearse(setup)))

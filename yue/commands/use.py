@@ -10,17 +10,16 @@ from pathlib import Path
 from yue.commands.project import NO_PROJECT
 from yue.errors import RecipeError, UsageError
 from yue.files import write_text
-from yue.inputs.needed import write_needed
-from yue.inputs.notes import recipe_notes, shown, upkeep_notes
-from yue.recipe.build import build_recipe, same_value
-from yue.recipe.document import Document, parse_document, read_document
-from yue.recipe.drift import drift_of
-from yue.recipe.faults import shown_path
+from yue.inputs.pipeline_outputs import write_needed
+from yue.inputs.recipe_notes import recipe_notes, shown, upkeep_notes
+from yue.recipe.differences import drift_of
+from yue.recipe.fault_text import shown_path
 from yue.recipe.model import Recipe
-from yue.recipe.read import checked, recipe_of
+from yue.recipe.read import build_recipe, checked, recipe_of, same_value
 from yue.recipe.resolve import ACTIVE, Resolved, left_out, resolve
 from yue.recipe.undo import committed_text
-from yue.recipe.write import active_text, completed_text
+from yue.recipe.writing import active_text, completed_text
+from yue.recipe.yaml_positions import Document, parse_document, read_document
 from yue.wording import quoted
 
 EXAMPLE = "yue use recipes/demo.yaml"

@@ -11,13 +11,12 @@ from pathlib import Path
 
 from yue.commands.project import project_paths, run_stage
 from yue.errors import RecipeError
-from yue.inputs.notes import Note, drift_notes, recipe_notes, upkeep_notes
+from yue.inputs.recipe_notes import Note, drift_notes, recipe_notes, upkeep_notes
 from yue.paths import Paths
-from yue.recipe.build import build_recipe
-from yue.recipe.document import read_document
-from yue.recipe.faults import RecipeFaultsError
-from yue.recipe.read import checked
+from yue.recipe.fault_text import RecipeFaultsError
+from yue.recipe.read import build_recipe, checked
 from yue.recipe.undo import undo_faults
+from yue.recipe.yaml_positions import read_document
 
 EXAMPLE = "yue validate recipes/demo.yaml"
 

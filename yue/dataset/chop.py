@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from yue.dataset.pieces import Piece
+from yue.dataset.song_pieces import Piece
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from yue.dataset.index_cache import cached
 from yue.errors import UsageError
 from yue.files import bytes_digest, value_digest
-from yue.native.sampling import RandomState, blend, sample_index
+from yue.native.gpt_arrays import RandomState, blend, sample_index
 
 _INT32_MAX = 2**31 - 1
 _FORMAT = 1  # of what is cached

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from yue.files import atomic_file
-from yue.native.checksum import crc32c
+from yue.native.bin_writer import crc32c
 
 Arrays = dict[str, npt.NDArray[Any]]
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from yue.dataset.pieces import Piece, split_document
-from yue.dataset.reader import TokenFiles
+from yue.dataset.song_pieces import Piece, split_document
+from yue.dataset.token_files import TokenFiles
 from yue.errors import TrainingError
-from yue.native.packing import best_fit
+from yue.native.document_gather import best_fit
 
 
 @dataclass(frozen=True, eq=False)

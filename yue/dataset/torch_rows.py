@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from yue.dataset.mixture import MixedRows
-from yue.dataset.rows import IGNORED, targets
+from yue.dataset.dataset_mix import MixedRows
+from yue.dataset.packed_rows import IGNORED, targets
 from yue.tokens.roles import Role
 
 
@@ -42,7 +42,7 @@ class RowBatch:
 class RowDataset(Dataset[RowBatch]):
     """The endless stream of a mixture's rows by place.
 
-    Use it with :class:`~yue.dataset.sampler.RowSampler` as ``batch_sampler`` and
+    Use it with :class:`~yue.dataset.row_sampler.RowSampler` as ``batch_sampler`` and
     ``collate_fn=whole``. Reading takes less time than handing a batch from a worker process to
     its parent does, so leave ``num_workers`` at 0.
 

@@ -15,8 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from yue.errors import UsageError
-from yue.tokens.index_file import count
-from yue.tokens.megatron import as_prefix
+from yue.tokens.megatron_files import as_prefix, count
 
 _ROUNDS = re.compile(r"(\d+(?:\.\d+)?)_ROUND")
 

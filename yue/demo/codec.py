@@ -7,7 +7,7 @@ from pathlib import Path
 
 from yue.codecs.melrvq import MelRvq
 from yue.codecs.melrvq_fit import fit
-from yue.demo.music.corpus import PRETRAINING, make_songs
+from yue.demo.corpus import PRETRAINING, make_songs
 
 _SONGS = len(PRETRAINING.styles)  # one of each is as good as all, in less time
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sentencepiece
 
-from yue.demo.music.corpus import FINE_TUNING, PRETRAINING, compose_songs, line_contents
+from yue.demo.corpus import FINE_TUNING, PRETRAINING, compose_songs, line_contents
 from yue.files import atomic_file
 from yue.tokens.layouts.cot import END_OF_SEGMENT, START_OF_SEGMENT, head_text
 from yue.tokens.roles import REFERENCE_MARKER

@@ -1,4 +1,9 @@
-"""Everything that can be known before the models' weights are read: checks first, work later."""
+"""Everything known before weights are read: settings, checks, the work to do.
+
+What samples are made with, as a recipe or a command line says it.
+
+Everything that can be known before the models' weights are read: checks first, work later.
+"""
 
 from __future__ import annotations
 
@@ -9,25 +14,67 @@ from fractions import Fraction
 from pathlib import Path
 
 from yue.codecs.base import Codec
-from yue.codecs.card import same_codec
+from yue.codecs.card import CodecCard, same_codec
+from yue.codecs.codec_weights import locate
 from yue.codecs.registry import codec_ids, load_codec
 from yue.codecs.vocos import Upsampler, load_upsampler
-from yue.codecs.weights import locate
+from yue.device import pick_device
 from yue.errors import GenerationError
-from yue.generation.alphabet import Alphabet
+from yue.generation.fit_checks import check_weights
 from yue.generation.prompt import SongPrompt, song_prompt
-from yue.generation.reference import encode_prompt
-from yue.generation.setup import Setup
-from yue.generation.song import SectionLimits, check_context
-from yue.generation.source import SongSource
-from yue.generation.stage2 import check_stage2
-from yue.generation.weights import check_weights
-from yue.lm.base import read_base
-from yue.lm.device import pick_device
-from yue.lm.fit import check_fit
+from yue.generation.prompt_reference import AudioPrompt, encode_prompt
+from yue.generation.prompt_songs import SongSource
+from yue.generation.song_state import Alphabet, SectionLimits, check_context
+from yue.generation.stage2_model import check_stage2
+from yue.lm.base_facts import read_base
+from yue.lm.merge_adapter import check_fit
+from yue.recipe.model import Generate
 from yue.tokens.options import Options
-from yue.tokens.text import TextTokenizer
+from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What samples are made with.
+
+    Attributes:
+        base: The base model's folder.
+        adapter: The PEFT folder, or None for the base model alone.
+        dtype: "float32" or "bfloat16".
+        device: "auto", "cpu" or "cuda".
+        codec_name: The codec, by name.
+        codec_path: Its weights.
+        tokenizer: The SentencePiece model.
+        how: How long, with which sampling, from which seed.
+        options: How the songs that the adapter learned from became documents.
+        audio_prompt: Reference audio for all songs, or None.
+        stage2: The folder of a model that adds codebooks, or None.
+        memory: A folder that remembers the digests of the base model's files; None reads them all.
+        codec_card: The codec of the training songs' codes, or None where it is not known.
+    """
+
+    base: Path
+    adapter: Path | None
+    dtype: str
+    device: str
+    codec_name: str
+    codec_path: Path
+    tokenizer: Path
+    how: Generate
+    options: Options
+    audio_prompt: AudioPrompt | None
+    stage2: Path | None
+    memory: Path | None = None
+    codec_card: CodecCard | None = None
+
+
+def audio_prompt_of(how: Generate, root: Path) -> AudioPrompt | None:
+    """The reference audio that is asked for, its paths against ``root``."""
+    files = [how.audio_prompt, how.vocal_prompt, how.instrumental_prompt]
+    paths = tuple(root / file for file in files if file is not None)
+    return AudioPrompt(paths, how.prompt_start, how.prompt_end) if paths else None
+
 
 # YuE's inference asks for at least 100 tokens, 50 frames of 50 a second.
 _MIN_SECTION_SECONDS = 1

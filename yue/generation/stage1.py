@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from yue.generation.alphabet import Alphabet
 from yue.generation.prompt import Ids, SongPrompt
-from yue.generation.sampling import Sampling, guide, sample
-from yue.generation.song import SectionLimits, Song, SungSong, check_context
+from yue.generation.song_state import Alphabet, SectionLimits, Song, SungSong, check_context
 from yue.generation.stream import SlicedHead, Stream, cached_attention
+from yue.generation.token_sampling import Sampling, guide, sample
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM

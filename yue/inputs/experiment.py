@@ -16,8 +16,7 @@ import os
 from pathlib import Path, PurePosixPath
 
 from yue.files import write_text
-from yue.inputs.made import is_untracked
-from yue.inputs.named import WATCHED
+from yue.inputs.pipeline_outputs import WATCHED, is_untracked
 from yue.recipe.model import Recipe
 
 _DOWNLOADS = ".cache"  # unfinished ones, which are the project's to go on with

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from yue.inputs.experiment import origin_of
-from yue.inputs.made import is_made
-from yue.inputs.named import given
-from yue.inputs.released import released_at
+from yue.inputs.pipeline_outputs import given, is_made
+from yue.inputs.released_weights import released_at
 from yue.recipe.mixing import SONGS, numbers_of
 from yue.recipe.model import Codec, Mix, Recipe
 from yue.recipe.problems import Problem

@@ -1,18 +1,179 @@
-"""Causal attention inside each piece of a packed sequence, without a mask.
+"""Causal attention inside each piece of a packed sequence, and the back-ends that compute it.
+
+Back-ends of attention inside pieces: which there are, which fit a device, which of them work.
+
+All take queries (1, heads, N, size), keys and values (1, key-value heads, N, size), each of which
+serves heads / key-value heads queries without being repeated, and give (1, N, heads, size). None
+ever holds an (N x N) matrix on a GPU.
+
+Causal attention inside each piece of a packed sequence, without a mask.
 
 Transformers calls :func:`packed_attention` under the name :data:`NAME`; a back-end does the work
-(:mod:`yue.lm.backends`). No query ever meets a key of a later position or of another piece, and no
+(:mod:`yue.lm.attention`). No query ever meets a key of a later position or of another piece, and no
 (sequence x sequence) mask exists.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
-from yue.lm.backends import BACKENDS, Choice, choose_backend
-from yue.lm.pieces import Pieces
+from yue.lm.packed_pieces import Pieces, cut
+
+Attend = Callable[[Tensor, Tensor, Tensor, Pieces, float], Tensor]
+
+
+def by_piece(query: Tensor, key: Tensor, value: Tensor, pieces: Pieces, scale: float) -> Tensor:
+    """One call of scaled dot product attention for each piece: works everywhere."""
+    outputs = [
+        F.scaled_dot_product_attention(
+            query[:, :, start:end],
+            key[:, :, start:end],
+            value[:, :, start:end],
+            is_causal=True,
+            scale=scale,
+            enable_gqa=key.shape[1] != query.shape[1],
+        ).transpose(1, 2)
+        for start, end in pairwise(pieces.marks)
+    ]
+    return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
+
+
+def varlen(query: Tensor, key: Tensor, value: Tensor, pieces: Pieces, scale: float) -> Tensor:
+    """PyTorch's flash attention for sequences of any lengths: all pieces in one kernel."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    marks, longest = pieces.cumulative, pieces.longest
+    queries, keys, values = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
+    causal = (-1, 0)  # any distance back, none forward
+    output: Any = varlen_attn(
+        queries, keys, values, marks, marks, longest, longest, scale=scale, window_size=causal
+    )
+    return output[None]  # type: ignore[no-any-return]
+
+
+def flex(query: Tensor, key: Tensor, value: Tensor, pieces: Pieces, scale: float) -> Tensor:
+    """FlexAttention, compiled to one kernel on a GPU."""
+    grouped = key.shape[1] != query.shape[1]
+    output: Tensor = _flex(query.device.type)(
+        query, key, value, block_mask=pieces.blocks, scale=scale, enable_gqa=grouped
+    )
+    return output.transpose(1, 2)
+
+
+@lru_cache
+def _flex(device: str) -> Any:
+    from torch.nn.attention.flex_attention import flex_attention
+
+    return torch.compile(flex_attention) if device == "cuda" else flex_attention
+
+
+BACKENDS: dict[str, Attend] = {"varlen": varlen, "flex": flex, "sdpa": by_piece}
+"""By name, the fastest first."""
+
+
+def candidates(
+    device: str, dtype: torch.dtype, size: int, capability: tuple[int, int]
+) -> tuple[str, ...]:
+    """The back-ends that a device should have, the fastest first.
+
+    Args:
+        device: "cpu" or "cuda".
+        dtype: Of queries, keys and values.
+        size: Of a head.
+        capability: Of the GPU; not read for a CPU.
+    """
+    if device != "cuda":
+        return ("sdpa",)
+    names = []
+    half = dtype in (torch.bfloat16, torch.float16)
+    if half and capability >= (8, 0) and size % 8 == 0 and size <= 256:
+        names.append("varlen")
+    if capability >= (7, 5) and size >= 16 and size & (size - 1) == 0:
+        names.append("flex")
+    return (*names, "sdpa")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A back-end that works.
+
+    Attributes:
+        name: Its name.
+        refused: Why faster ones were not taken, by name.
+    """
+
+    name: str
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+@lru_cache
+def choose_backend(
+    device: torch.device, dtype: torch.dtype, heads: int, key_value_heads: int, size: int
+) -> Choice:
+    """The fastest back-end that gives what :func:`by_piece` gives on this device."""
+    cuda = device.type == "cuda"
+    capability = torch.cuda.get_device_capability(device) if cuda else (0, 0)
+    return first_that_works(
+        candidates(device.type, dtype, size, capability),
+        lambda name: _difference(name, device, dtype, heads, key_value_heads, size),
+    )
+
+
+def first_that_works(names: tuple[str, ...], difference: Callable[[str], float]) -> Choice:
+    """The first whose results are right; the last needs no proof.
+
+    Args:
+        names: Back-ends in order of preference.
+        difference: Of a back-end's results from the last one's, relative; may raise anything.
+    """
+    refused = []
+    for name in names[:-1]:
+        try:
+            found = difference(name)
+        except Exception as error:  # a library's; whatever it is, the next one is tried
+            refused.append((name, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"))
+            continue
+        if found < _TOLERANCE:
+            return Choice(name, tuple(refused))
+        refused.append((name, f"its results are off by {found:.1%}"))
+    return Choice(names[-1], tuple(refused))
+
+
+_TOLERANCE = 0.02  # of bfloat16's rounding, in outputs and gradients
+_PROBE = (0, 5, 205, 300)
+
+
+def _difference(
+    name: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    heads: int,
+    key_value_heads: int,
+    size: int,
+) -> float:
+    """Largest relative difference from :func:`by_piece` in outputs and gradients, on a sample."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(1, count, _PROBE[-1], size) for count in (heads, key_value_heads, key_value_heads)]
+    samples = [torch.randn(shape, generator=generator) for shape in shapes]
+    outer = torch.randn((1, _PROBE[-1], heads, size), generator=generator).to(device, dtype)
+    results = []
+    with torch.inference_mode(False), torch.enable_grad():  # whoever asks may not want gradients
+        for one in (name, "sdpa"):
+            query, key, value = (x.to(device, dtype).requires_grad_() for x in samples)
+            output = BACKENDS[one](query, key, value, cut(_PROBE, one, device), size**-0.5)
+            results.append((output, *torch.autograd.grad(output, (query, key, value), outer)))
+    return max(
+        float((ours - theirs).norm() / theirs.norm()) for ours, theirs in zip(*results, strict=True)
+    )
+
 
 NAME = "yue_packed"
 

@@ -1,15 +1,25 @@
-"""The base model from its folder, checked."""
+"""Load the base model, and its adapter where there is one, on a device.
+
+The base model from its folder, checked.
+
+A base model, and its adapter where there is one: loaded once, used with and without it.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from yue.errors import YueError
+from yue.errors import GenerationError, YueError
+from yue.files import read_json
 from yue.lm.attention import use_packed_attention
-from yue.lm.base import read_base
+from yue.lm.base_facts import read_base
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
@@ -37,7 +47,7 @@ def load_base(
 
     extra = {}
     if four_bits:
-        from yue.lm.quantize import four_bit_config
+        from yue.lm.base_facts import four_bit_config
 
         extra = {"quantization_config": four_bit_config(dtype), "device_map": {"": device}}
     disable_progress_bar()  # it is drawn even where there is no terminal
@@ -65,3 +75,140 @@ def load_base(
         )
     use_packed_attention(model)
     return model if four_bits else model.to(device)
+
+
+_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+
+
+class TunedModel:
+    """A base model with an adapter's layers inside, or without any.
+
+    Args:
+        base: The causal language model, its adapter layers included.
+        adapted: The PEFT model around it, or None where there is no adapter.
+    """
+
+    def __init__(self, base: LlamaForCausalLM, adapted: Any | None = None) -> None:
+        self._base, self._adapted = base, adapted
+        self.models = ("base",) if adapted is None else ("base", "tuned")
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return torch.device(self._base.device)
+
+    @property
+    def adapted(self) -> Any:
+        """The PEFT model.
+
+        Raises:
+            ValueError: There is no adapter.
+        """
+        if self._adapted is None:
+            raise ValueError("no adapter")
+        return self._adapted
+
+    @contextlib.contextmanager
+    def use(self, model: str) -> Iterator[LlamaForCausalLM]:
+        """The causal model with the adapter on ("tuned") or off ("base") inside the block."""
+        if model not in self.models:
+            raise ValueError(f"no model {model!r}, only {self.models}")
+        off: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
+        if model == "base" and self._adapted is not None:
+            off = self._adapted.disable_adapter()
+        with off:
+            yield self._base
+
+    def merge(self) -> None:
+        """Add the adapter to the weights, for speed; the base model is gone afterwards.
+
+        Only in float32: in bfloat16 a weight's rounding is as large as what an adapter adds.
+        """
+        if self._adapted is not None and self._base.dtype == torch.float32:
+            self._adapted.merge_adapter()
+            self.models = ("tuned",)
+
+
+def check_adapter(path: Path) -> None:
+    """Check that ``path`` is a PEFT LoRA folder, without loading it.
+
+    Raises:
+        GenerationError: A file is missing, or the adapter is of another kind.
+    """
+    for name in (_CONFIG, ADAPTER_WEIGHTS):
+        if not (path / name).is_file():
+            raise GenerationError(
+                f"no adapter in {path}",
+                why=f"{name} is not there",
+                fix="train one with `dvc repro train`, or correct the path",
+            )
+    config = read_json(path / _CONFIG)
+    kind = config.get("peft_type") if isinstance(config, dict) else None
+    if kind != "LORA":
+        raise GenerationError(
+            f"{path}: a {kind!r} adapter; only LoRA is supported",
+            fix="give the folder of an adapter that `yue train` made (--adapter)",
+        )
+
+
+def load_tuned(
+    base: Path, adapter: Path | None, *, dtype: str, device: str, needed_rows: int = 0
+) -> TunedModel:
+    """Load a base model, and its adapter, to be read and not trained.
+
+    Args:
+        base: The base model's folder.
+        adapter: A PEFT folder, or None for the base model alone.
+        dtype: "float32" or "bfloat16".
+        device: "cpu" or "cuda".
+        needed_rows: The vocabulary must have at least so many rows.
+
+    Raises:
+        GenerationError: The adapter is missing, damaged or made for another model.
+        YueError: The base model cannot be loaded.
+    """
+    if adapter is not None:
+        check_adapter(adapter)
+    model = load_base(base, dtype=dtype, device=device, needed_rows=needed_rows).eval()
+    if adapter is None:
+        return TunedModel(model.requires_grad_(False))
+    from peft import PeftModel
+    from safetensors import SafetensorError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # weights that are missing are an error, below
+            adapted = PeftModel.from_pretrained(model, str(adapter), is_trainable=False)
+    except SafetensorError as error:
+        raise GenerationError(
+            f"{adapter / ADAPTER_WEIGHTS}: damaged",
+            why=str(error),
+            fix="train it again with `dvc repro -f train`, or copy it again",
+        ) from error
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise mismatch(adapter, base, " ".join(str(error).split())[:300]) from error
+    _check_all_weights_used(adapted, adapter, base)
+    return TunedModel(adapted.get_base_model(), adapted.eval().requires_grad_(False))
+
+
+def _check_all_weights_used(adapted: Any, adapter: Path, base: Path) -> None:
+    """PEFT only warns where an adapter and a model have different layers; that is no match."""
+    from peft import get_peft_model_state_dict
+
+    with (adapter / ADAPTER_WEIGHTS).open("rb") as stream:
+        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    given = set(header) - {"__metadata__"}
+    wanted = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
+    if given != wanted:
+        example = min(given ^ wanted)
+        raise mismatch(adapter, base, f"{len(given ^ wanted)} weights differ, such as {example}")
+
+
+def mismatch(adapter: Path, base: Path, why: str) -> GenerationError:
+    """The error of an adapter that was made for another model."""
+    return GenerationError(
+        f"the adapter in {adapter} does not fit the base model in {base}",
+        why=why,
+        fix="give the base model that the adapter was trained on (model.path, --model)",
+    )

@@ -22,7 +22,7 @@ def _check(codes: npt.NDArray[np.int16], size: int) -> None:
 def interleave(
     first: npt.NDArray[np.int16], second: npt.NDArray[np.int16], *, offset: int, size: int
 ) -> npt.NDArray[np.int32]:
-    """Twin of :func:`yue.native.codes.interleave`."""
+    """Twin of :func:`yue.native.code_ids.interleave`."""
     lanes = np.stack([first, second], axis=1)
     _check(lanes, size)
     return (lanes.reshape(-1).astype(np.int64) + offset).astype(np.int32)
@@ -31,7 +31,7 @@ def interleave(
 def flatten(
     codes: npt.NDArray[np.int16], *, offsets: tuple[int, ...], sizes: tuple[int, ...]
 ) -> npt.NDArray[np.int32]:
-    """Twin of :func:`yue.native.codes.flatten`."""
+    """Twin of :func:`yue.native.code_ids.flatten`."""
     for row, size in zip(codes, sizes, strict=True):
         _check(row, size)
     ids = codes.astype(np.int64) + np.asarray(offsets, dtype=np.int64)[:, None]
@@ -39,14 +39,14 @@ def flatten(
 
 
 def narrow(ids: npt.NDArray[np.int64], *, limit: int) -> npt.NDArray[np.int32]:
-    """Twin of :func:`yue.native.codes.narrow`."""
+    """Twin of :func:`yue.native.code_ids.narrow`."""
     if ids.size and not (int(ids.min()) >= 0 and int(ids.max()) < limit):
         raise NativeError(f"an id is outside 0..{limit - 1}")
     return ids.astype(np.int32)
 
 
 def crc32c(data: bytes, crc: int = 0) -> int:
-    """Twin of :func:`yue.native.checksum.crc32c`, bit by bit."""
+    """Twin of :func:`yue.native.bin_writer.crc32c`, bit by bit."""
     crc ^= 0xFFFFFFFF
     for byte in data:
         crc ^= byte
@@ -58,7 +58,7 @@ def crc32c(data: bytes, crc: int = 0) -> int:
 def index_pointers(
     lengths: npt.NDArray[np.int32], *, item_size: int
 ) -> tuple[npt.NDArray[np.int64], int]:
-    """Twin of :func:`yue.native.index.index_pointers`."""
+    """Twin of :func:`yue.native.index_arrays.index_pointers`."""
     if lengths.size and int(lengths.min()) < 0:
         raise NativeError("a length is negative")
     ends = np.cumsum(lengths.astype(np.int64) * item_size)
@@ -73,7 +73,7 @@ def index_fault(
     *,
     item_size: int,
 ) -> str | None:
-    """Twin of :func:`yue.native.index.read_index`: the first array with a fault, or None."""
+    """Twin of :func:`yue.native.index_arrays.read_index`: the first array with a fault, or None."""
     if lengths.size and int(lengths.min()) < 0:
         return "lengths"
     if not np.array_equal(pointers, index_pointers(lengths, item_size=item_size)[0]):
@@ -89,7 +89,7 @@ def gather(
     *,
     limit: int,
 ) -> tuple[int, int] | None:
-    """Twin of :func:`yue.native.gather.gather`: fills ``out``; the first fault's span and token."""
+    """Twin of :func:`yue.native.document_gather.gather`: fills ``out``; the first fault."""
     for number, (start, count, place) in enumerate(spans.tolist()):
         part = ids[start : start + count]
         if len(part) < count:
@@ -102,7 +102,7 @@ def gather(
 
 
 def best_fit(lengths: npt.NDArray[np.int64], room: int) -> list[list[int]]:
-    """Twin of :func:`yue.native.packing.best_fit`: the pieces of each row."""
+    """Twin of :func:`yue.native.document_gather.best_fit`: the pieces of each row."""
     rows: list[list[int]] = []
     by_room: list[list[int]] = [[] for _ in range(room + 1)]
     for piece in np.argsort(-lengths, kind="stable").tolist():
@@ -119,7 +119,7 @@ def best_fit(lengths: npt.NDArray[np.int64], room: int) -> list[list[int]]:
 
 
 def sample_index(sizes: npt.NDArray[np.int32], *, step: int, rows: int) -> npt.NDArray[np.int64]:
-    """Twin of :func:`yue.native.sampling.sample_index`; ``sizes`` in the order of reading."""
+    """Twin of :func:`yue.native.gpt_arrays.sample_index`; ``sizes`` in the order of reading."""
     ends = np.cumsum(sizes, dtype=np.int64)
     marks = np.arange(rows, dtype=np.int64) * step
     positions = np.searchsorted(ends, marks, side="right")
@@ -131,7 +131,7 @@ def sample_index(sizes: npt.NDArray[np.int32], *, step: int, rows: int) -> npt.N
 def blend(
     weights: npt.NDArray[np.float64], size: int
 ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
-    """Twin of :func:`yue.native.sampling.blend`."""
+    """Twin of :func:`yue.native.gpt_arrays.blend`."""
     given = np.zeros(len(weights), dtype=np.int64)
     sets, samples = np.empty(size, np.int16), np.empty(size, np.int64)
     for t in range(size):

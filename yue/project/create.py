@@ -11,16 +11,23 @@ from pathlib import Path
 
 from yue.errors import RecipeError, UsageError, YueError
 from yue.files import write_text
-from yue.inputs.needed import FILE as NEEDED
-from yue.inputs.needed import needed_text, nothing_needed, write_needed
-from yue.project.code import FILE, code_text
-from yue.project.pipeline import Pipelines, project_pipelines
-from yue.project.template import NOTES, PIPELINES, SCHEMA, recipe_files, template_root
-from yue.recipe.build import build_recipe
-from yue.recipe.document import read_document
-from yue.recipe.read import checked, read_recipe
+from yue.inputs.pipeline_outputs import FILE as NEEDED
+from yue.inputs.pipeline_outputs import needed_text, nothing_needed, write_needed
+from yue.project.pipeline_files import (
+    FILE,
+    NOTES,
+    PIPELINES,
+    SCHEMA,
+    Pipelines,
+    code_text,
+    project_pipelines,
+    recipe_files,
+    template_root,
+)
+from yue.recipe.read import build_recipe, checked, read_recipe
 from yue.recipe.undo import committed_text
-from yue.recipe.write import active_text, completed_text
+from yue.recipe.writing import active_text, completed_text
+from yue.recipe.yaml_positions import read_document
 from yue.wording import quoted
 
 HERE = Path(__file__).resolve().parent

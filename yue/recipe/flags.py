@@ -10,12 +10,11 @@ from functools import partial
 from typing import Any
 
 from yue.errors import RecipeError, YueError
-from yue.recipe.build import build_recipe, typed
-from yue.recipe.document import parse_scalar
 from yue.recipe.model import Recipe
 from yue.recipe.problems import Problem, value_problem
-from yue.recipe.read import problems
+from yue.recipe.read import build_recipe, problems, typed
 from yue.recipe.schema import Key, defaults, keys_of
+from yue.recipe.yaml_positions import parse_scalar
 
 # Sections whose keys are too short to stand alone.
 _PREFIXED = ("lora", "mix")

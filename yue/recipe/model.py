@@ -1,8 +1,4 @@
-"""A recipe as typed values: one frozen dataclass for each section of params.yaml.
-
-``schemas/recipe.schema.json`` is the single source of truth for types, ranges, defaults and
-descriptions; a test holds these classes to it, key by key.
-"""
+"""A recipe as typed values: one frozen dataclass for each section of params.yaml."""
 
 from __future__ import annotations
 

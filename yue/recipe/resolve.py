@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from yue.recipe.document import Document, KeyPath, read_document
-from yue.recipe.faults import Fault, Source, shown_path
-from yue.recipe.former import Change, renewed
-from yue.recipe.nearest import did_you_mean
+from yue.recipe.fault_text import Fault, Source, shown_path
+from yue.recipe.problems import stray_keys
+from yue.recipe.renames import Change, renewed
 from yue.recipe.schema import EXTENDS, defaults, keys, keys_by_path, sections
-from yue.recipe.strays import stray_keys
+from yue.recipe.yaml_positions import Document, KeyPath, read_document
+from yue.wording import did_you_mean
 
 ACTIVE = "params.yaml"
 """The file that DVC reads, which must hold every value itself."""

@@ -20,13 +20,12 @@ from ruamel.yaml.error import YAMLError
 
 from yue.errors import RecipeError
 from yue.files import write_text
-from yue.recipe.build import build_recipe, same_value
-from yue.recipe.document import parse_document, read_document
-from yue.recipe.faults import Fault, RecipeFaultsError
+from yue.recipe.fault_text import Fault, RecipeFaultsError
 from yue.recipe.model import Recipe
-from yue.recipe.read import problems
+from yue.recipe.read import build_recipe, problems, same_value
 from yue.recipe.resolve import resolve
-from yue.recipe.write import with_values
+from yue.recipe.writing import with_values
+from yue.recipe.yaml_positions import parse_document, read_document
 
 
 def undo_faults(params: Path, error: RecipeFaultsError) -> tuple[Recipe, tuple[str, ...]] | None:

@@ -1,11 +1,180 @@
-"""The charts of a run, each with the base model's line where there is one."""
+"""The charts of a run: lines as inline SVG, readable without JavaScript.
+
+Line charts as inline SVG: readable without JavaScript, in light and dark.
+
+The charts of a run, each with the base model's line where there is one.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
 
-from yue.report.chart import Gap, Line, gap_chart, line_chart
 from yue.report.facts import TRACKS, Facts
+
+_WIDTH, _HEIGHT = 640.0, 260.0
+_ROW = 26.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 12.0, 12.0, 42.0
+_HEAD = 28.0  # above a line chart, for the label of its values
+_LONGEST_NAME = 18  # characters, in the larger type of a narrow window
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a chart.
+
+    Attributes:
+        name: For the legend.
+        points: (x, y), at least one.
+        style: CSS class of the line (colour): "vocal", "instrumental", "all", "base", ...
+        dashed: Whether it is drawn dashed.
+    """
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+    style: str
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Gap:
+    """One row of a chart of differences: a name, and what it was and is."""
+
+    name: str
+    before: float
+    after: float
+
+
+def ticks(low: float, high: float, count: int = 5) -> list[float]:
+    """Round numbers that span [low, high]: steps of 1, 2 or 5 times a power of ten."""
+    span = high - low
+    if span <= 0:
+        return [low]
+    raw = span / count
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(m * power for m in (1.0, 2.0, 5.0, 10.0) if m * power >= raw * (1 - 1e-9))
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [n * step for n in range(first, last + 1)]
+
+
+def line_chart(lines: Sequence[Line], *, title: str, x_label: str, y_label: str) -> str:
+    """A ``<figure>`` of lines with axes under its title; "" without any point."""
+    points = [point for line in lines for point in line.points]
+    if not points:
+        return ""
+    x_low, x_high = _bounds([x for x, _ in points])
+    y_low, y_high = _padded(*_bounds([y for _, y in points]))
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        across = (x - x_low) / (x_high - x_low)
+        up = (y - y_low) / (y_high - y_low)
+        return (
+            _LEFT + across * (_WIDTH - _LEFT - _RIGHT),
+            _HEIGHT - _BOTTOM - up * (_HEIGHT - _HEAD - _BOTTOM),
+        )
+
+    legend = [(line.name, line.style, line.dashed) for line in lines]
+    parts = [_opening(title, _HEIGHT, legend if len(lines) > 1 else [])]
+    for value in ticks(y_low, y_high):
+        _, y = place(x_low, value)
+        parts.append(f'<path class="grid" d="M{_LEFT:g} {y:.1f}H{_WIDTH - _RIGHT:g}"/>')
+        parts.append(f'<text x="{_LEFT - 6:g}" y="{y + 4:.1f}" class="y">{_told(value)}</text>')
+    for value in ticks(x_low, x_high, 8):
+        x, _ = place(value, y_low)
+        parts.append(
+            f'<text x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 16:g}" class="x">{_told(value)}</text>'
+        )
+    parts.append(
+        f'<text x="{_WIDTH - _RIGHT:g}" y="{_HEIGHT - 4:g}" class="label">{escape(x_label)}</text>'
+        f'<text x="{_LEFT + 4:g}" y="16" class="label start">{escape(y_label)}</text>'
+    )
+    for line in lines:
+        path = "L".join("{:.1f} {:.1f}".format(*place(x, y)) for x, y in line.points)
+        kind = f"line {line.style}" + (" dashed" if line.dashed else "")
+        parts.append(f'<path class="{escape(kind)}" d="M{path}"/>')
+        if len(line.points) < 30 and not line.dashed:
+            dots = (place(x, y) for x, y in line.points)
+            parts += [
+                f'<circle class="{escape(line.style)}" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>'
+                for x, y in dots
+            ]
+    return "".join([*parts, "</svg></figure>"])
+
+
+def gap_chart(gaps: Sequence[Gap], *, title: str, x_label: str, style: str) -> str:
+    """A ``<figure>`` with a row for each gap: a ring before, a dot after; "" without any."""
+    if not gaps:
+        return ""
+    low, high = _padded(*_bounds([v for gap in gaps for v in (gap.before, gap.after)]))
+    left = 190.0
+    bottom = _TOP + _ROW * len(gaps)
+
+    def place(value: float) -> float:
+        return left + (value - low) / (high - low) * (_WIDTH - left - _RIGHT)
+
+    parts = [_opening(title, bottom + _BOTTOM, [("tuned", style, False), ("base", "ring", False)])]
+    for value in ticks(low, high, 6):
+        parts.append(f'<path class="grid" d="M{place(value):.1f} {_TOP:g}V{bottom:g}"/>')
+        parts.append(
+            f'<text x="{place(value):.1f}" y="{bottom + 16:g}" class="x">{_told(value)}</text>'
+        )
+    parts.append(
+        f'<text x="{_WIDTH - _RIGHT:g}" y="{bottom + 38:g}" class="label">{escape(x_label)}</text>'
+    )
+    for number, gap in enumerate(gaps):
+        y = _TOP + _ROW * (number + 0.5)
+        before, after = place(gap.before), place(gap.after)
+        parts.append(
+            f"<g><title>{escape(gap.name)}: {gap.before:.3f} to {gap.after:.3f}</title>"
+            f'<text x="{left - 10:g}" y="{y + 4:g}" class="y">{escape(_short(gap.name))}</text>'
+            f'<path class="line {style}" d="M{before:.1f} {y:g}H{after:.1f}"/>'
+            f'<circle class="ring" cx="{before:.1f}" cy="{y:g}" r="4.5"/>'
+            f'<circle class="{style}" cx="{after:.1f}" cy="{y:g}" r="4.5"/></g>'
+        )
+    return "".join([*parts, "</svg></figure>"])
+
+
+def _told(value: float) -> str:
+    """A number at a tick, in few characters: 0.5, 25k, 1.5e-4."""
+    if abs(value) >= 10_000:
+        return f"{value / 1000:.4g}k"
+    mantissa, power = f"{value:.3e}".split("e")
+    return f"{float(mantissa):g}e{int(power)}" if 0 < abs(value) < 1e-3 else f"{value:.4g}"
+
+
+def _short(name: str) -> str:
+    """A name without its middle where it is long: names often differ at their ends."""
+    half = _LONGEST_NAME // 2
+    return name if len(name) <= _LONGEST_NAME else f"{name[: half - 1]}…{name[-half:]}"
+
+
+def _opening(title: str, height: float, legend: Sequence[tuple[str, str, bool]]) -> str:
+    """The start of a figure: its title, and (name, style, dashed) of what it shows."""
+    names = "".join(
+        f'<span class="key"><i class="{"dash" if dashed else "dot"} {escape(style)}"></i>'
+        f"{escape(name)}</span>"
+        for name, style, dashed in legend
+    )
+    keys = f'<p class="legend">{names}</p>' if names else ""
+    return (
+        f"<figure><figcaption>{escape(title)}</figcaption>{keys}"
+        f'<svg class="chart" viewBox="0 0 {_WIDTH:g} {height:g}" role="img" '
+        f'aria-label="{escape(title)}">'
+    )
+
+
+def _bounds(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def _padded(low: float, high: float) -> tuple[float, float]:
+    margin = 0.06 * (high - low)
+    return low - margin, high + margin
+
 
 _NATS = "nats a token"
 _MOST_GAPS = 24

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from yue.evaluation.metrics import Evaluation, read_evaluation
-from yue.evaluation.samples.record import SampleMetrics
+from yue.evaluation.eval_metrics import Evaluation, read_evaluation
+from yue.evaluation.sample_metrics import SampleMetrics
 from yue.files import read_json
 from yue.paths import Paths
 from yue.rejections import Rejections, read_rejections

@@ -1,21 +1,66 @@
-"""The report: facts, sounds and the token view, put through the template."""
+"""The report: facts, sounds and token view, put through the template.
+
+The templates of the pages, and the style and scripts that go into them.
+
+The report: facts, sounds and the token view, put through the template.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
-from yue.evaluation.samples.unavailable import UNAVAILABLE
-from yue.generation.records import Sample
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from yue.evaluation.sample_metrics import UNAVAILABLE
+from yue.generation.sample_records import Sample
 from yue.recipe.model import Recipe
 from yue.report.charts import charts
+from yue.report.detail_tables import DocumentView, likeness
 from yue.report.facts import Facts
-from yue.report.likeness import likeness
-from yue.report.players import MODEL_NAMES, SHORT_NAMES, blind_pairs, load_songs
-from yue.report.template import render_page
-from yue.report.tokens import DocumentView
+from yue.report.sound_players import MODEL_NAMES, SHORT_NAMES, blind_pairs, load_songs
 from yue.report.verdict import MAX_RUN_SECONDS, MAX_SILENCE, judge
+from yue.wording import counted
+
+# The browser itself holds a page to carrying all it shows: nothing may be loaded from anywhere.
+POLICY = (
+    "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+)
+
+
+def render_page(name: str, scripts: tuple[str, ...], **values: Any) -> str:
+    """A whole page as HTML without references to anything outside it.
+
+    Args:
+        name: Its template.
+        scripts: Its scripts, in order.
+        values: What the template shows.
+    """
+    environment = Environment(
+        loader=FunctionLoader(asset),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["counted"] = counted
+    environment.filters["signed"] = lambda value: f"{value:+.3f}"
+    environment.filters["percent"] = lambda value: f"{100 * value:.1f} %"
+    return environment.get_template(name).render(
+        style=asset("report.css"),
+        script="\n".join(asset(script) for script in scripts),
+        policy=POLICY,
+        **values,
+    )
+
+
+def asset(name: str) -> str:
+    """The text of a file beside this one."""
+    return files("yue.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def render(

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from yue.evaluation.metrics import Evaluation
-from yue.generation.records import Sample
+from yue.evaluation.eval_metrics import Evaluation
+from yue.generation.sample_records import Sample
 from yue.report.facts import TRACKS, Facts
 from yue.wording import counted
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from yue.audio.pairs import ADD_STEMS
+from yue.audio.stem_pairs import ADD_STEMS
+from yue.songs.estimated_times import proportional, whole, without_lyrics
 from yue.songs.lrc import TimedLine, TimedSection, is_lrc, parse_lrc
 from yue.songs.lyrics import LyricSection
-from yue.songs.metadata import Description
-from yue.songs.text import untimed_sections
-from yue.songs.timed import lines_after, place_timed
-from yue.songs.timeline import Section, Span, even_lines
-from yue.songs.untimed import proportional, whole, without_lyrics
+from yue.songs.lyrics_files import untimed_sections
+from yue.songs.song_metadata import Description
+from yue.songs.timeline import Section, Span, even_lines, lines_after, place_timed
 
 EXPLICIT, LRC, PROPORTIONAL, WHOLE, NONE = "explicit", "lrc", "proportional", "whole", "none"
 """How sections got their times; ``none``: there were no lyrics to place."""

@@ -1,4 +1,11 @@
-"""Sections in seconds that cover a song: the parts that every way of timing them shares."""
+"""Sections in seconds that cover a song, and the same in codec frames.
+
+Sections in seconds that cover a song: the parts that every way of timing them shares.
+
+Lyrics with times (given sections, LRC) onto a song's timeline.
+
+Sections in seconds to codec frames: all of the song, once, and none too short.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +13,10 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
-from yue.songs.lrc import TimedLine
+from yue.errors import SongError
+from yue.songs.lrc import TimedLine, TimedSection
 
 REST = 4.0
 """Seconds between sections (or before the first, after the last) that become one of their own."""
@@ -140,3 +149,130 @@ def _moment(line: TimedLine, section: Section) -> float:
     """When a line starts; one that does not start within its section counts as in its middle."""
     inside = section.start <= line.at < section.end
     return line.at if inside else (section.start + section.end) / 2
+
+
+def place_timed(
+    sections: Sequence[TimedSection], song: Span, singing: Sequence[Span]
+) -> tuple[Section, ...]:
+    """Cover the song with sections whose times are given.
+
+    A section without an end goes on to the next one, or to the end of its singing when at least
+    :data:`~yue.songs.timeline.REST` seconds without singing follow that. Lines before the song's
+    start (trimmed silence) begin with it; what begins after its end is left out.
+
+    Args:
+        sections: At least one, in order of their starts.
+        song: The whole song.
+        singing: Where there is singing; none when that is not known.
+
+    Raises:
+        SongError: All of them begin after the song's end.
+    """
+    placed = []
+    for number, section in enumerate(sections):
+        later = sections[number + 1].start if number + 1 < len(sections) else song.end
+        limit = min(max(later, section.start), song.end)
+        if section.start >= song.end:
+            continue
+        start = max(section.start, song.start)
+        end = min(_end(section, limit, singing), limit)
+        placed.append(Section(start, max(start, end), section.label, _lines(section, song)))
+    if not placed:
+        raise SongError(
+            f"its first section begins at {sections[0].start:g} s",
+            why=f"the song ends at {song.end:g} s",
+            fix="give times in seconds from the start of the file",
+        )
+    return fill(placed, song)
+
+
+def lines_after(sections: Sequence[TimedSection], song: Span) -> int:
+    """How many lines begin after the song's end."""
+    return sum(line.at >= song.end for section in sections for line in section.lines)
+
+
+def _end(section: TimedSection, limit: float, singing: Sequence[Span]) -> float:
+    if section.end is not None:
+        return section.end
+    begun = section.lines[-1].at if section.lines else section.start
+    ends = [min(span.end, limit) for span in singing if span.start < limit and span.end > begun]
+    return ends[-1] if ends and limit - ends[-1] >= REST else limit
+
+
+def _lines(section: TimedSection, song: Span) -> tuple[TimedLine, ...]:
+    return tuple(
+        TimedLine(line.text, max(line.at, song.start))
+        for line in section.lines
+        if line.at < song.end
+    )
+
+
+@dataclass(frozen=True)
+class FrameSection:
+    """A section in codec frames.
+
+    Attributes:
+        start: First frame.
+        end: One past the last.
+        label: Lower case, without brackets.
+        lines: Its lyrics.
+    """
+
+    start: int
+    end: int
+    label: str
+    lines: tuple[str, ...]
+
+    @property
+    def frames(self) -> int:
+        """Its length."""
+        return self.end - self.start
+
+
+def shortest(rate: Fraction) -> int:
+    """Frames of the shortest section: more than a second, however the rate is rounded later."""
+    return math.floor(rate) + 1
+
+
+def to_frames(sections: Sequence[Section], frames: int, rate: Fraction) -> tuple[FrameSection, ...]:
+    """Sections that cover frames 0..``frames``; those under a second join a neighbour.
+
+    Args:
+        sections: In order, each ending where the next starts.
+        frames: Length of the song.
+        rate: Frames a second.
+
+    Raises:
+        SongError: The song itself is shorter than a section may be.
+    """
+    least = shortest(rate)
+    if frames < least:
+        raise SongError(
+            f"{frames} frames", why=f"shorter than a second ({least} frames)",
+            fix="remove the file, or raise convert.min_segment_length",
+        )  # fmt: skip
+    bounds = [0, *(_frame(section.start, frames, rate) for section in sections[1:]), frames]
+    parts = [
+        FrameSection(start, max(start, end), section.label, tuple(x.text for x in section.lines))
+        for section, start, end in zip(sections, bounds, bounds[1:], strict=False)
+    ]
+    while len(parts) > 1:
+        short = next((n for n, part in enumerate(parts) if part.frames < least), None)
+        if short is None:
+            break
+        first = max(0, short - 1)  # join the one before, or the first with the second
+        parts[first : first + 2] = [_join(parts[first], parts[first + 1])]
+    return tuple(parts)
+
+
+def _frame(seconds: float, frames: int, rate: Fraction) -> int:
+    return min(frames, max(0, round(Fraction(seconds) * rate)))
+
+
+def _join(first: FrameSection, second: FrameSection) -> FrameSection:
+    """Both as one, under the label of the one with text, else of the longer."""
+    if bool(first.lines) != bool(second.lines):
+        named = first if first.lines else second
+    else:
+        named = first if first.frames >= second.frames else second
+    return FrameSection(first.start, second.end, named.label, first.lines + second.lines)

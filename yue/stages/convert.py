@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from yue.audio.convert import convert_folder
-from yue.audio.rows import write_tracks
+from yue.audio.converted_tracks import write_tracks
 from yue.files import atomic_folder
 from yue.paths import Paths
 from yue.recipe.model import Recipe

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from yue.adapter_record import refuse_other_adapter
-from yue.dataset.reader import TokenFiles
+from yue.checkpoints.adapter_record import refuse_other_adapter
+from yue.dataset.token_files import TokenFiles
+from yue.device import pick_device
 from yue.errors import TokenFileError
-from yue.evaluation.evaluate import evaluate
-from yue.evaluation.metrics import Evaluation, write_evaluation
-from yue.evaluation.result import summarise
-from yue.evaluation.tables import write_roles, write_tables
+from yue.evaluation.eval_metrics import Evaluation, write_evaluation
+from yue.evaluation.evaluate import evaluate, summarise
+from yue.evaluation.loss_tables import write_roles, write_tables
 from yue.files import atomic_folder
-from yue.lm.base import base_digest
-from yue.lm.device import pick_device
-from yue.lm.tuned import load_tuned
+from yue.lm.base_facts import base_digest
+from yue.lm.load import load_tuned
 from yue.paths import Paths
 from yue.progress import Progress
 from yue.recipe.model import Recipe
 from yue.stages import StageSummary
-from yue.tokens.megatron import idx_path
-from yue.tokens.text import TextTokenizer
+from yue.tokens.megatron_files import idx_path
+from yue.tokens.text_tokenizer import TextTokenizer
 from yue.wording import counted
 
 # Where there are too few songs for the wanted split, the next one that has songs is scored.

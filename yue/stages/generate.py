@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from yue.adapter_record import refuse_other_adapter
+from yue.checkpoints.adapter_record import refuse_other_adapter
 from yue.codecs.card import CodecCard
 from yue.codecs.registry import codec_ids
 from yue.errors import GenerationError
 from yue.files import atomic_folder
-from yue.generation.codec_card import check_codec
-from yue.generation.make import make_samples
+from yue.generation.fit_checks import check_codec
+from yue.generation.make_samples import make_samples
+from yue.generation.plan import Setup, audio_prompt_of
 from yue.generation.prompt import SUNG_LAYOUTS
-from yue.generation.records import write_samples
-from yue.generation.reference import own_references
-from yue.generation.setup import Setup, audio_prompt_of
-from yue.generation.source import SongSource, choose_songs
+from yue.generation.prompt_reference import own_references
+from yue.generation.prompt_songs import SongSource, choose_songs
+from yue.generation.sample_records import write_samples
 from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.stages import StageSummary

@@ -16,7 +16,7 @@ from yue.files import write_text
 from yue.inputs.experiment import link_inputs, mark_untracked, origin_of
 from yue.inputs.fetch import fetch_repository
 from yue.inputs.missing import blocking_inputs, exists
-from yue.inputs.released import Released, missing_files, released_at
+from yue.inputs.released_weights import Released, missing_files, released_at
 from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.stages import StageSummary

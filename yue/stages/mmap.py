@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from yue.dataset.pieces import songs_too_long
-from yue.dataset.reader import TokenFiles
+from yue.dataset.song_pieces import songs_too_long
+from yue.dataset.token_files import TokenFiles
 from yue.errors import CodecError, SongError, YueError
 from yue.files import atomic_folder, read_json
 from yue.paths import Paths
@@ -15,9 +15,9 @@ from yue.recipe.model import Recipe, Train
 from yue.rejections import check_share, read_rejections, write_rejections
 from yue.stages import StageSummary
 from yue.tokens.options import Options
-from yue.tokens.row_count import RowCount, song_rejections
+from yue.tokens.pair_info import RowCount, song_rejections
 from yue.tokens.vocabulary import CodecRange, codec_range
-from yue.tokens.write import write_token_sets
+from yue.tokens.write_files import write_token_sets
 from yue.wording import counted
 
 SPLITS = ("train", "valid", "test")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from yue.adapter_record import refuse_other_adapter
-from yue.evaluation.samples.measure import measure_samples
-from yue.evaluation.samples.record import write_sample_metrics
-from yue.evaluation.samples.unavailable import UNAVAILABLE
+from yue.checkpoints.adapter_record import refuse_other_adapter
+from yue.evaluation.measure_samples import measure_samples
+from yue.evaluation.sample_metrics import UNAVAILABLE, write_sample_metrics
 from yue.files import write_text
-from yue.generation.records import MODELS, read_samples
-from yue.lm.base import base_digest
+from yue.generation.sample_records import MODELS, read_samples
+from yue.lm.base_facts import base_digest
 from yue.paths import Paths
 from yue.progress import Progress
 from yue.recipe.model import Recipe
+from yue.report.detail_tables import view_document
 from yue.report.facts import read_facts
 from yue.report.page import render
-from yue.report.tokens import view_document
 from yue.report.verdict import judge
 from yue.stages import StageSummary
 from yue.wording import counted

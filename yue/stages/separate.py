@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from yue.audio.estimates import separation_of
-from yue.audio.pairs import ADD_STEMS, STEMS, UNSEPARATED
-from yue.audio.rows import read_tracks, whole_songs, write_stems
+from yue.audio.converted_tracks import read_tracks, whole_songs, write_stems
 from yue.audio.separate import separate_tracks
+from yue.audio.stem_pairs import ADD_STEMS, STEMS, UNSEPARATED
+from yue.audio.vocal_estimates import separation_of
 from yue.files import atomic_folder
 from yue.paths import Paths
 from yue.recipe.model import Recipe

@@ -8,14 +8,14 @@ from yue.files import write_json, write_jsonl
 from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.rejections import check_share
-from yue.songs.build import build
+from yue.songs.build_rows import build
+from yue.songs.data_report import Inputs, all_warnings, data_report
 from yue.songs.duplicates import find_duplicates
-from yue.songs.folder import describe_songs
-from yue.songs.given import read_given
-from yue.songs.inputs import read_codes, read_inputs
-from yue.songs.report import Inputs, all_warnings, data_report
+from yue.songs.ready_rows import read_given
+from yue.songs.song_folder import describe_songs
+from yue.songs.song_warnings import told
 from yue.songs.split import Entry, Shares, split_songs
-from yue.songs.warned import told
+from yue.songs.stage_results import read_codes, read_inputs
 from yue.stages import StageSummary
 from yue.wording import counted
 

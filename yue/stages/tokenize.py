@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from yue.audio.rows import read_tracks, whole_songs
-from yue.codecs.choice import CodecChoice
-from yue.codecs.encode import encode_songs
-from yue.codecs.sources import project_songs
-from yue.codecs.summary import describe_codes
+from yue.audio.converted_tracks import read_tracks, whole_songs
+from yue.codecs.audio_tracks import project_songs
+from yue.codecs.encode_songs import describe_codes, encode_songs
+from yue.codecs.registry import CodecChoice
 from yue.files import atomic_folder
 from yue.paths import Paths
 from yue.recipe.model import Recipe

@@ -5,15 +5,15 @@ from __future__ import annotations
 from yue.errors import YueError
 from yue.files import write_text
 from yue.inputs.experiment import origin_of
-from yue.inputs.fitting import codec_problems
 from yue.inputs.missing import blocking_inputs
-from yue.inputs.needed import FILE, write_needed
+from yue.inputs.pipeline_outputs import FILE, write_needed
+from yue.inputs.recipe_notes import codec_problems
 from yue.paths import Paths
-from yue.recipe.document import read_document
-from yue.recipe.faults import RecipeFaultsError
+from yue.recipe.fault_text import RecipeFaultsError
 from yue.recipe.model import Recipe
 from yue.recipe.read import fault_of
 from yue.recipe.schema import keys
+from yue.recipe.yaml_positions import read_document
 from yue.stages import StageSummary
 
 

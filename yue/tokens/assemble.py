@@ -7,17 +7,15 @@ from pathlib import Path
 
 from yue.errors import SongError
 from yue.rejections import Rejected
-from yue.tokens.chunks import used_chunks
-from yue.tokens.codes_file import read_codes
-from yue.tokens.draws import Draws
-from yue.tokens.lanes import Lanes, load_lanes
 from yue.tokens.layouts import cot, icl, interleave, mix, stage2
-from yue.tokens.layouts.document import Document, Section
+from yue.tokens.layouts.blocks import Document, Section
+from yue.tokens.layouts.stage2 import used_chunks
 from yue.tokens.options import Options
-from yue.tokens.reference import reference_ids
-from yue.tokens.rows import SongRow
+from yue.tokens.reference_audio import Draws, reference_ids
+from yue.tokens.row_reader import SongRow
 from yue.tokens.sections import Used, used_sections
-from yue.tokens.text import TextTokenizer
+from yue.tokens.text_tokenizer import TextTokenizer
+from yue.tokens.track_codes import Lanes, load_lanes, read_codes
 from yue.tokens.vocabulary import CodecRange
 
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 from yue.errors import SongError
 from yue.rejections import Rejected, rejection
-from yue.tokens.lanes import Lanes, check_codes
-from yue.tokens.layouts.audio import Codes
+from yue.tokens.layouts.blocks import Codes
 from yue.tokens.options import Options
-from yue.tokens.rows import Segment, SongRow
+from yue.tokens.row_reader import Segment, SongRow
+from yue.tokens.track_codes import Lanes, check_codes
 from yue.tokens.vocabulary import CodecRange, codec_range
 
 

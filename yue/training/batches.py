@@ -1,20 +1,30 @@
-"""Which rows each process reads in each step, as tensors where it computes.
+"""Batches: the rows that each rank reads in each step; a bad one is kept for a look.
+
+Which rows each process reads in each step, as tensors where it computes.
 
 The rows of all epochs form one endless stream; step s takes rows s * batch_size onwards. So a
 step's data is a function of its number, whatever was interrupted before.
+
+A loss or gradient that is no number: the batch is kept, the run ends, nothing is saved.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
 
 import torch
-from torch import Tensor
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
-from yue.dataset.mixture import MixedRows
-from yue.dataset.sampler import Share
+from yue.dataset.dataset_mix import MixedRows
+from yue.dataset.row_sampler import Share
 from yue.dataset.torch_rows import RowDataset
+from yue.distributed import World
+from yue.errors import TrainingError
 from yue.tokens.roles import Role
 
 
@@ -75,3 +85,54 @@ class Batches:
             roles=batch.roles.to(self._device),
             songs=tuple(dict.fromkeys(songs)),
         )
+
+
+def step_was_sound(engine: Any, module: nn.Module) -> bool:
+    """Whether the last update was made, and by a gradient of finite numbers."""
+    if not engine.was_step_applied():
+        return False
+    norm = engine.get_global_grad_norm()
+    if norm is not None:
+        return bool(torch.isfinite(torch.as_tensor(norm)))
+    # Without ZeRO, DeepSpeed keeps no norm: such a gradient shows in the weights.
+    return all(bool(w.isfinite().all()) for w in module.parameters() if w.requires_grad)
+
+
+def stop_at_fault(
+    what: str, *, step: int, ours: bool, batches: Sequence[MicroBatch], folder: Path, world: World
+) -> NoReturn:
+    """End the run, with this process's batch in a file if the fault is in it.
+
+    Args:
+        what: "loss" or "gradient".
+        step: The step, counted from 1.
+        ours: Whether the fault is in this process's batch.
+        batches: Its forward passes in this step.
+        folder: Where the file goes.
+        world: The processes.
+
+    Raises:
+        TrainingError: Always, where ``ours``.
+        RuntimeError: Always, elsewhere; the launcher tells the one above.
+    """
+    if not ours:
+        raise RuntimeError(f"the {what} of another process is not a finite number")
+    file = folder / f"fault-step-{step:08d}-process-{world.rank}.safetensors"
+    songs = tuple(dict.fromkeys(song for batch in batches for song in batch.songs))
+    _dump(file, batches, songs)
+    raise TrainingError(
+        f"step {step}: the {what} is not a finite number (songs {', '.join(songs[:8])})",
+        why="the weights have left the range of numbers; the last checkpoint is good. The batch is "
+        f"in {file}",
+        fix="lower train.lr, raise train.warmup_ratio, or use model.dtype: float32",
+    )
+
+
+def _dump(file: Path, batches: Sequence[MicroBatch], songs: Sequence[str]) -> None:
+    tensors = {}
+    for number, batch in enumerate(batches):
+        tensors[f"{number}.tokens"] = batch.tokens.cpu()
+        tensors[f"{number}.boundaries"] = torch.tensor(batch.boundaries)
+        tensors[f"{number}.targets"] = batch.targets.cpu()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, file, metadata={"songs": json.dumps(songs)})

@@ -9,21 +9,18 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from yue.checkpoints.checkpoint import Checkpoints
+from yue.checkpoints.run_state import Point, RunState
+from yue.checkpoints.snapshot import take_snapshot
+from yue.costs.speed import Meter
 from yue.errors import TrainingError
 from yue.tokens.roles import Role
-from yue.training.batches import MicroBatch
-from yue.training.checkpoint import Checkpoints
-from yue.training.console import losses_text, say, step_line
+from yue.training.batches import MicroBatch, step_was_sound, stop_at_fault
+from yue.training.curves import Curves, losses_text, say, step_line
 from yue.training.engine import full_weights, set_learning_rate
-from yue.training.faults import step_was_sound, stop_at_fault
-from yue.training.live import Curves
-from yue.training.outcome import Outcome
+from yue.training.losses import Losses, Tally
+from yue.training.outcome import Outcome, StopRequest
 from yue.training.session import Session
-from yue.training.snapshot import take_snapshot
-from yue.training.speed import Meter
-from yue.training.state import Point, RunState
-from yue.training.stop import StopRequest
-from yue.training.tally import Losses, Tally
 
 
 class _StoppedError(Exception):

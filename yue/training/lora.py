@@ -1,4 +1,13 @@
-"""The adapter: put into the base model, and written out as PEFT reads it."""
+"""The adapter: put into the base model, started by PiSSA, written out as PEFT reads it.
+
+PiSSA: an adapter that starts from the principal components of the weights it adapts.
+
+PEFT moves those components out of the base model into the adapter, so the adapter fits only that
+changed model. What is written is an ordinary adapter instead: the difference to the start, of
+twice the rank, for the base model as it is.
+
+The adapter: put into the base model, and written out as PEFT reads it.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +18,44 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from yue.costs.memory import TARGETS, target_names
 from yue.errors import TrainingError
 from yue.files import write_json
 from yue.recipe.model import Lora
-from yue.training import pissa
-from yue.training.targets import TARGETS, target_names
+
+INIT = "pissa_niter_16"
+"""PEFT's name: a randomised decomposition, seconds where an exact one takes many minutes."""
+
+_A, _B = ".lora_A.", ".lora_B."
+
+
+def first_weights(model: Any) -> dict[str, Tensor]:
+    """The adapter's weights by parameter name, as they are now."""
+    return {
+        name: weight.detach().float().cpu().clone()
+        for name, weight in model.named_parameters()
+        if _A in name or _B in name
+    }
+
+
+def difference(weights: dict[str, Tensor], first: dict[str, Tensor]) -> dict[str, Tensor]:
+    """An adapter of twice the rank that adds ``B A - B0 A0``, where A0 and B0 are ``first``."""
+    return {
+        name: torch.cat([weight, first[name]], dim=0)
+        if _A in name
+        else torch.cat([weight, -first[name]], dim=1)
+        if _B in name
+        else weight
+        for name, weight in weights.items()
+    }
+
+
+def plain_config(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of such an adapter: the same scale at twice the rank."""
+    rank, alpha = config["r"], config["lora_alpha"]
+    scale = alpha / (rank**0.5 if config["use_rslora"] else rank)
+    changes = {"r": 2 * rank, "lora_alpha": scale * 2 * rank}
+    return {**config, **changes, "use_rslora": False, "init_lora_weights": True}
 
 
 def add_adapter(base: Any, lora: Lora, *, base_path: str, seed: int) -> Any:
@@ -47,7 +89,7 @@ def add_adapter(base: Any, lora: Lora, *, base_path: str, seed: int) -> Any:
         lora_dropout=lora.dropout,
         use_rslora=lora.rslora,
         use_dora=lora.dora,
-        init_lora_weights=pissa.INIT if lora.init == "pissa" else True,
+        init_lora_weights=INIT if lora.init == "pissa" else True,
         target_modules=sorted(names),
         modules_to_save=sorted(lora.modules_to_save) or None,
     )
@@ -74,7 +116,7 @@ def write_adapter(
     from safetensors.torch import save_file
 
     if first:
-        weights = pissa.difference(weights, first)
+        weights = difference(weights, first)
     state = get_peft_model_state_dict(model, state_dict=weights, save_embedding_layers=False)
     tensors = {name: state[name].detach().cpu().contiguous() for name in sorted(state)}
     file = folder / "adapter_model.safetensors"
@@ -82,7 +124,7 @@ def write_adapter(
     file.chmod(0o644)  # it comes as 0600
     config = dict(model.peft_config["default"].to_dict(), inference_mode=True)
     if first:
-        config = pissa.plain_config(config)
+        config = plain_config(config)
     # Sets have no order of their own; the same adapter is to be the same bytes.
     plain = json.loads(json.dumps(config, default=lambda value: sorted(value), sort_keys=True))
     plain["target_modules"] = sorted(plain["target_modules"])

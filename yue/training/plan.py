@@ -7,24 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from yue.dataset.datasets import mix_rows, open_datasets
-from yue.dataset.reader import TokenFiles
-from yue.errors import TrainingError
-from yue.lm.base import base_digest, read_base
-from yue.lm.quantize import check_quantizer
-from yue.paths import Paths
-from yue.recipe.deciding import training_sections
-from yue.recipe.model import Launch as LaunchSection
-from yue.recipe.model import Logging, Lora, Mix, Model, Recipe, Train
-from yue.tokens.info import CodecIdentity
-from yue.training.devices import choose_device
-from yue.training.fleet import Fleet, find_fleet
-from yue.training.identity import Identity, data_digest, identity_of_run, write_identity
-from yue.training.job import Job, JobFolder
-from yue.training.learnt import check_anything_learnt
-from yue.training.missing import missing_package
-from yue.training.schedule import step_count
-from yue.training.stored import (
+from yue.checkpoints.identity import Identity, data_digest, identity_of_run, write_identity
+from yue.checkpoints.stored_runs import (
     StoredRun,
     continue_from,
     find_run,
@@ -32,6 +16,18 @@ from yue.training.stored import (
     others_told,
     stored_runs,
 )
+from yue.dataset.dataset_mix import mix_rows, open_datasets
+from yue.dataset.token_files import TokenFiles
+from yue.errors import TrainingError, missing_package
+from yue.lm.base_facts import base_digest, check_quantizer, read_base
+from yue.paths import Paths
+from yue.recipe.differences import training_sections
+from yue.recipe.model import Launch as LaunchSection
+from yue.recipe.model import Logging, Lora, Mix, Model, Recipe, Train
+from yue.tokens.pair_info import CodecIdentity
+from yue.training.hosts import Fleet, choose_device, find_fleet
+from yue.training.job import Job, JobFolder
+from yue.training.schedule import check_anything_learnt, step_count
 
 
 @dataclass(frozen=True)

@@ -8,35 +8,34 @@ from typing import Any
 
 from torch import Tensor
 
-from yue.dataset.datasets import mix_rows, only, open_datasets, packed_rows
-from yue.dataset.reader import TokenFiles
-from yue.dataset.sampler import Share
-from yue.lm.attention import backend_of
-from yue.lm.backends import Choice
-from yue.lm.compiled import compile_blocks
+from yue.checkpoints.checkpoint import Checkpoints
+from yue.checkpoints.snapshot import put_snapshot
+from yue.checkpoints.stored_runs import Checkpoint
+from yue.costs.estimate import StepCost, step_cost
+from yue.costs.memory import Setting
+from yue.costs.speed import Machine, measure_machine
+from yue.dataset.dataset_mix import mix_rows, only, open_datasets, packed_rows
+from yue.dataset.row_sampler import Share
+from yue.dataset.token_files import TokenFiles
+from yue.distributed import World
+from yue.lm.attention import Choice, backend_of
+from yue.lm.base_facts import MODES, ModelShape, read_shape
+from yue.lm.forward import compile_blocks, set_checkpointing
 from yue.lm.load import load_base
-from yue.lm.modes import MODES
-from yue.lm.recompute import set_checkpointing
-from yue.lm.shape import ModelShape, read_shape
 from yue.recipe.model import Train
 from yue.tokens.roles import Role
 from yue.training.batches import Batches
-from yue.training.checkpoint import Checkpoints
-from yue.training.engine import deepspeed_config, start_engine
-from yue.training.flops import StepCost, step_cost
-from yue.training.frugal import device_memory, fitting_mode, should_compile
+from yue.training.engine import (
+    deepspeed_config,
+    device_memory,
+    fitting_mode,
+    should_compile,
+    start_engine,
+)
 from yue.training.job import Job
-from yue.training.learnt import learnt_roles
-from yue.training.lora import add_adapter
-from yue.training.memory import Setting
-from yue.training.objective import Objective
-from yue.training.pissa import first_weights
-from yue.training.probe import measure_machine
-from yue.training.schedule import Schedule, schedule_of, step_count
-from yue.training.snapshot import put_snapshot
-from yue.training.speed import Machine
-from yue.training.stored import Checkpoint
-from yue.training.world import World
+from yue.training.lora import add_adapter, first_weights
+from yue.training.losses import Objective
+from yue.training.schedule import Schedule, learnt_roles, schedule_of, step_count
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,9 +1,16 @@
-"""A training process, started by DeepSpeed's launcher: ``python -m yue.training.worker FOLDER``."""
+"""A training process, started by the launcher: ``python -m yue.training.worker FOLDER``.
+
+What a run would do, found out without doing it.
+
+A training process, started by DeepSpeed's launcher: ``python -m yue.training.worker FOLDER``.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import resource
+import shlex
 import sys
 import time
 import traceback
@@ -11,15 +18,71 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from yue.checkpoints.stored_runs import newest_checkpoint
+from yue.dataset.row_sampler import Share
 from yue.errors import TrainingError, YueError
 from yue.files import value_digest, write_json
+from yue.training.engine import check_config, deepspeed_config
 from yue.training.job import Job, JobFolder, read_job
-from yue.training.stop import StopRequest
+from yue.training.launch import launcher_command
+from yue.training.outcome import StopRequest
+from yue.training.plan import Plan, RunSetup, other_runs, plan_run
 from yue.wording import counted
 
 if TYPE_CHECKING:
+    from yue.distributed import World
     from yue.training.session import Session
-    from yue.training.world import World
+
+
+def rehearse(setup: RunSetup) -> list[str]:
+    """Check everything that can be checked without a model in memory, and put the run in words.
+
+    Raises:
+        YueError: Something cannot be used.
+    """
+    folder = JobFolder(setup.scratch / "JOB")
+    plan = plan_run(setup, folder)
+    train = setup.train
+    steps = plan.steps
+    config = _config(plan)
+    os.environ.setdefault("DS_ACCELERATOR", plan.job.device)  # DeepSpeed warns without it
+    check_config(config)
+    names = ", ".join(f"{host.name} ({host.processes})" for host in plan.fleet.hosts)
+    command = launcher_command(plan.fleet, ["yue.training.worker", str(folder.root)], None)
+    lines = [
+        f"train: {counted(steps, 'step')} of {train.batch_size} x {train.context_length} tokens, "
+        f"{counted(plan.rows, 'row')} an epoch, {steps * train.batch_size / plan.rows:.2f} epochs",
+        f"  learns: {', '.join(train.loss_on)}; rank {setup.lora.r} on "
+        f"{_words(setup.lora.target_modules)}",
+        f"  processes: {plan.fleet.processes} on {plan.job.device}: {names}",
+        f"  starts: {shlex.join(command)}",
+        f"  DeepSpeed: {json.dumps(config, sort_keys=True)}",
+        f"  resumes: {_resumes(plan)}",
+    ]
+    return [*lines, *(f"  {line}" for line in other_runs(setup, plan)), "  nothing was started"]
+
+
+def _config(plan: Plan) -> dict[str, object]:
+    job, size = plan.job, plan.fleet.processes
+    share = Share(0, size, job.train.batch_size, job.train.micro_batch_size)
+    return deepspeed_config(
+        job.train,
+        zero_stage=job.zero_stage,
+        offload=job.offload,
+        micro_batches=share.micro_batches,
+        dtype=job.model.dtype,
+        device=job.device,
+    )
+
+
+def _resumes(plan: Plan) -> str:
+    checkpoint = newest_checkpoint(Path(plan.job.checkpoints))
+    return f"step {checkpoint.state.step}" if checkpoint else "nothing, it starts at step 0"
+
+
+def _words(value: str | tuple[str, ...]) -> str:
+    return value if isinstance(value, str) else ", ".join(value)
+
 
 _STARTED = time.monotonic()
 
@@ -66,17 +129,16 @@ def _leave(code: int) -> None:
 
 
 def _work(job: Job, folder: JobFolder, stop: StopRequest) -> None:
-    from yue.training.checkpoint import Checkpoints
-    from yue.training.console import say
+    from yue.checkpoints.checkpoint import Checkpoints
+    from yue.checkpoints.run_state import RunState
+    from yue.training.curves import open_curves, say
     from yue.training.engine import start_distributed
-    from yue.training.live import open_curves
+    from yue.training.live_samples import singer
     from yue.training.loop import Loop
     from yue.training.lora import write_adapter
-    from yue.training.mixture import run_plan, share_lines
     from yue.training.outcome import write_outcome
-    from yue.training.samples import singer
+    from yue.training.schedule import run_plan, share_lines
     from yue.training.session import restore, start_session
-    from yue.training.state import RunState
 
     world = start_distributed(job.device)
     _check_same_job(job, world)

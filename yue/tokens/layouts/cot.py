@@ -18,9 +18,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yue.tokens.layouts.audio import END, opening
-from yue.tokens.layouts.document import Document, Ids, Section, document_of
-from yue.tokens.text import TextTokenizer
+from yue.tokens.layouts.blocks import END, Document, Ids, Section, document_of, opening
+from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
 
 INSTRUCTION = "Generate music from the given lyrics segment by segment."

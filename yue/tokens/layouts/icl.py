@@ -20,10 +20,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from yue.tokens.layouts import cot
-from yue.tokens.layouts.audio import block
-from yue.tokens.layouts.document import Document, Ids, Section, document_of
+from yue.tokens.layouts.blocks import Document, Ids, Section, block, document_of
 from yue.tokens.roles import REFERENCE_MARKER
-from yue.tokens.text import TextTokenizer
+from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
 
 END_OF_REFERENCE = "[end_of_reference]"

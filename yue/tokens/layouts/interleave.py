@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from yue.tokens.draws import Draws
 from yue.tokens.layouts import cot
-from yue.tokens.layouts.audio import block
-from yue.tokens.layouts.document import Document, Ids, Section, document_of
-from yue.tokens.text import TextTokenizer
+from yue.tokens.layouts.blocks import Document, Ids, Section, block, document_of
+from yue.tokens.reference_audio import Draws
+from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
 
 

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from yue.tokens.draws import Draws
-from yue.tokens.layouts.audio import block
-from yue.tokens.layouts.document import Document, Section, document_of
+from yue.tokens.layouts.blocks import Document, Section, block, document_of
 from yue.tokens.layouts.interleave import text_ids
-from yue.tokens.text import TextTokenizer
+from yue.tokens.reference_audio import Draws
+from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
 
 

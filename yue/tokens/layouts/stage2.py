@@ -1,4 +1,6 @@
-"""The layout ``stage2``: codebook 0 of six seconds, then the codebooks that stage 2 adds.
+"""The layout ``stage2``: six-second chunks of codebook 0, then the codebooks stage 2 adds.
+
+The layout ``stage2``: codebook 0 of six seconds, then the codebooks that stage 2 adds.
 
 ::
 
@@ -9,18 +11,24 @@
 A chunk is exactly six seconds of one track (300 frames at 50 a second); what is left at the end of
 a song belongs to no chunk. There is no text. Source: YuE v1, ``finetune`` (``--order stage2``) and
 ``inference/infer.py``.
+
+Which chunks of a track stage 2 learns from, and why others are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from math import floor
 
 import numpy as np
 import numpy.typing as npt
 
-from yue.tokens.layouts.audio import END, Codes, lane_ids
-from yue.tokens.layouts.document import Document, Ids, document_of
+from yue.errors import SongError
+from yue.rejections import Rejected, rejection
+from yue.tokens.layouts.blocks import END, Codes, Document, Ids, document_of, lane_ids
+from yue.tokens.row_reader import SongRow
+from yue.tokens.track_codes import check_books
 from yue.tokens.vocabulary import SOA, STAGE_1, STAGE_2, CodecRange
 
 MIN_DISTINCT = 25
@@ -78,3 +86,57 @@ def document(chunks: Iterable[Codes], codec: CodecRange, *, teacher_forcing: boo
         rest = ids if teacher_forcing else ids[:, 1:]
         sequences.append([_OPENING, ids[:, 0], _MIDDLE, rest.reshape(-1), END])
     return document_of(sequences)
+
+
+@dataclass(frozen=True, eq=False)
+class Chunks:
+    """The chunks of a track that are used.
+
+    Attributes:
+        codes: Of each, shape (K, frames).
+        dropped: Those left out, with reasons.
+    """
+
+    codes: tuple[Codes, ...]
+    dropped: tuple[Rejected, ...]
+
+
+def used_chunks(row: SongRow, codes: Codes, codec: CodecRange, *, strict: bool) -> Chunks:
+    """Cut a track into chunks. What is left at its end belongs to none, and is no loss.
+
+    Args:
+        row: The row.
+        codes: Of the track, as stored, shape (K or more, T).
+        codec: The ids of the K codebooks that documents carry.
+        strict: Refuse the song for what upstream loses a chunk, and when it has no chunk.
+
+    Raises:
+        SongError: The song cannot be used.
+    """
+    if strict:
+        check_books(codes, codec, row.place)
+    frames = chunk_frames(codec)
+    used, dropped = [], []
+    for number, distinct in enumerate(distinct_codes(codes, frames).tolist()):
+        start, end = number * frames, (number + 1) * frames
+        place = f"{row.place}, frames {start}..{end}"
+        chunk = codes[: codec.codebooks, start:end]
+        try:
+            if not strict:
+                check_books(chunk, codec, place)
+            if distinct < MIN_DISTINCT:
+                raise SongError(
+                    place,
+                    why=f"{distinct} different codes of codebook 0; fewer than {MIN_DISTINCT} are "
+                    "silence or a fault",
+                    fix="nothing, if the song is silent there; else encode the track again",
+                )
+            used.append(chunk)
+        except SongError as error:
+            dropped.append(rejection(error, row.id))
+    if not used and not dropped:
+        why = f"its {codes.shape[1]} frames are less than a chunk of {frames}"
+        dropped.append(Rejected(row.place, why, "use longer songs", row.id))
+    if not used and strict:
+        raise SongError(row.place, why=dropped[0].reason, fix=dropped[0].fix)
+    return Chunks(tuple(used), tuple(dropped))

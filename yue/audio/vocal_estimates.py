@@ -1,0 +1,162 @@
+"""Vocals of songs that have only a mixture, through the store: each song is separated once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from yue.audio.converted_tracks import MIXTURE, Track
+from yue.digests import Digests
+from yue.errors import AudioError
+from yue.files import value_digest
+from yue.progress import Progress
+from yue.recipe.model import Recipe
+from yue.rejections import Rejected, rejection
+from yue.store import Store
+
+GET_WEIGHTS = (
+    "models/separator/README.md says where to get them; put the file into models/separator, or "
+    "set separate.weights to where it is"
+)
+_SUFFIXES = (".pt", ".safetensors")
+_VERSION = 1  # part of every store key: raise it when other samples come out
+_VOCAL = "vocal.npy"
+
+
+@dataclass(frozen=True)
+class Separation:
+    """What is needed to separate.
+
+    Attributes:
+        songs_dir: Where the rows' sources are.
+        weights: The file of weights.
+        digest: Its content's.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        resampler: The recipe's.
+    """
+
+    songs_dir: Path
+    weights: Path
+    digest: str
+    device: str
+    resampler: str
+
+
+def separation_of(recipe: Recipe, root: Path, songs_dir: Path, store: Path) -> Separation | None:
+    """What a recipe says of separating; None if songs without stems become something else.
+
+    Args:
+        recipe: Its sections separate, convert and runtime are read.
+        root: The folder that ``separate.weights`` is relative to.
+        songs_dir: The songs.
+        store: Where digests are kept.
+
+    Raises:
+        AudioError: There are no weights.
+    """
+    if recipe.separate.missing != "separate":
+        return None
+    weights = find_weights(root / recipe.separate.weights)
+    digests = Digests(store)
+    digest = digests.of(weights)
+    digests.save(weights.parent)
+    device, resampler = recipe.runtime.device, recipe.convert.resampler
+    return Separation(songs_dir, weights, digest, device, resampler)
+
+
+def find_weights(path: Path) -> Path:
+    """The file of weights that a path means: itself, or the only one in the folder.
+
+    Raises:
+        AudioError: There is none, or more than one.
+    """
+    if path.is_file():
+        return path
+    found = [file for file in sorted(path.glob("*")) if file.suffix in _SUFFIXES]
+    if len(found) == 1:
+        return found[0]
+    names = " and ".join(file.name for file in found[:2])
+    raise AudioError(
+        f"separate.weights: {path}",
+        why=f"there are {names}"
+        if found
+        else "separate.missing is separate, and there are no weights to separate with (one .pt or "
+        ".safetensors file)",
+        fix="name one of the files" if found else GET_WEIGHTS,
+    )
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What became of the songs.
+
+    Attributes:
+        vocals: Song, or piece of one, to a float32 .npy of the whole source's vocal.
+        failed: Song to why there is none.
+    """
+
+    vocals: dict[str, Path]
+    failed: dict[str, Rejected]
+
+
+def estimate_vocals(
+    songs: Mapping[str, Mapping[str, Track]], separation: Separation, store: Store
+) -> Estimates:
+    """Have the vocal of every song that has only a mixture.
+
+    Args:
+        songs: Song to role to its track.
+        separation: How.
+        store: Where finished vocals are kept.
+    """
+    wanting = {song: tracks[MIXTURE] for song, tracks in songs.items() if set(tracks) == {MIXTURE}}
+    keys = {song: _key(track, separation) for song, track in wanting.items()}
+    # Pieces of one song have one source, which is separated once.
+    absent = {key: song for song, key in keys.items() if store.find(key) is None}
+    failed = _separate({key: wanting[song] for key, song in absent.items()}, separation, store)
+    estimates = Estimates({}, {})
+    for song, key in keys.items():
+        entry = store.find(key)
+        if entry is not None:
+            estimates.vocals[song] = entry / _VOCAL
+        else:
+            estimates.failed[song] = rejection(failed[key], song)
+    return estimates
+
+
+def _key(track: Track, separation: Separation) -> str:
+    # A track's digest is of its source and of all settings of its conversion.
+    made_from = [track.digest, track.sample_rate, separation.digest, separation.resampler]
+    return value_digest(["vocal", _VERSION, made_from])
+
+
+def _separate(
+    tracks: Mapping[str, Track], separation: Separation, store: Store
+) -> dict[str, AudioError]:
+    """Separate sources into the store; those that cannot be."""
+    if not tracks:
+        return {}
+    from yue.audio.separator import load_separator, write_vocal
+
+    separator = load_separator(separation.weights, separation.device)
+    failed = {}
+    with Progress("separate", len(tracks), "songs") as progress:
+        for key, track in tracks.items():
+            source = separation.songs_dir / track.source
+            with store.scratch() as folder:
+                try:
+                    write_vocal(
+                        source,
+                        track.source,
+                        separator,
+                        track.sample_rate,
+                        separation.resampler,
+                        folder / _VOCAL,
+                    )
+                except AudioError as error:
+                    failed[key] = error
+                else:
+                    store.add(key, folder)
+            progress.advance()
+    return failed

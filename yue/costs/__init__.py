@@ -1,0 +1,1 @@
+"""Costs: memory, time and arithmetic of training, before a run and during it."""

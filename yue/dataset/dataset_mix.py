@@ -1,0 +1,264 @@
+"""The data sets a recipe mixes: opened, and drawn from in their shares.
+
+Several datasets as one endless stream of rows, each in its share.
+
+An epoch of the mixture takes a fixed number of rows of every dataset, evenly spread. A dataset
+goes through its own rows in its own epochs, so none comes again before all have come, however many
+the mixture takes. Which row stands at a place of the stream follows from (datasets, seed, place)
+alone: a run goes on from one number.
+
+The token files that a recipe mixes, opened and held to one another.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from yue.dataset.packed_rows import PackedRow, PackedRows, read_rows
+from yue.dataset.token_files import TokenFiles
+from yue.errors import TrainingError
+from yue.recipe.mixing import SONGS, numbers_of
+from yue.recipe.model import Mix, Train
+from yue.tokens.megatron_files import idx_path, info_path
+from yue.tokens.vocabulary import codec_range
+
+
+@dataclass(frozen=True, eq=False)
+class Portion:
+    """A dataset in a mixture.
+
+    Attributes:
+        name: Its name.
+        rows: Its rows.
+        asked: The share of all tokens that it was asked for, 0..1.
+        draws: How many rows an epoch of the mixture takes of it.
+    """
+
+    name: str
+    rows: PackedRows
+    asked: float
+    draws: int
+
+    @property
+    def rounds(self) -> float:
+        """How often an epoch of the mixture goes through it."""
+        return self.draws / self.rows.packing.rows
+
+    @property
+    def tokens(self) -> float:
+        """Tokens that an epoch of the mixture takes of it, in the mean of epochs."""
+        return self.rounds * self.rows.packing.tokens
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What some rows of the stream took of a dataset."""
+
+    name: str
+    rows: int
+    tokens: int
+
+
+class MixedRows:
+    """The rows of a mixture.
+
+    Args:
+        portions: The datasets, see :func:`plan`.
+    """
+
+    def __init__(self, portions: Sequence[Portion]) -> None:
+        self.portions = tuple(portions)
+        self._sources, self._draws = spread([portion.draws for portion in portions])
+
+    @property
+    def epoch_rows(self) -> int:
+        """Number of rows in an epoch."""
+        return len(self._sources)
+
+    def find(self, place: int) -> tuple[PackedRows, int, int]:
+        """The row at a place of the stream: its dataset, and epoch and index there."""
+        if place < 0:
+            raise IndexError(f"place {place} of the stream")
+        epoch, slot = divmod(place, self.epoch_rows)
+        portion = self.portions[self._sources[slot]]
+        draw = epoch * portion.draws + int(self._draws[slot])
+        return portion.rows, *divmod(draw, portion.rows.packing.rows)
+
+    def read(self, places: Sequence[int]) -> PackedRow:
+        """The rows at places of the stream, one after the other as one.
+
+        Raises:
+            TokenFileError: The files were changed or damaged since they were opened.
+        """
+        return read_rows([self.find(place) for place in places])
+
+    def songs(self, place: int) -> tuple[str, ...]:
+        """The songs that the row at a place has pieces of, in order."""
+        rows, epoch, index = self.find(place)
+        return rows.songs(epoch, index)
+
+    def taken(self, count: int) -> list[Taken]:
+        """What the first ``count`` rows of the stream take of each dataset, exactly."""
+        epochs, slots = divmod(count, self.epoch_rows)
+        begun = np.bincount(self._sources[:slots], minlength=len(self.portions))
+        draws = [epochs * p.draws + int(n) for p, n in zip(self.portions, begun, strict=True)]
+        return [
+            Taken(portion.name, n, portion.rows.first_tokens(n))
+            for portion, n in zip(self.portions, draws, strict=True)
+        ]
+
+
+def plan(datasets: Mapping[str, PackedRows], mix: Mix) -> list[Portion]:
+    """How many rows an epoch takes of each dataset.
+
+    By rounds, each dataset as often as its number says. By weights or temperature, as many rows as
+    all datasets have, in such numbers that the tokens of each come as near to its share as whole
+    rows can; each at least once.
+
+    Args:
+        datasets: Rows by name; a name for each of the recipe.
+        mix: The recipe's section.
+    """
+    numbers = numbers_of(mix.datasets)
+    tokens = {name: datasets[name].packing.tokens for name in numbers}
+    rows = {name: datasets[name].packing.rows for name in numbers}
+    if mix.by == "weights":
+        wanted = numbers
+    else:
+        wanted = {name: number * tokens[name] for name, number in numbers.items()}
+    if mix.by == "temperature":
+        power = 1 / mix.temperature
+        wanted = {name: Fraction(float(size) ** power) for name, size in wanted.items()}
+    draws = {name: Fraction(wanted[name] * rows[name], tokens[name]) for name in numbers}
+    if mix.by != "rounds":
+        scale = sum(rows.values()) / sum(draws.values(), Fraction())
+        draws = {name: count * scale for name, count in draws.items()}
+    total = sum(wanted.values(), Fraction())
+    return [
+        Portion(
+            name=name,
+            rows=datasets[name],
+            asked=float(wanted[name] / total),
+            draws=max(math.floor(draws[name] + Fraction(1, 2)), 1),
+        )
+        for name in numbers
+    ]
+
+
+def spread(counts: Sequence[int]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
+    """An order of ``counts[i]`` draws of each dataset i in which every stretch has their shares.
+
+    Draw j of n stands at (j + 1/2) / n of the way (Webster's divisor method); of equals the first
+    dataset is first.
+
+    Returns:
+        The dataset of each slot, and which of its draws it is, both of shape (sum of counts,).
+    """
+    places = np.concatenate([(np.arange(n) + 0.5) / n for n in counts])
+    order = np.argsort(places, kind="stable")
+    sources = np.repeat(np.arange(len(counts), dtype=np.int16), counts)
+    draws = np.concatenate([np.arange(n, dtype=np.int64) for n in counts])
+    return sources[order], draws[order]
+
+
+def open_datasets(mix: Mix, songs: Path) -> dict[str, TokenFiles]:
+    """The token files of a mixture by name, in the recipe's order.
+
+    Args:
+        mix: The recipe's section.
+        songs: Prefix of the project's own token files.
+
+    Raises:
+        TrainingError: There is no such dataset, or two do not go together.
+        TokenFileError: Files are damaged.
+    """
+    prefixes = {name: _prefix(mix, name, songs) for name in numbers_of(mix.datasets)}
+    # Files that another program wrote do not say which codec they are of: the others' it is.
+    described = [path for path in prefixes.values() if info_path(path).is_file()]
+    if not described:
+        raise TrainingError(
+            f"mix.datasets: none of {', '.join(prefixes)} has a .json, so nothing says whose codes "
+            "they hold",
+            fix=f"let one of them be written by `yue mmap`, such as {SONGS}",
+        )
+    known = TokenFiles.open(described[0])
+    codec = codec_range(known.info.codec.name)
+    found = {
+        name: TokenFiles.open(path, codec=None if info_path(path).is_file() else codec)
+        for name, path in prefixes.items()
+    }
+    for name, files in found.items():
+        _check_goes_with(known, name, files)
+    return found
+
+
+def mix_rows(datasets: dict[str, TokenFiles], mix: Mix, train: Train) -> MixedRows:
+    """The rows of a mixture.
+
+    Raises:
+        TrainingError: The context is too short for a song.
+    """
+    rows = {name: packed_rows(files, train) for name, files in datasets.items()}
+    return MixedRows(plan(rows, mix))
+
+
+def only(name: str, rows: PackedRows) -> MixedRows:
+    """One dataset as a mixture."""
+    return MixedRows([Portion(name, rows, asked=1.0, draws=rows.packing.rows)])
+
+
+def packed_rows(files: TokenFiles, train: Train) -> PackedRows:
+    """The rows of token files as a recipe packs them."""
+    chopped = train.packing == "chop"
+    return PackedRows(files, train.context_length, seed=train.seed, chopped=chopped)
+
+
+def _prefix(mix: Mix, name: str, songs: Path) -> Path:
+    """Where a dataset's token files lie: in a folder of its own, or all in one folder."""
+    if name == SONGS:
+        if not idx_path(songs).is_file():
+            raise TrainingError(
+                f"no token files {songs}.bin and .idx",
+                why="they are what is trained on",
+                fix="`yue mmap` or `yue preprocess` writes them; in a project, `dvc repro mmap`",
+            )
+        return songs
+    folder = Path(mix.folder)
+    for prefix in (folder / name / "train", folder / name):
+        if idx_path(prefix).is_file():
+            return prefix
+    there = sorted({path.parent.name for path in folder.glob("*/train.idx")})
+    there += sorted(path.stem for path in folder.glob("*.idx"))
+    raise TrainingError(
+        f"mix.datasets: no dataset '{name}' in {mix.folder}",
+        why=f"neither {name}/train.idx nor {name}.idx is there",
+        fix=f"name one that is: {', '.join(there)}" if there else "see corpora/README.md",
+    )
+
+
+def _check_goes_with(known: TokenFiles, name: str, files: TokenFiles) -> None:
+    """Check that a dataset's ids mean what they mean in another.
+
+    Raises:
+        TrainingError: They do not.
+    """
+    ours, theirs = known.info, files.info
+    pairs = {
+        "codec": (ours.codec.name, theirs.codec.name),
+        "weights of the codec": (ours.codec.digest, theirs.codec.digest),
+        "tokenizer": (ours.tokenizer_digest, theirs.tokenizer_digest),
+    }
+    for what, (first, second) in pairs.items():
+        if first and second and first != second:
+            raise TrainingError(
+                f"mix.datasets: '{name}' ({files.prefix}) has another {what} than {known.prefix}",
+                why=f"{second[:16]} and {first[:16]}: the same ids mean something else in each",
+                fix="write both with the same codec and tokenizer, or leave one out",
+            )

@@ -1,0 +1,189 @@
+"""Rows for training: tokens, where each song's piece starts, and what each token is.
+
+A row is a function of (files, context, seed, epoch, index) alone, so training resumes from the
+pair (epoch, index), with any number of workers and processes. There is no attention mask: the
+boundaries say it all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from yue.dataset.chop import Chopping
+from yue.dataset.packing import Packing, pack
+from yue.dataset.song_pieces import Piece
+from yue.dataset.token_files import Ids, TokenFiles
+from yue.tokens.roles import Role
+
+IGNORED = -100
+"""The label of a position that is not learnt."""
+
+
+@dataclass(frozen=True, eq=False)
+class PackedRow:
+    """Pieces of songs, back to back, without padding; or several such rows as one.
+
+    Attributes:
+        tokens: int32, shape (N,).
+        boundaries: Where each piece starts, and N; int64, shape (pieces + 1,). Attention and
+            positions start anew at each (``cu_seqlens``).
+        roles: :class:`~yue.tokens.roles.Role` of every token, uint8, shape (N,).
+    """
+
+    tokens: Ids
+    boundaries: npt.NDArray[np.int64]
+    roles: npt.NDArray[np.uint8]
+
+    @property
+    def positions(self) -> npt.NDArray[np.int64]:
+        """Place of every token in its piece (``position_ids``), int64, shape (N,)."""
+        starts = self.boundaries[:-1]
+        return np.arange(len(self.tokens)) - np.repeat(starts, np.diff(self.boundaries))
+
+
+class PackedRows:
+    """The rows of token files, in an order of their own in every epoch.
+
+    Args:
+        files: The documents.
+        context: The longest row, in tokens.
+        seed: With the epoch, it gives the order.
+        chopped: Cut as upstream does, instead of song by song.
+
+    Raises:
+        TrainingError: The context is too short for a song.
+    """
+
+    def __init__(
+        self, files: TokenFiles, context: int, *, seed: int, chopped: bool = False
+    ) -> None:
+        self.files = files
+        self.packing: Packing | Chopping = (
+            Chopping(context, files.starts) if chopped else pack(files, context)
+        )
+        self.seed = seed
+        self._order: tuple[int, npt.NDArray[np.int64]] | None = None
+
+    def epoch_rows(self, epoch: int) -> int:
+        """Number of rows in an epoch."""
+        return self.packing.rows
+
+    def first_tokens(self, count: int) -> int:
+        """Tokens of the first ``count`` rows of all epochs, one after the other."""
+        epochs, left = divmod(count, self.packing.rows)
+        begun = self.packing.row_tokens[self._epoch_order(epochs)[:left]]
+        return epochs * self.packing.tokens + int(begun.sum())
+
+    def pieces(self, epoch: int, index: int) -> list[Piece]:
+        """The pieces of one row of an epoch, in order."""
+        return self.packing.pieces(int(self._epoch_order(epoch)[index]))
+
+    def row(self, epoch: int, index: int) -> PackedRow:
+        """One row of an epoch.
+
+        Args:
+            epoch: From 0.
+            index: 0..epoch_rows(epoch) - 1.
+
+        Raises:
+            TokenFileError: The files were changed or damaged since they were opened.
+        """
+        return read_rows([(self, epoch, index)])
+
+    def songs(self, epoch: int, index: int) -> tuple[str, ...]:
+        """The songs that one row of an epoch has pieces of, in order."""
+        ids = self.files.info.song_ids
+        return tuple(dict.fromkeys(ids[p.document] for p in self.pieces(epoch, index)))
+
+    def _epoch_order(self, epoch: int) -> npt.NDArray[np.int64]:
+        if self._order is None or self._order[0] != epoch:
+            # RandomState's streams are frozen (NEP 19): an order outlives NumPy's versions.
+            bits = np.random.MT19937(np.random.SeedSequence([self.seed, epoch]))
+            self._order = epoch, np.random.RandomState(bits).permutation(self.packing.rows)
+        return self._order[1]
+
+
+def read_rows(places: Sequence[tuple[PackedRows, int, int]]) -> PackedRow:
+    """Rows, one after the other as one; each dataset among them is read by one call of C.
+
+    Args:
+        places: Rows of a dataset, epoch and index of each.
+
+    Raises:
+        TokenFileError: Files were changed or damaged since they were opened.
+    """
+    wanted: list[tuple[PackedRows, Piece, bool]] = []
+    for rows, epoch, index in places:
+        pieces = rows.pieces(epoch, index)
+        is_new = [number == 0 or isinstance(rows.packing, Packing) for number in range(len(pieces))]
+        wanted += [(rows, piece, new) for piece, new in zip(pieces, is_new, strict=True)]
+    starts = np.cumsum([0, *(piece.tokens for _, piece, _ in wanted)], dtype=np.int64)
+    tokens = np.empty(int(starts[-1]), dtype=np.int32)
+    roles = np.empty(int(starts[-1]), dtype=np.uint8)
+    for rows in dict.fromkeys(rows for rows, _, _ in wanted):
+        own = [
+            (piece, int(start))
+            for (of, piece, _), start in zip(wanted, starts[:-1], strict=True)
+            if of is rows
+        ]
+        read = _read_pieces if isinstance(rows.packing, Packing) else _read_fragments
+        read(rows.files, own, tokens, roles)
+    is_boundary = np.array([*(new for _, _, new in wanted), True])
+    return PackedRow(tokens, starts[is_boundary], roles)
+
+
+def _read_pieces(
+    files: TokenFiles,
+    pieces: Sequence[tuple[Piece, int]],
+    tokens: Ids,
+    roles: npt.NDArray[np.uint8],
+) -> None:
+    """Read pieces, each to its place in the output."""
+    spans, bounds = [], []
+    for piece, start in pieces:
+        # The first code after a cut within a section is no continuation of the repeated opening.
+        given = piece.repeated + (1 if piece.opening else 0)
+        bounds.append((start, start + piece.tokens, given))
+        first, place = int(files.starts[piece.document]), start
+        for part in (*piece.repeats, piece.body):
+            spans.append((first + part.start, len(part), place))
+            place += len(part)
+    files.gather(np.array(spans), tokens, bounds=np.array(bounds), roles=roles)
+
+
+def _read_fragments(
+    files: TokenFiles,
+    pieces: Sequence[tuple[Piece, int]],
+    tokens: Ids,
+    roles: npt.NDArray[np.uint8],
+) -> None:
+    """Read parts that start anywhere: what a code is for shows from its whole document only."""
+    for piece, start in pieces:
+        document = files.document(piece.document)
+        place = slice(start, start + piece.tokens)
+        tokens[place] = piece.take(document)
+        roles[place] = piece.take(files.roles(document))
+
+
+def targets(row: PackedRow, loss_on: Collection[Role]) -> npt.NDArray[np.int64]:
+    """What each position is to predict: the next token of its piece.
+
+    Args:
+        row: The row.
+        loss_on: Roles that are learnt. What a piece repeats (``Role.CONTEXT``) is never learnt.
+
+    Returns:
+        Next tokens, :data:`IGNORED` where the next token's role is not learnt and at the end of
+        each piece; int64, shape (N,).
+    """
+    is_learnt = np.zeros(len(Role), dtype=bool)
+    is_learnt[[role for role in loss_on if role != Role.CONTEXT]] = True
+    learnt = is_learnt[row.roles]
+    learnt[row.boundaries[:-1]] = False  # nothing before it in its piece says what it will be
+    labels = np.full(len(row.tokens), IGNORED, dtype=np.int64)
+    labels[:-1] = np.where(learnt[1:], row.tokens[1:], IGNORED)
+    return labels

@@ -1,1 +1,0 @@
-"""What generated songs are like, beside songs that were held out: no model is needed for it."""
