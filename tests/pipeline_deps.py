@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from yue.checkpoints.identity import PROGRAMS
 from yue.cli import STAGES
 from yue.imports import Imports
+from yue.training.plan import PROGRAMS
 
 ROOT = Path(__file__).resolve().parent.parent
 # Where the verbs of `yue demo` begin.

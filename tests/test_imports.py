@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 import yue
-from yue.checkpoints.identity import PROGRAMS, Identity, code_digests
+from yue.checkpoints.identity import Identity, code_digests
 from yue.harmless import HARMLESS, Harmless
 from yue.imports import Imports
 from yue.recipe.differences import sections_of
 from yue.recipe.read import default_recipe
+from yue.training.plan import PROGRAMS
 
 PACKAGE = Path(yue.__file__).resolve().parent
 
@@ -83,19 +84,19 @@ def test_a_listed_module_is_followed_once_another_name_of_it_is_used(tmp_path: P
 
 
 def test_a_byte_of_any_file_that_decides_changes_what_identifies_a_run(package: Path) -> None:
-    before = code_digests(package)
-    assert before == code_digests()
+    before = code_digests(PROGRAMS, package)
+    assert before == code_digests(PROGRAMS)
     for file in before:
         path = package.parent / file
         path.write_bytes(path.read_bytes() + b"\n")
-    after = code_digests(package)
+    after = code_digests(PROGRAMS, package)
     assert after.keys() == before.keys()
     assert [file for file in before if after[file] == before[file]] == []
     assert run_of(after).fingerprint != run_of(before).fingerprint
 
 
 def test_a_byte_of_any_other_file_changes_it_not(package: Path) -> None:
-    before = code_digests(package)
+    before = code_digests(PROGRAMS, package)
     others = [
         path
         for path in package.rglob("*")
@@ -104,11 +105,11 @@ def test_a_byte_of_any_other_file_changes_it_not(package: Path) -> None:
     assert {package.parent / file for file in HARMLESS if file not in before} <= set(others)
     for path in others:
         path.write_bytes(path.read_bytes() + b"\n")
-    assert code_digests(package) == before
+    assert code_digests(PROGRAMS, package) == before
 
 
 def test_what_mixes_reads_and_computes_is_part_of_it() -> None:
-    files = set(code_digests())
+    files = set(code_digests(PROGRAMS))
     native = {f"yue/native/{path.name}" for path in (PACKAGE / "native").glob("[!_]*.[ch]")}
     assert len(native) > 10
     assert native <= files

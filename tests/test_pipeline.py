@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from yue.checkpoints.identity import PROGRAMS as WORKERS
 from yue.cli import STAGES
 from yue.imports import Imports
 from yue.inputs.pipeline_outputs import WATCHED
 from yue.project.pipeline_files import NOTES
+from yue.training.plan import PROGRAMS as WORKERS
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -1,4 +1,4 @@
-"""One line of progress on a terminal: count, rate, time left."""
+"""What a user sees of work that goes on: a line of progress, and lines of training workers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ import time
 from types import TracebackType
 from typing import Self
 
+MARK = "yue| "
+"""What begins a line that a worker wants the user to see; all others go to the log."""
+
 _REFRESH = 0.1  # seconds
+
+
+def say(text: str) -> None:
+    """Print a line of a training worker that the user is to see."""
+    print(f"{MARK}{text}", flush=True)
 
 
 class Progress:

@@ -17,7 +17,8 @@ from yue.paths import Paths
 from yue.recipe.model import Data, Recipe, Runtime, Separate
 from yue.recipe.read import default_recipe
 from yue.rejections import read_rejections
-from yue.stages import StageSummary, convert, separate
+from yue.stages import convert, separate
+from yue.summary import StageSummary
 
 
 @pytest.fixture(autouse=True)

@@ -11,12 +11,12 @@ from yue.codecs.registry import load_codec, read_card
 from yue.errors import CodecError, GenerationError, YueError
 from yue.files import write_json
 from yue.generation.fit_checks import check_codec
-from yue.generation.plan import make_plan
+from yue.generation.recipe_setup import setup_of
+from yue.generation.sampling_plan import make_plan
 from yue.paths import Paths
 from yue.recipe.differences import sections_of
 from yue.recipe.read import default_recipe
 from yue.stages.generate import main as main_stage
-from yue.stages.generate import setup_of
 
 
 def test_songs_are_not_decoded_by_another_codec_than_made_their_codes(

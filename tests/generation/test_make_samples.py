@@ -15,19 +15,20 @@ from transformers import LlamaForCausalLM
 
 from tests.folders import folder_digest
 from tests.generation.conftest import save_adapter, save_base
+from tests.tokens.decoding import audio_blocks
 from yue.codecs.registry import load_codec
 from yue.errors import YueError
 from yue.files import write_json, write_jsonl
-from yue.generation.plan import section_limits
+from yue.generation.recipe_setup import setup_of
 from yue.generation.sample_records import Sample, read_samples
+from yue.generation.sampling_plan import section_limits
 from yue.generation.song_state import SectionLimits
 from yue.paths import Paths
 from yue.recipe.differences import sections_of
 from yue.recipe.model import Generate, Recipe
 from yue.recipe.read import default_recipe
-from yue.stages.generate import main, setup_of
+from yue.stages.generate import main
 from yue.tokens.assemble import Assembler
-from yue.tokens.decode import audio_blocks
 from yue.tokens.document_faults import Shape
 from yue.tokens.roles import REFERENCE_MARKER
 from yue.tokens.row_reader import SongRow, read_rows

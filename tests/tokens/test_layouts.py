@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.tokens.decoding import audio_blocks
 from yue.dataset.token_files import TokenFiles
 from yue.errors import TokenFileError
-from yue.tokens.decode import audio_blocks
 from yue.tokens.document_faults import Shape, document_faults
 from yue.tokens.layouts import cot, icl, interleave, mix, stage2
 from yue.tokens.layouts.blocks import Document, Section, interleaved_ids, lane_ids

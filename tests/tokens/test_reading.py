@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.tokens.decoding import audio_blocks
 from tests.tokens.megatron_reader import MegatronReader
 from yue.dataset.token_files import TokenFiles
-from yue.tokens.decode import audio_blocks
 from yue.tokens.document_faults import document_faults
 from yue.tokens.options import LAYOUTS, Options
 from yue.tokens.vocabulary import codec_range

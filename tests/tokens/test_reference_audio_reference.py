@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.tokens.decoding import AudioBlock, audio_blocks
 from tests.tokens.megatron_reader import MegatronReader
 from yue.dataset.token_files import TokenFiles
-from yue.tokens.decode import AudioBlock, audio_blocks
 from yue.tokens.options import AUDIO_PROMPTS, Options
 from yue.tokens.row_reader import SongRow, read_rows
 from yue.tokens.vocabulary import EOA, SOA, codec_range

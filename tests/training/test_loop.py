@@ -22,9 +22,10 @@ from tests.training.reference import (
 )
 from yue.checkpoints.checkpoint import Checkpoints
 from yue.checkpoints.run_state import Point, RunState
+from yue.checkpoints.snapshot import full_weights
 from yue.distributed import World
 from yue.errors import TrainingError
-from yue.training.engine import full_weights, set_learning_rate
+from yue.training.engine import set_learning_rate
 from yue.training.job import Job
 from yue.training.loop import Loop
 from yue.training.outcome import StopRequest

@@ -13,7 +13,7 @@ from yue.errors import UsageError
 from yue.files import atomic_folder, check_replaceable
 from yue.recipe.model import Recipe
 from yue.rejections import Rejections, check_share, write_rejections
-from yue.stages import StageSummary
+from yue.summary import StageSummary
 from yue.temporary import temporary_folder
 from yue.wording import counted, quoted
 

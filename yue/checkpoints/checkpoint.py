@@ -33,7 +33,7 @@ from yue.checkpoints.stored_runs import (
 from yue.distributed import World
 from yue.errors import TrainingError
 from yue.files import sync, write_json
-from yue.training.curves import say
+from yue.progress import say
 
 _WEIGHTS, _BEST = "weights.safetensors", "best.safetensors"
 _WAIT = 60.0  # seconds that an interrupted run may take to save and leave

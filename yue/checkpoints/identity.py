@@ -25,9 +25,6 @@ from yue.recipe.differences import Sections, deciding_values, key_differences
 from yue.tokens.megatron_files import bin_path, idx_path
 
 FILE = "identity.json"
-PROGRAMS = ("yue.training.run", "yue.training.worker")
-"""Where training begins: their imports are its code."""
-
 _LIBRARIES = ("torch", "transformers", "peft", "deepspeed", "numpy")
 # Keys by which the same numbers are another adapter: a checkpoint's weights mean nothing there.
 _SHAPE = ("r", "alpha", "rslora", "target_modules", "dora", "init", "modules_to_save")
@@ -86,9 +83,18 @@ class Identity:
         return f"its adapter is of another kind ({'; '.join(found)})" if found else None
 
 
-def identity_of_run(sections: Sections, data: str, base: str) -> Identity:
-    """The identity of a run by this code and these libraries."""
-    return Identity(sections, data, base, dict(_own_code()), _arithmetic(sections))
+def identity_of_run(
+    sections: Sections, data: str, base: str, programs: tuple[str, ...]
+) -> Identity:
+    """Return the identity of a run by this code and these libraries.
+
+    Args:
+        sections: What the recipe says of training.
+        data: Digest of the token files.
+        base: Digest of the base model.
+        programs: Modules in which training begins: their imports are its code.
+    """
+    return Identity(sections, data, base, dict(_own_code(programs)), _arithmetic(sections))
 
 
 def versions() -> dict[str, str]:
@@ -110,20 +116,21 @@ def data_digest(splits: Mapping[str, TokenFiles]) -> str:
     return value_digest({name: _identity(files) for name, files in splits.items()})
 
 
-def code_digests(package: Path | None = None) -> dict[str, str]:
-    """Digest of each file that decides what training does, by ``yue/room/file.py``.
+def code_digests(programs: tuple[str, ...], package: Path | None = None) -> dict[str, str]:
+    """Return the digest of each file that decides what programs do, by ``yue/room/file.py``.
 
     Args:
+        programs: Dotted names of modules.
         package: Folder of the package; None is the running one.
     """
     imports = Imports(package)
     root = imports.package.parent
-    return {file: file_digest(root / file)[:16] for file in imports.closure(PROGRAMS)}
+    return {file: file_digest(root / file)[:16] for file in imports.closure(programs)}
 
 
 @cache
-def _own_code() -> Mapping[str, str]:
-    return code_digests()
+def _own_code(programs: tuple[str, ...]) -> Mapping[str, str]:
+    return code_digests(programs)
 
 
 def write_identity(folder: Path, identity: Identity, notes: Mapping[str, Any]) -> None:

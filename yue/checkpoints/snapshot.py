@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from yue.errors import TrainingError
-from yue.training.engine import full_weight
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 """What AdamW remembers of each weight."""
@@ -203,3 +202,17 @@ def _own_part(weight: Any, value: Tensor) -> Tensor:
     own = value.flatten()[rank * size : (rank + 1) * size]
     part[: own.numel()] = own
     return part
+
+
+def full_weights(engine: Any, module: nn.Module) -> dict[str, Tensor]:
+    """What learns, in full and in float32, by name; every process must call it."""
+    learning = ((name, w) for name, w in module.named_parameters() if w.requires_grad)
+    return {name: full_weight(weight).detach().float().cpu() for name, weight in learning}
+
+
+def full_weight(weight: nn.Parameter) -> Tensor:
+    """The master of one weight, in full, on its device; every process must call it."""
+    from deepspeed.utils import safe_get_full_fp32_param
+
+    master: Tensor | None = safe_get_full_fp32_param(weight)
+    return weight if master is None else master

@@ -10,7 +10,7 @@ from yue.codecs.registry import CodecChoice
 from yue.errors import UsageError
 from yue.files import atomic_folder, check_replaceable
 from yue.rejections import Rejections, check_share, write_rejections
-from yue.stages import StageSummary
+from yue.summary import StageSummary
 from yue.wording import quoted
 
 

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
     from yue.commands.project import print_summary, project_paths
     from yue.files import write_text
     from yue.report.compare_page import compare
-    from yue.stages import StageSummary
+    from yue.summary import StageSummary
 
     comparison = compare(project_paths().root, ("--num", str(args.num)))
     write_text(args.output, comparison.page)

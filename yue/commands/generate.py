@@ -147,13 +147,13 @@ def _generate(args: argparse.Namespace, recipe: Recipe | None) -> None:
     from yue.files import atomic_folder, check_replaceable
     from yue.generation.fit_checks import check_codec
     from yue.generation.make_samples import make_samples
-    from yue.generation.plan import Setup, audio_prompt_of
     from yue.generation.prompt import lyrics_source
     from yue.generation.prompt_reference import unlearned_note
+    from yue.generation.recipe_setup import options_of
     from yue.generation.sample_records import SAMPLES_FILE
+    from yue.generation.sampling_plan import Setup, audio_prompt_of
     from yue.paths import side_store_beside
-    from yue.stages import StageSummary
-    from yue.stages.generate import options_of
+    from yue.summary import StageSummary
     from yue.tokens.options import Options
 
     how = how_to_sample(args, of_project=recipe is not None)

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
     from yue.commands.project import given_flags, need_flags, print_summary, run_stage
     from yue.errors import UsageError
     from yue.recipe.flags import recipe_from_flags
-    from yue.stages import StageSummary
+    from yue.summary import StageSummary
     from yue.tokens.megatron_files import info_path
     from yue.tokens.options import Options
     from yue.tokens.pair_info import row_rejections, rows_check

@@ -10,7 +10,7 @@ from pathlib import Path
 from yue.errors import MissingFileError, UsageError, YueError
 from yue.paths import Paths
 from yue.recipe.read import read_recipe
-from yue.stages import StageSummary
+from yue.summary import StageSummary
 
 NO_PROJECT = "go to the project's folder, or make one: yue init DIR"
 _FLAGLESS = ("inputs", "separate", "songs", "evaluate", "report")

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 from pathlib import Path
 
 from yue.commands.project import NO_PROJECT
-from yue.errors import RecipeError, UsageError
+from yue.errors import UsageError
 from yue.files import write_text
 from yue.inputs.pipeline_outputs import write_needed
-from yue.inputs.recipe_notes import recipe_notes, shown, upkeep_notes
-from yue.recipe.differences import drift_of
+from yue.inputs.recipe_notes import recipe_notes, upkeep_notes
+from yue.project.activate import activate
 from yue.recipe.fault_text import shown_path
-from yue.recipe.model import Recipe
-from yue.recipe.read import build_recipe, checked, recipe_of, same_value
-from yue.recipe.resolve import ACTIVE, Resolved, left_out, resolve
-from yue.recipe.undo import committed_text
-from yue.recipe.writing import active_text, completed_text
-from yue.recipe.yaml_positions import Document, parse_document, read_document
-from yue.wording import quoted
+from yue.recipe.read import recipe_of
+from yue.recipe.resolve import ACTIVE, left_out, resolve
+from yue.recipe.writing import completed_text
+from yue.recipe.yaml_positions import read_document
 
 EXAMPLE = "yue use recipes/demo.yaml"
-_FIX = "keep it as a recipe of its own (cp params.yaml recipes/mine.yaml), or give --force"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,32 +65,6 @@ def complete(params: Path) -> None:
     print("  next: dvc repro", flush=True)
 
 
-def activate(file: Path, root: Path, *, force: bool = False) -> Recipe:
-    """Write a recipe to a project's params.yaml.
-
-    Args:
-        file: The recipe.
-        root: The project.
-        force: Overwrite a params.yaml that was edited.
-
-    Raises:
-        RecipeError: The recipe has faults.
-        UsageError: Edits would be lost.
-    """
-    params = root / ACTIVE
-    if file.absolute() == params:
-        raise UsageError(
-            f"{ACTIVE} is the active recipe already", fix="name another: `yue recipes`"
-        )
-    found = checked(read_document(file))
-    if params.exists() and not force:
-        _refuse_to_lose_edits(params, found)
-    write_text(params, active_text(found, file, root))
-    recipe = build_recipe(found.values)
-    write_needed(recipe, root)
-    return recipe
-
-
 def recipe_file(name: str) -> Path:
     """``name`` as a file, or as the name of a recipe in recipes/, which may be a folder's too."""
     file, named = Path(name), Path("recipes") / f"{name}.yaml"
@@ -103,48 +72,3 @@ def recipe_file(name: str) -> Path:
         raise UsageError(f"{name}: no such file, and no recipes/ here", fix=NO_PROJECT)
     bare = file.name == name and not file.suffix and not file.exists()
     return named if bare or (not file.is_file() and named.is_file()) else file
-
-
-def _refuse_to_lose_edits(file: Path, new: Resolved) -> None:
-    """Raise a UsageError when ``file`` has values that no recipe file has."""
-    try:
-        params = read_document(file)
-    except RecipeError as error:
-        raise UsageError(f"params.yaml would be lost, and has faults\n{error}", fix=_FIX) from error
-    if same_value(resolve(params).values, new.values):
-        return
-    drift = drift_of(params, file.parent)
-    if not drift.edited or _is_kept(params, file.parent / "recipes"):
-        return
-    if drift.recipe is None:
-        raise UsageError(
-            "params.yaml would be lost",
-            why="its header does not say which recipe it was written from",
-            fix=_FIX,
-        )
-    changes = f": {shown(drift.differences)}" if drift.differences else ""
-    raise UsageError(
-        f"params.yaml was edited since `yue use {quoted(Path(drift.recipe))}`{changes}",
-        why="these edits, or values that an experiment has set, would be lost",
-        fix=_back(file) + _FIX,
-    )
-
-
-def _is_kept(params: Document, folder: Path) -> bool:
-    """Tell whether a recipe of ``folder`` has the values of params.yaml, as the fix asks for."""
-    values = resolve(params).values
-    for file in sorted(folder.glob("*.yaml")):
-        with contextlib.suppress(RecipeError):
-            if same_value(resolve(read_document(file)).values, values):
-                return True
-    return False
-
-
-def _back(file: Path) -> str:
-    """How to take an experiment's values back, where git has the recipe as `yue use` wrote it."""
-    committed = committed_text(file)
-    try:
-        edited = committed is None or drift_of(parse_document(committed, ""), file.parent).edited
-    except RecipeError:
-        return ""
-    return "" if edited else "go back to the committed one (git restore params.yaml), "

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from yue.generation.plan import Plan, Setup, make_plan
 from yue.generation.prompt_songs import SongSource
 from yue.generation.sample_records import Sample, write_samples
+from yue.generation.sampling_plan import Plan, Setup, make_plan
 from yue.generation.song_state import Codes, SungSong
 from yue.generation.stage1 import Stage1
 from yue.generation.stage2_model import Stage2

@@ -19,9 +19,9 @@ from typing import Any
 
 from yue.audio.converted_tracks import Track, read_tracks, whole_songs, write_tracks
 from yue.audio.discover import rows_made
-from yue.commands.use import activate
 from yue.errors import AudioError, UsageError, YueError
 from yue.files import atomic_folder, write_text
+from yue.project.activate import activate
 from yue.project.create import create_project, update_project
 from yue.project.pipeline_files import project_pipelines, template_root
 from yue.recipe.read import checked

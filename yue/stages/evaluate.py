@@ -17,7 +17,7 @@ from yue.lm.load import load_tuned
 from yue.paths import Paths
 from yue.progress import Progress
 from yue.recipe.model import Recipe
-from yue.stages import StageSummary
+from yue.summary import StageSummary
 from yue.tokens.megatron_files import idx_path
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.wording import counted

@@ -13,7 +13,7 @@ from yue.files import atomic_folder, read_json
 from yue.paths import Paths
 from yue.recipe.model import Recipe, Train
 from yue.rejections import check_share, read_rejections, write_rejections
-from yue.stages import StageSummary
+from yue.summary import StageSummary
 from yue.tokens.options import Options
 from yue.tokens.pair_info import RowCount, song_rejections
 from yue.tokens.vocabulary import CodecRange, codec_range

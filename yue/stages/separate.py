@@ -12,7 +12,7 @@ from yue.files import atomic_folder
 from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.rejections import check_share, read_rejections, write_rejections
-from yue.stages import StageSummary
+from yue.summary import StageSummary
 from yue.wording import counted, few, printable
 
 

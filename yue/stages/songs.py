@@ -16,7 +16,7 @@ from yue.songs.song_folder import describe_songs
 from yue.songs.song_warnings import told
 from yue.songs.split import Entry, Shares, split_songs
 from yue.songs.stage_results import read_codes, read_inputs
-from yue.stages import StageSummary
+from yue.summary import StageSummary
 from yue.wording import counted
 
 

@@ -10,8 +10,8 @@ from yue.files import atomic_folder
 from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.rejections import check_share, read_rejections, write_rejections
-from yue.stages import StageSummary
 from yue.store import Store
+from yue.summary import StageSummary
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:

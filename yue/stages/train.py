@@ -7,7 +7,7 @@ import shutil
 from yue.files import atomic_file, atomic_folder
 from yue.paths import Paths
 from yue.recipe.model import Recipe
-from yue.stages import StageSummary
+from yue.summary import StageSummary
 from yue.training.outcome import Outcome
 from yue.training.plan import setup_of
 from yue.training.run import TrainingRun

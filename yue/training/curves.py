@@ -18,13 +18,7 @@ from yue.costs.speed import Throughput
 from yue.errors import TrainingError, missing_package
 from yue.progress import duration
 from yue.training.job import Job, JobFolder
-from yue.training.launch import MARK
 from yue.training.losses import Losses
-
-
-def say(text: str) -> None:
-    """Show a line."""
-    print(f"{MARK}{text}", flush=True)
 
 
 def step_line(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from yue.costs.memory import BUCKET, FILLED, Setting, training_memory
 from yue.distributed import World
@@ -208,17 +208,3 @@ def set_learning_rate(engine: Any, rate: float) -> None:
     """Set the learning rate of the next step."""
     for group in engine.optimizer.param_groups:
         group["lr"] = rate * group.get(_RATIO, 1.0)
-
-
-def full_weights(engine: Any, module: nn.Module) -> dict[str, Tensor]:
-    """What learns, in full and in float32, by name; every process must call it."""
-    learning = ((name, w) for name, w in module.named_parameters() if w.requires_grad)
-    return {name: full_weight(weight).detach().float().cpu() for name, weight in learning}
-
-
-def full_weight(weight: nn.Parameter) -> Tensor:
-    """The master of one weight, in full, on its device; every process must call it."""
-    from deepspeed.utils import safe_get_full_fp32_param
-
-    master: Tensor | None = safe_get_full_fp32_param(weight)
-    return weight if master is None else master

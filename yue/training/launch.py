@@ -30,6 +30,7 @@ from typing import IO, Any
 import yue
 from yue.errors import TrainingError
 from yue.files import read_json, write_text
+from yue.progress import MARK
 from yue.training.hosts import Fleet
 from yue.training.job import JobFolder
 from yue.training.outcome import Outcome, read_outcome
@@ -107,9 +108,6 @@ def _srun(fleet: Fleet, program: Sequence[str]) -> list[str]:
         *("--kill-on-bad-exit=1", "bash", "-c", f"exec {task}"),
     ]
 
-
-MARK = "yue| "
-"""What begins a line that a worker wants the user to see; all others go to the log."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 _PR_SET_PDEATHSIG = 1

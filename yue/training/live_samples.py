@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +12,8 @@ import torch
 
 from yue.files import atomic_folder, read_json
 from yue.lm.load import TunedModel
+from yue.progress import say
 from yue.recipe.read import build_recipe
-from yue.training.curves import say
 from yue.training.job import Job, JobFolder
 
 if TYPE_CHECKING:
@@ -42,14 +41,13 @@ def singer(job: Job, folder: JobFolder, model: Any) -> Sing | None:
         return None
     note = read_json(folder.sampling)
     recipe, root = build_recipe(note["recipe"]), Path(note["root"])
-    # Imported by name: how samples are made changes no adapter, so it is no dependency of training.
-    generate = importlib.import_module("yue.stages.generate")
-    make = importlib.import_module("yue.generation.make_samples")
+    # Here and not above: a run without samples need not load generation.
+    from yue.generation.make_samples import make_samples
+    from yue.generation.recipe_setup import setup_of, sources_of
+
     how = replace(recipe.generate, compare_base=False)
-    setup = replace(
-        generate.setup_of(recipe, root), adapter=None, stage2=None, device=job.device, how=how
-    )
-    sources = generate.sources_of(setup, root / "work")
+    setup = replace(setup_of(recipe, root), adapter=None, stage2=None, device=job.device, how=how)
+    sources = sources_of(setup, root / "work")
 
     def sing(step: int, asked: Callable[[], bool]) -> None:
         target = Path(job.watch) / "samples" / f"step-{step:08d}"
@@ -57,7 +55,7 @@ def singer(job: Job, folder: JobFolder, model: Any) -> Sing | None:
         try:
             # Sections grow token by token, which compiled blocks would be compiled for anew.
             with atomic_folder(target) as place, torch.compiler.set_stance("force_eager"):
-                samples = make.make_samples(sources, setup, place, live)
+                samples = make_samples(sources, setup, place, live)
         except _BrokenOffError:
             return
         say(f"  step {step}  {len(samples)} samples in {target}")

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from yue.checkpoints.checkpoint import Checkpoints
 from yue.checkpoints.run_state import Point, RunState
-from yue.checkpoints.snapshot import take_snapshot
+from yue.checkpoints.snapshot import full_weights, take_snapshot
 from yue.costs.speed import Meter
 from yue.errors import TrainingError
+from yue.progress import say
 from yue.tokens.roles import Role
 from yue.training.batches import MicroBatch, step_was_sound, stop_at_fault
-from yue.training.curves import Curves, losses_text, say, step_line
-from yue.training.engine import full_weights, set_learning_rate
+from yue.training.curves import Curves, losses_text, step_line
+from yue.training.engine import set_learning_rate
 from yue.training.losses import Losses, Tally
 from yue.training.outcome import Outcome, StopRequest
 from yue.training.session import Session

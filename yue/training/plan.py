@@ -29,6 +29,9 @@ from yue.training.hosts import Fleet, choose_device, find_fleet
 from yue.training.job import Job, JobFolder
 from yue.training.schedule import check_anything_learnt, step_count
 
+PROGRAMS = ("yue.training.run", "yue.training.worker")
+"""Where training begins: what these import is the code of a run's identity."""
+
 
 @dataclass(frozen=True)
 class RunSetup:
@@ -167,6 +170,7 @@ def _identity(setup: RunSetup, datasets: Mapping[str, TokenFiles]) -> Identity:
         training_sections(setup.mix, setup.model, setup.lora, setup.train),
         data_digest(splits),
         base_digest(setup.base, setup.checkpoints.parent),
+        PROGRAMS,
     )
 
 

@@ -131,7 +131,8 @@ def _leave(code: int) -> None:
 def _work(job: Job, folder: JobFolder, stop: StopRequest) -> None:
     from yue.checkpoints.checkpoint import Checkpoints
     from yue.checkpoints.run_state import RunState
-    from yue.training.curves import open_curves, say
+    from yue.progress import say
+    from yue.training.curves import open_curves
     from yue.training.engine import start_distributed
     from yue.training.live_samples import singer
     from yue.training.loop import Loop
@@ -185,7 +186,7 @@ def _check_same_job(job: Job, world: World) -> None:
 
 
 def _describe(session: Session, step: int, seconds: float) -> str:
-    from yue.training.launch import MARK
+    from yue.progress import MARK
 
     train, size = session.train, session.world.size
     start = f"going on from step {step}" if step else f"{session.learning:,} weights learn"

@@ -20,8 +20,7 @@ is what the released models were trained on.
 The id of code c of codebook k is ``offsets[k] + c`` (:class:`yue.tokens.vocabulary.CodecRange`), so
 ids say their codebook. Every block of codes stands between ``<SOA>`` with the codec's separators
 (or ``<stage_1>``) and ``<EOA>``. So a document can be read back: :mod:`yue.tokens.roles` says what
-each id is for, :mod:`yue.tokens.decode` gives the codes, :mod:`yue.tokens.document_faults` what
-is odd.
+each id is for, :mod:`yue.tokens.document_faults` what is odd.
 
 Codes of semanticodec can be cut at every eighth frame alone (a patch of its encoder): sections,
 prompts and chunks start and end there.
