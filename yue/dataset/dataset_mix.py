@@ -115,6 +115,42 @@ class MixedRows:
         ]
 
 
+@dataclass(frozen=True)
+class Share:
+    """One process's share of the rows.
+
+    Attributes:
+        rank: Number of the process.
+        size: How many there are; divides ``batch_size``.
+        batch_size: Rows of a step over all processes.
+        micro_batch_size: Most rows of a forward pass.
+    """
+
+    rank: int
+    size: int
+    batch_size: int
+    micro_batch_size: int
+
+    @property
+    def rows(self) -> int:
+        """Rows of a step in this process."""
+        return self.batch_size // self.size
+
+    @property
+    def micro_batches(self) -> int:
+        """Forward passes of a step; the same in every process."""
+        return -(-self.rows // self.micro_batch_size)
+
+    def places(self, step: int) -> list[range]:
+        """Places in the stream of rows, one range for each forward pass of a step."""
+        first = step * self.batch_size + self.rank * self.rows
+        size = self.micro_batch_size
+        return [
+            range(place, min(place + size, first + self.rows))
+            for place in range(first, first + self.rows, size)
+        ]
+
+
 def plan(datasets: Mapping[str, PackedRows], mix: Mix) -> list[Portion]:
     """How many rows an epoch takes of each dataset.
 

@@ -38,12 +38,6 @@ class PackedRow:
     boundaries: npt.NDArray[np.int64]
     roles: npt.NDArray[np.uint8]
 
-    @property
-    def positions(self) -> npt.NDArray[np.int64]:
-        """Place of every token in its piece (``position_ids``), int64, shape (N,)."""
-        starts = self.boundaries[:-1]
-        return np.arange(len(self.tokens)) - np.repeat(starts, np.diff(self.boundaries))
-
 
 class PackedRows:
     """The rows of token files, in an order of their own in every epoch.

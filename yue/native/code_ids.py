@@ -97,40 +97,6 @@ def flatten(
     return out
 
 
-def narrow(ids: npt.NDArray[Any], *, limit: int) -> npt.NDArray[np.int32]:
-    """Copy token ids to int32.
-
-    Args:
-        ids: Integers, shape (N,); unsigned 64-bit is refused.
-        limit: Ids must lie in [0, limit).
-
-    Returns:
-        The same ids, int32, shape (N,).
-
-    Raises:
-        NativeError: An id is out of range, or the array is not of integers.
-    """
-    native = library()
-    if ids.ndim != 1 or ids.dtype.kind not in "iu" or ids.dtype == np.uint64:
-        raise NativeError(f"ids must be integers of one dimension, not {ids.dtype} {ids.shape}")
-    array = np.ascontiguousarray(ids, dtype=np.int64)
-    out = np.empty(array.size, dtype=np.int32)
-    bad = native.ffi.new("int64_t *")
-    status = native.lib.yue_narrow(
-        native.pointer(array),
-        array.size,
-        limit,
-        native.pointer(out, True),
-        out.size,
-        bad,
-    )
-    if status == native.lib.YUE_RANGE:
-        position = int(bad[0])
-        raise NativeError(f"id {array[position]} at position {position} is outside 0..{limit - 1}")
-    _check(status, "yue_narrow")
-    return out
-
-
 def _codes(codes: npt.NDArray[Any], dimensions: int, size: int) -> npt.NDArray[np.int16]:
     """The codes as contiguous int16; a wider value is refused before it could wrap around."""
     if codes.dtype == np.int16 and codes.ndim == dimensions and size <= _INT16_MAX + 1:

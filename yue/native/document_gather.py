@@ -125,35 +125,6 @@ def _error(native: Library, status: int, span: int, token: int, limit: int) -> N
     return NativeError(f"yue_gather refused its arguments (status {status})")
 
 
-def roles(
-    tokens: npt.NDArray[np.int32] | npt.NDArray[np.int64], pieces: Pieces
-) -> npt.NDArray[np.uint8]:
-    """Fill in the roles of pieces of tokens that are at hand.
-
-    Args:
-        tokens: Ids, contiguous.
-        pieces: The pieces.
-
-    Returns:
-        ``pieces.roles``.
-
-    Raises:
-        NativeError: A piece reaches outside the tokens, or an array is not as it must be.
-    """
-    native = library()
-    if tokens.dtype not in (np.int32, np.int64) or not tokens.flags.c_contiguous:
-        raise NativeError(f"ids must be contiguous int32 or int64, not {tokens.dtype}")
-    keep, request = _pieces(native, pieces, tokens.size)
-    bad, data = native.ffi.new("int64_t *"), native.pointer(tokens)
-    status = native.lib.yue_roles(data, tokens.dtype.itemsize, tokens.size, request, bad)
-    del keep
-    if status == native.lib.YUE_RANGE:
-        raise NativeError(f"piece {bad[0]} reaches outside the {tokens.size} tokens")
-    if status:
-        raise NativeError(f"yue_roles refused its arguments (status {status})")
-    return pieces.roles
-
-
 def _pieces(native: Library, pieces: Pieces | None, tokens: int) -> tuple[list[Any], Any]:
     """The C structure, and what must stay alive beside it."""
     ffi = native.ffi

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,14 +97,6 @@ def pair_writer(prefix: Path, *, limit: int) -> Iterator[PairWriter]:
         info_path(prefix).unlink(missing_ok=True)
         idx_path(prefix).unlink(missing_ok=True)
     pair.finish(idx_path(prefix), blocks)
-
-
-def write_pair(prefix: Path, documents: Iterable[Document], *, limit: int) -> WrittenPair:
-    """Write documents, consumed once, as :func:`pair_writer` does; raises as it does."""
-    with pair_writer(prefix, limit=limit) as pair:
-        for document in documents:
-            pair.append(document)
-    return pair.written
 
 
 def write_index(path: Path, lengths: npt.NDArray[np.int32], marks: npt.NDArray[np.int64]) -> int:
