@@ -87,7 +87,7 @@ def test_any_one_token_lost_from_around_the_codes_shows(data: st.DataObject) -> 
     assert faults(GOOD[:place] + GOOD[place + 1 :])
 
 
-STAGE2 = Shape(codec_range("xcodec").first(3), 1, 1, stages=True)
+STAGE2 = Shape(codec_range("xcodec").first(3), 1, 1, is_stage2=True)
 CHUNK = [SOA, 32013, C, C, 32017, C + 1024, C + 2048, C + 1024, C + 2048, EOA, EOD]
 
 

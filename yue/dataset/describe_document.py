@@ -125,7 +125,7 @@ def describe(
 def _kind(roles: npt.NDArray[np.uint8], shape: Shape, *, is_first: bool) -> str:
     if is_first and not np.isin(roles, PREDICTED).any():
         return "header"
-    return "chunk" if shape.stages else "section"
+    return "chunk" if shape.is_stage2 else "section"
 
 
 def _frames(roles: npt.NDArray[np.uint8], shape: Shape) -> int:
@@ -134,7 +134,7 @@ def _frames(roles: npt.NDArray[np.uint8], shape: Shape) -> int:
         count = max(int((roles == role).sum()) for role in (Role.VOCAL, Role.INSTRUMENTAL))
         return count // shape.codec.codebooks
     # Codebook 0 may be there twice in a chunk of stage 2.
-    return int((roles == (Role.CODEBOOK_1 if shape.stages else Role.CODEBOOK_0)).sum())
+    return int((roles == (Role.CODEBOOK_1 if shape.is_stage2 else Role.CODEBOOK_0)).sum())
 
 
 def _text(

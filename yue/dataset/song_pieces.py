@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from yue.dataset.token_files import TokenFiles
 from yue.errors import TrainingError
-from yue.tokens.options import HEADED
 from yue.tokens.roles import PREDICTED
 
 _MARKERS = 64  # tokens of a section that are neither lyrics nor codes, at the most
@@ -131,7 +130,9 @@ def _surely_fits(files: TokenFiles, document: int, context: int) -> bool:
         return True
     options = files.info.options
     # The header has the lyrics of every section, so no section's opening is longer by much.
-    return options is not None and options.layout in HEADED and 2 * first + _MARKERS <= context
+    return (
+        options is not None and options.layout_facts.has_header and 2 * first + _MARKERS <= context
+    )
 
 
 def _parts(files: TokenFiles, document: int) -> tuple[range, list[range]]:
@@ -164,7 +165,7 @@ def _cut_section(
     opening = range(section.start, codes.start)
     # A frame of slack: a part is rounded to whole frames.
     room = context - len(header) - len(opening) - (section.stop - codes.stop) - width
-    if shape.stages:  # codebook 0 must stay in view of all that follows from it
+    if shape.is_stage2:  # codebook 0 must stay in view of all that follows from it
         needed = len(header) + len(section)
         raise _too_small(files, document, header, needed, context, section)
     if room < width:

@@ -27,14 +27,14 @@ class Shape:
         codec: The ids of the codebooks that they carry.
         lanes: Tracks that take turns in a section.
         prompt_lanes: The same of the reference audio.
-        stages: Whether the blocks of codes are chunks of stage 2.
+        is_stage2: Whether the blocks of codes are chunks of stage 2.
         reference_marker: Ids of ``[start_of_reference]`` in the tokenizer that was used.
     """
 
     codec: CodecRange
     lanes: int = 2
     prompt_lanes: int = 2
-    stages: bool = False
+    is_stage2: bool = False
     reference_marker: tuple[int, ...] = YUE_REFERENCE_MARKER
 
     @classmethod
@@ -46,20 +46,20 @@ class Shape:
             options: How rows became documents.
             reference_marker: Ids of ``[start_of_reference]``.
         """
-        stages = options.layout == "stage2"
-        return cls(codec, options.lanes, options.prompt_lanes, stages, reference_marker)
+        is_stage2 = options.layout_facts.stage == 2
+        return cls(codec, options.lanes, options.prompt_lanes, is_stage2, reference_marker)
 
     @classmethod
     def guess(cls, codec: CodecRange, tokens: npt.NDArray[np.integer]) -> Self:
         """The form of a document that another program wrote: stage 2, or two tracks."""
-        stages = bool((tokens == STAGE_1).any())
-        books = codec.stage2_codebooks if stages else codec.stage1_codebooks
-        return cls(codec.first(books), 1 if stages else 2, 1, stages)
+        is_stage2 = bool((tokens == STAGE_1).any())
+        books = codec.stage2_codebooks if is_stage2 else codec.stage1_codebooks
+        return cls(codec.first(books), 1 if is_stage2 else 2, 1, is_stage2)
 
     @property
     def opening(self) -> tuple[int, ...]:
         """The ids of a block between ``<SOA>`` and the first code."""
-        return (STAGE_1,) if self.stages else self.codec.separators
+        return (STAGE_1,) if self.is_stage2 else self.codec.separators
 
     @property
     def frame(self) -> int:
@@ -106,7 +106,7 @@ def _id_faults(tokens: Ids, shape: Shape) -> Iterator[Fault]:
     codec = shape.codec
     outside = (tokens < 0) | (tokens >= codec.rows)
     yield from _first(outside, tokens, f"outside the vocabulary 0..{codec.rows - 1}")
-    middle = [STAGE_2] if shape.stages else []
+    middle = [STAGE_2] if shape.is_stage2 else []
     control = np.isin(tokens, [SOA, EOA, EOD, *shape.opening, *middle])
     strange = ~(outside | control | _is_code(tokens, codec) | (tokens < TEXT_SIZE))
     carried = f"codebook{'s 0..' if codec.codebooks > 1 else ' '}{codec.codebooks - 1}"
@@ -164,7 +164,7 @@ def _inside_faults(
         yield Fault(inside.start, f"<SOA> is not followed by {names}")
         count = 0
     body = slice(inside.start + count, inside.stop)
-    middles = np.flatnonzero(tokens[body] == STAGE_2) if shape.stages else np.zeros(0, np.int64)
+    middles = np.flatnonzero(tokens[body] == STAGE_2) if shape.is_stage2 else np.zeros(0, np.int64)
     strangers = np.setdiff1d(np.flatnonzero(~is_code[body]), middles)
     if count and len(strangers):
         place = body.start + int(strangers[0])
@@ -174,7 +174,7 @@ def _inside_faults(
     if not len(found):
         yield Fault(inside.start, "a block without codes")
         return
-    if shape.stages:
+    if shape.is_stage2:
         yield from _chunk_faults(codes, found, middles, shape.codec, inside.start)
         return
     is_prompt = bool((roles[body] == Role.PROMPT).any())

@@ -159,21 +159,21 @@ def _song_id(value: dict[str, Any], place: str) -> str:
 
 
 def _song_row(value: dict[str, Any], song_id: str, place: str, options: Options) -> SongRow:
-    layout, strict = options.layout, options.strict
+    layout = options.layout_facts
     codes = {track: _path(value, track, place) for track in options.tracks}
-    if layout == "stage2":
+    if layout.stage == 2:
         return SongRow(place, song_id, codes)
-    if not strict:  # what upstream asks for, and does not always read
-        for key in {"mix": ("text",), "icl": ("msa", "codec")}.get(layout, ()):
+    if not options.strict:  # what upstream asks for, and does not always read
+        for key in layout.upstream.keys:
             _present(value, key, "any value", place)
     return SongRow(
         place=place,
         id=song_id,
         codes=codes,
         seconds=_seconds(value, place),
-        genres=_text(value, "genres", place) if layout != "mix" else "",
+        genres=_text(value, "genres", place) if layout.reads_genres else "",
         segments=_segments(value, place),
-        choruses=tuple(_choruses(value)) if layout == "icl" else (),
+        choruses=tuple(_choruses(value)) if layout.has_reference else (),
     )
 
 
