@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from yue.errors import TokenFileError
-from yue.tokens.document_faults import Shape
+from yue.tokens.roles import Shape
 from yue.tokens.vocabulary import EOA, SOA, SPECIALS, STAGE_2, TEXT_SIZE, CodecRange
 
 _FIRST_CODE = TEXT_SIZE + len(SPECIALS)  # of any codec

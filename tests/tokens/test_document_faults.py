@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from yue.tokens.document_faults import Shape, document_faults
+from yue.tokens.document_faults import document_faults
 from yue.tokens.layouts import cot
 from yue.tokens.layouts.blocks import Section, interleaved_ids
+from yue.tokens.roles import Shape
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import CODECS, EOA, EOD, SOA, codec_range
 

@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 from tests.tokens.decoding import audio_blocks
 from yue.dataset.token_files import TokenFiles
 from yue.errors import TokenFileError
-from yue.tokens.document_faults import Shape, document_faults
+from yue.tokens.document_faults import document_faults
 from yue.tokens.layouts import cot, icl, interleave, mix, stage2
-from yue.tokens.layouts.blocks import Document, Section, interleaved_ids, lane_ids
+from yue.tokens.layouts.blocks import Document, Draws, Section, interleaved_ids, lane_ids
 from yue.tokens.layouts.table import LAYOUTS
 from yue.tokens.options import AUDIO_PROMPTS, Options
-from yue.tokens.reference_audio import Draws
-from yue.tokens.roles import CODEBOOKS, REFERENCE_MARKER, Role
+from yue.tokens.roles import CODEBOOKS, REFERENCE_MARKER, Role, Shape
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import CODECS, EOA, EOD, SOA, STAGE_1, STAGE_2, CodecRange, codec_range
 from yue.tokens.write_files import write_token_files

@@ -1,4 +1,4 @@
-"""Several token files as one: the documents of the first, then of the second, and so on."""
+"""Join several token files into one: the documents of the first, then of the second, and so on."""
 
 from __future__ import annotations
 

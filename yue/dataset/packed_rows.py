@@ -20,7 +20,7 @@ from yue.dataset.token_files import Ids, TokenFiles
 from yue.tokens.roles import Role
 
 IGNORED = -100
-"""The label of a position that is not learnt."""
+"""The label of a position that the loss leaves out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class PackedRow:
     Attributes:
         tokens: int32, shape (N,).
         boundaries: Where each piece starts, and N; int64, shape (pieces + 1,). Attention and
-            positions start anew at each (``cu_seqlens``).
+            positions start at 0 again at each (``cu_seqlens``).
         roles: :class:`~yue.tokens.roles.Role` of every token, uint8, shape (N,).
     """
 
@@ -63,21 +63,21 @@ class PackedRows:
         self._order: tuple[int, npt.NDArray[np.int64]] | None = None
 
     def epoch_rows(self, epoch: int) -> int:
-        """Number of rows in an epoch."""
+        """Return the number of rows in an epoch."""
         return self.packing.rows
 
     def first_tokens(self, count: int) -> int:
-        """Tokens of the first ``count`` rows of all epochs, one after the other."""
+        """Count the tokens of the first ``count`` rows of all epochs, one after the other."""
         epochs, left = divmod(count, self.packing.rows)
         begun = self.packing.row_tokens[self._epoch_order(epochs)[:left]]
         return epochs * self.packing.tokens + int(begun.sum())
 
     def pieces(self, epoch: int, index: int) -> list[Piece]:
-        """The pieces of one row of an epoch, in order."""
+        """Return the pieces of one row of an epoch, in order."""
         return self.packing.pieces(int(self._epoch_order(epoch)[index]))
 
     def row(self, epoch: int, index: int) -> PackedRow:
-        """One row of an epoch.
+        """Read one row of an epoch.
 
         Args:
             epoch: From 0.
@@ -89,7 +89,7 @@ class PackedRows:
         return read_rows([(self, epoch, index)])
 
     def songs(self, epoch: int, index: int) -> tuple[str, ...]:
-        """The songs that one row of an epoch has pieces of, in order."""
+        """Return the songs that one row of an epoch has pieces of, in order."""
         ids = self.files.info.song_ids
         return tuple(dict.fromkeys(ids[p.document] for p in self.pieces(epoch, index)))
 
@@ -102,7 +102,7 @@ class PackedRows:
 
 
 def read_rows(places: Sequence[tuple[PackedRows, int, int]]) -> PackedRow:
-    """Rows, one after the other as one; each dataset among them is read by one call of C.
+    """Read rows, one after the other as one; each dataset among them by one call of C.
 
     Args:
         places: Rows of a dataset, epoch and index of each.
@@ -164,20 +164,20 @@ def _read_fragments(
 
 
 def targets(row: PackedRow, loss_on: Collection[Role]) -> npt.NDArray[np.int64]:
-    """What each position is to predict: the next token of its piece.
+    """Return what each position is to predict: the next token of its piece.
 
     Args:
         row: The row.
-        loss_on: Roles that are learnt. What a piece repeats (``Role.CONTEXT``) is never learnt.
+        loss_on: Roles that the loss counts; never what a piece repeats (``Role.CONTEXT``).
 
     Returns:
-        Next tokens, :data:`IGNORED` where the next token's role is not learnt and at the end of
-        each piece; int64, shape (N,).
+        Next tokens, :data:`IGNORED` where the loss leaves out the next token, and at the end
+        of each piece; int64, shape (N,).
     """
-    is_learnt = np.zeros(len(Role), dtype=bool)
-    is_learnt[[role for role in loss_on if role != Role.CONTEXT]] = True
-    learnt = is_learnt[row.roles]
-    learnt[row.boundaries[:-1]] = False  # nothing before it in its piece says what it will be
+    is_counted = np.zeros(len(Role), dtype=bool)
+    is_counted[[role for role in loss_on if role != Role.CONTEXT]] = True
+    counted = is_counted[row.roles]
+    counted[row.boundaries[:-1]] = False  # nothing before it in its piece says what it will be
     labels = np.full(len(row.tokens), IGNORED, dtype=np.int64)
-    labels[:-1] = np.where(learnt[1:], row.tokens[1:], IGNORED)
+    labels[:-1] = np.where(counted[1:], row.tokens[1:], IGNORED)
     return labels

@@ -22,9 +22,8 @@ from yue.generation.prompt_songs import SongSource
 from yue.songs.lyrics import line_content, parse_lyrics
 from yue.songs.song_metadata import clean_genres
 from yue.tokens.layouts import cot, icl, interleave
-from yue.tokens.layouts.blocks import END, opening
+from yue.tokens.layouts.blocks import END, Draws, opening
 from yue.tokens.layouts.table import LAYOUTS
-from yue.tokens.reference_audio import Draws
 
 if TYPE_CHECKING:
     from yue.tokens.text_tokenizer import TextTokenizer

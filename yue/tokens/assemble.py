@@ -9,9 +9,9 @@ from pathlib import Path
 from yue.errors import SongError
 from yue.rejections import Rejected
 from yue.tokens.layouts import cot, icl, interleave, mix, stage2
-from yue.tokens.layouts.blocks import Document, Section
+from yue.tokens.layouts.blocks import Document, Draws, Section
 from yue.tokens.options import Options
-from yue.tokens.reference_audio import Draws, reference_ids
+from yue.tokens.reference_audio import reference_ids
 from yue.tokens.row_reader import SongRow
 from yue.tokens.sections import used_sections
 from yue.tokens.text_tokenizer import TextTokenizer

@@ -76,7 +76,7 @@ class Options:
 
     @classmethod
     def of(cls, values: Any) -> Self:
-        """From anything that has these attributes, such as the recipe's section ``tokens``."""
+        """Take options from what has these attributes, such as a recipe's section ``tokens``."""
         return cls(**{field.name: getattr(values, field.name) for field in fields(cls)})
 
     @property

@@ -54,7 +54,7 @@ def used_sections(row: SongRow, lanes: Lanes, options: Options) -> Used:
                 _check_length(segment, lanes, place)
                 step = lanes.codec.align
                 frames = slice(
-                    *(snapped(f, lanes.frames, step) for f in (segment.start, segment.end))
+                    *(snap_frame(f, lanes.frames, step) for f in (segment.start, segment.end))
                 )
             else:
                 _check_upstream(row, segment, lanes, options, place)
@@ -72,8 +72,8 @@ def used_sections(row: SongRow, lanes: Lanes, options: Options) -> Used:
     return Used(tuple(used), tuple(dropped))
 
 
-def snapped(frame: int, frames: int, step: int) -> int:
-    """The nearest of 0, step, 2 * step ... that lies within 0..frames."""
+def snap_frame(frame: int, frames: int, step: int) -> int:
+    """Return the nearest of 0, step, 2 * step ... that lies within 0..frames."""
     return min((frame + step // 2) // step, frames // step) * step
 
 
