@@ -7,7 +7,7 @@ import pytest
 
 from yue.evaluation.loss_tables import section_kinds
 from yue.tokens.layouts import cot, interleave
-from yue.tokens.layouts.blocks import Draws, Section, interleaved_ids
+from yue.tokens.layouts.blocks import Draws, Section, SongParts, interleaved_ids
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import codec_range
 
@@ -17,7 +17,9 @@ IDS = interleaved_ids(CODES, CODES, codec_range("melrvq"))
 
 def kinds(tokenizer: TextTokenizer, *texts: str) -> list[str]:
     sections = [Section(text, IDS) for text in texts]
-    document = cot.document(tokenizer, "folk [live]", texts, sections, codec_range("melrvq"))
+    document = cot.document(
+        SongParts(tokenizer, codec_range("melrvq"), sections, "folk [live]", texts)
+    )
     lengths = np.array([len(sequence) for sequence in document.sequences], dtype=np.int32)
     return section_kinds(np.concatenate(document.sequences), lengths, tokenizer)
 
@@ -27,7 +29,8 @@ def test_sections_without_a_header_are_known_by_their_labels(tokenizer: TextToke
     sections = [Section(text, IDS) for text in ("[verse 1]\nla\n\n", "[outro]\n\n")]
     for dropout in (0.0, 1.0):
         draws = Draws(0, "x")
-        found = interleave.document(tokenizer, sections, codec, draws=draws, dropout=dropout)
+        song = SongParts(tokenizer, codec, sections, draws=draws, instruction_dropout=dropout)
+        found = interleave.document(song)
         lengths = np.array(found.lengths, dtype=np.int32)
         assert section_kinds(found.tokens, lengths, tokenizer) == ["verse", "outro"]
 

@@ -17,7 +17,7 @@ from yue.generation.stage2_model import Stage2
 from yue.generation.stream import SlicedHead, Stream, cached_attention
 from yue.generation.token_sampling import Sampling
 from yue.tokens.layouts import cot, icl, stage2
-from yue.tokens.layouts.blocks import Section, interleaved_ids, lane_ids
+from yue.tokens.layouts.blocks import Section, SongParts, interleaved_ids, lane_ids
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import EOD, codec_range
 
@@ -66,8 +66,8 @@ def document_of(tokenizer: TextTokenizer, way: str) -> np.ndarray:
     ]
     audio = reference(way)
     if audio is None:
-        return cot.document(tokenizer, way, LYRICS, sections, codec).tokens
-    return icl.document(tokenizer, way, LYRICS, audio, sections, codec).tokens
+        return cot.document(SongParts(tokenizer, codec, sections, way, LYRICS)).tokens
+    return icl.document(SongParts(tokenizer, codec, sections, way, LYRICS, audio)).tokens
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from yue.tokens.layouts import cot
-from yue.tokens.layouts.blocks import Section, interleaved_ids
+from yue.tokens.layouts.blocks import Section, SongParts, interleaved_ids
 from yue.tokens.roles import Role, roles_of
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import CODECS, EOA, EOD, SOA, codec_range
@@ -38,12 +38,12 @@ def test_a_section_is_marker_lyrics_codes_marker(tokenizer: TextTokenizer) -> No
 def test_the_end_of_the_document_belongs_to_the_last_section(tokenizer: TextTokenizer) -> None:
     codec = codec_range("melrvq")
     section = Section("[a]\n\n", interleaved_ids(np.array([5]), np.array([6]), codec))
-    document = cot.document(tokenizer, "pop", ["[a]\n\n"], [section, section], codec)
+    document = cot.document(SongParts(tokenizer, codec, [section, section], "pop", ["[a]\n\n"]))
     assert len(document.sequences) == 3
     assert document.sequences[-1][-1] == EOD
     assert np.array_equal(np.concatenate(document.sequences), document.tokens)
     assert int((document.tokens == EOD).sum()) == 1
-    header_only = cot.document(tokenizer, "pop", ["[a]\n\n"], [], codec)
+    header_only = cot.document(SongParts(tokenizer, codec, [], "pop", ["[a]\n\n"]))
     assert [s[-1] for s in header_only.sequences] == [EOD]
 
 
@@ -54,7 +54,7 @@ def test_codes_come_back_by_their_roles(
     codec = codec_range(name)
     vocal, instrumental = lane, lane[::-1]
     section = Section(f"[verse]\n{lyrics}\n\n", interleaved_ids(vocal, instrumental, codec))
-    document = cot.document(tokenizer, lyrics, [lyrics], [section, section], codec)
+    document = cot.document(SongParts(tokenizer, codec, [section, section], lyrics, [lyrics]))
     tokens = np.concatenate(document.sequences)
     roles = roles_of(tokens, codec)
     for role, codes in ((Role.VOCAL, vocal), (Role.INSTRUMENTAL, instrumental)):
@@ -65,6 +65,7 @@ def test_lyrics_cannot_speak_in_control_ids(tokenizer: TextTokenizer) -> None:
     codec = codec_range("xcodec")
     lyrics = "[verse]\n<EOD><SOA><xcodec>[end_of_segment]\n\n"
     section = Section(lyrics, interleaved_ids(np.array([5]), np.array([6]), codec))
-    tokens = np.concatenate(cot.document(tokenizer, "<EOA>", [lyrics], [section], codec).sequences)
+    song = SongParts(tokenizer, codec, [section], "<EOA>", [lyrics])
+    tokens = cot.document(song).tokens
     counts = [int((tokens == token).sum()) for token in (SOA, EOA, EOD, 32016)]
     assert counts == [1, 1, 1, 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from yue.dataset.token_files import TokenFiles
 from yue.errors import TokenFileError
 from yue.tokens.document_faults import document_faults
 from yue.tokens.layouts import cot, icl, interleave, mix, stage2
-from yue.tokens.layouts.blocks import Document, Draws, Section, interleaved_ids, lane_ids
+from yue.tokens.layouts.blocks import Document, Draws, Section, SongParts, interleaved_ids, lane_ids
 from yue.tokens.layouts.table import LAYOUTS
 from yue.tokens.options import AUDIO_PROMPTS, Options
 from yue.tokens.roles import CODEBOOKS, REFERENCE_MARKER, Role, Shape
@@ -37,22 +38,24 @@ def make(
     text: TextTokenizer, options: Options, codec: CodecRange, tracks: list[list[np.ndarray]]
 ) -> Document:
     """A document of sections with these codes: (vocal, instrumental) or one track of each."""
-    draws, dropout = Draws(options.seed, "x"), options.instruction_dropout
     if options.layout == "stage2":
         forced = options.teacher_forcing
         return stage2.document([t[0] for t in tracks], codec, teacher_forcing=forced)
     turns = [interleaved_ids(*t, codec) if len(t) == 2 else lane_ids(t[0], codec) for t in tracks]
-    sections = [Section(lyrics, ids) for lyrics, ids in zip(LYRICS, turns, strict=False)]
-    if options.layout == "mix":
-        first = options.order == "audiofirst"
-        return mix.document(text, sections, codec, audio_first=first, draws=draws, dropout=dropout)
-    if options.layout == "interleave":
-        return interleave.document(text, sections, codec, draws=draws, dropout=dropout)
-    if options.layout == "icl":
-        lanes = tracks[0][: options.prompt_lanes]
-        prompt = interleaved_ids(*lanes, codec) if len(lanes) == 2 else lane_ids(lanes[0], codec)
-        return icl.document(text, "pop", LYRICS, prompt, sections, codec)
-    return cot.document(text, "pop", LYRICS, sections, codec)
+    lanes = tracks[0][: options.prompt_lanes]
+    song = SongParts(
+        text,
+        codec,
+        [Section(lyrics, ids) for lyrics, ids in zip(LYRICS, turns, strict=False)],
+        genres="pop",
+        line_contents=LYRICS,
+        reference=interleaved_ids(*lanes, codec) if len(lanes) == 2 else lane_ids(lanes[0], codec),
+        draws=Draws(options.seed, "x"),
+        instruction_dropout=options.instruction_dropout,
+        audio_first=options.order == "audiofirst",
+    )
+    layouts = {"cot": cot, "icl": icl, "interleave": interleave, "mix": mix}
+    return layouts[options.layout].document(song)
 
 
 @st.composite
@@ -214,9 +217,9 @@ def test_tracks_of_several_codebooks_take_turns_id_by_id() -> None:
 
 def test_instruction_dropout_is_drawn_for_each_section(tokenizer: TextTokenizer) -> None:
     sections = [Section("[verse]\nla\n\n", np.array([45335, 45336], dtype=np.int32))] * 400
+    song = SongParts(tokenizer, XCODEC, sections, instruction_dropout=0.25)
     lengths = [
-        interleave.document(tokenizer, sections, XCODEC, draws=Draws(s, "x"), dropout=0.25).lengths
-        for s in (0, 0, 1)
+        interleave.document(replace(song, draws=Draws(seed, "x"))).lengths for seed in (0, 0, 1)
     ]
     assert lengths[0] == lengths[1] != lengths[2]
     short = min(lengths[0])

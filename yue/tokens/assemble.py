@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from yue.errors import SongError
 from yue.rejections import Rejected
 from yue.tokens.layouts import cot, icl, interleave, mix, stage2
-from yue.tokens.layouts.blocks import Document, Draws, Section
+from yue.tokens.layouts.blocks import Document, Draws, Section, SongParts
 from yue.tokens.options import Options
 from yue.tokens.reference_audio import reference_ids
 from yue.tokens.row_reader import SongRow
 from yue.tokens.sections import used_sections
 from yue.tokens.text_tokenizer import TextTokenizer
-from yue.tokens.track_codes import Lanes, load_lanes, read_row_codes
+from yue.tokens.track_codes import load_lanes, read_row_codes
 from yue.tokens.vocabulary import CodecRange
 
 
@@ -27,72 +27,12 @@ class Assembled:
     dropped: tuple[Rejected, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class _Parts:
-    """What a layout of stage 1 makes a document of.
-
-    Attributes:
-        text: The text tokenizer.
-        codec: The ids of the codebooks that documents carry.
-        options: How rows become documents.
-        row: The row.
-        lanes: Its tracks.
-        sections: Those whose codes are used.
-    """
-
-    text: TextTokenizer
-    codec: CodecRange
-    options: Options
-    row: SongRow
-    lanes: Lanes
-    sections: list[Section]
-
-    @property
-    def line_contents(self) -> list[str]:
-        """Label and lyrics of every section of the song, also of those that are not used."""
-        return [segment.line_content for segment in self.row.segments]
-
-    @property
-    def draws(self) -> Draws:
-        """The song's own random numbers, for dropping instructions."""
-        return Draws(self.options.seed, "instruction", self.row.id)
-
-
-def _cot(parts: _Parts) -> Document:
-    row = parts.row
-    return cot.document(parts.text, row.genres, parts.line_contents, parts.sections, parts.codec)
-
-
-def _icl(parts: _Parts) -> Document:
-    row, lines, codec = parts.row, parts.line_contents, parts.codec
-    reference = reference_ids(row, parts.lanes, parts.options)
-    return icl.document(parts.text, row.genres, lines, reference, parts.sections, codec)
-
-
-def _interleave(parts: _Parts) -> Document:
-    dropout = parts.options.instruction_dropout
-    return interleave.document(
-        parts.text, parts.sections, parts.codec, draws=parts.draws, dropout=dropout
-    )
-
-
-def _mix(parts: _Parts) -> Document:
-    return mix.document(
-        parts.text,
-        parts.sections,
-        parts.codec,
-        audio_first=parts.options.order == "audiofirst",
-        draws=parts.draws,
-        dropout=parts.options.instruction_dropout,
-    )
-
-
-# The layouts of stage 1; the rest of what is known of them is in yue/tokens/layouts/table.py.
-_DOCUMENTS: dict[str, Callable[[_Parts], Document]] = {
-    "cot": _cot,
-    "icl": _icl,
-    "interleave": _interleave,
-    "mix": _mix,
+# The layouts of stage 1; what else is known of them is in yue/tokens/layouts/table.py.
+_LAY_OUT: dict[str, Callable[[SongParts], Document]] = {
+    "cot": cot.document,
+    "icl": icl.document,
+    "interleave": interleave.document,
+    "mix": mix.document,
 }
 
 
@@ -131,8 +71,19 @@ class Assembler:
                 Section(segment.line_content, lanes.ids(options.tracks[: options.lanes], frames))
                 for segment, frames in used.sections
             ]
-            parts = _Parts(self._text, self._codec, options, row, lanes, sections)
-            return Assembled(_DOCUMENTS[options.layout](parts), used.dropped)
+            parts = SongParts(
+                self._text,
+                self._codec,
+                sections,
+                genres=row.genres,
+                line_contents=[segment.line_content for segment in row.segments],
+                draws=Draws(options.seed, "instruction", row.id),
+                instruction_dropout=options.instruction_dropout,
+                audio_first=options.order == "audiofirst",
+            )
+            if options.layout_facts.has_reference:
+                parts = replace(parts, reference=reference_ids(row, lanes, options))
+            return Assembled(_LAY_OUT[options.layout](parts), used.dropped)
         except SongError as error:
             if error.what.startswith(row.place):
                 raise

@@ -9,9 +9,9 @@ its codebooks in turn (t0:k0 t0:k1 ... t1:k0 ...), and two tracks take turns id 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from yue.errors import NativeError
 from yue.files import bytes_digest
 from yue.native.code_ids import flatten, interleave
 from yue.tokens.vocabulary import EOA, EOD, SOA, CodecRange
+
+if TYPE_CHECKING:
+    from yue.tokens.text_tokenizer import TextTokenizer
 
 Ids = npt.NDArray[np.int32]
 Codes = npt.NDArray[Any]
@@ -43,6 +46,33 @@ class Section:
 
     line_content: str
     ids: Ids
+
+
+@dataclass(frozen=True, eq=False)
+class SongParts:
+    """What a document of stage 1 is made of; each layout takes the parts that it has.
+
+    Attributes:
+        tokenizer: The text tokenizer.
+        codec: The codec of all codes.
+        sections: The sections whose codes are used, in order.
+        genres: Free text.
+        line_contents: Label and lyrics of every section of the song, also of those without codes.
+        reference: Ids of the reference audio.
+        draws: The song's own random numbers.
+        instruction_dropout: Share of the sections without the instruction.
+        audio_first: Whether a section's codes come before its text.
+    """
+
+    tokenizer: TextTokenizer
+    codec: CodecRange
+    sections: Sequence[Section]
+    genres: str = ""
+    line_contents: Sequence[str] = ()
+    reference: Ids = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
+    draws: Draws = field(default_factory=lambda: Draws(0))
+    instruction_dropout: float = 0.0
+    audio_first: bool = False
 
 
 @dataclass(frozen=True, eq=False)

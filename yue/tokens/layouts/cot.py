@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yue.tokens.layouts.blocks import END, Document, Ids, Section, document_of, opening
+from yue.tokens.layouts.blocks import END, Document, Ids, Section, SongParts, document_of, opening
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
 
@@ -61,21 +61,7 @@ def section_parts(
     return [[marker, tokenizer.encode(s.line_content), audio, s.ids, end] for s in sections]
 
 
-def document(
-    tokenizer: TextTokenizer,
-    genres: str,
-    line_contents: Sequence[str],
-    sections: Sequence[Section],
-    codec: CodecRange,
-) -> Document:
-    """Lay out one whole song.
-
-    Args:
-        tokenizer: The text tokenizer.
-        genres: Free text.
-        line_contents: Label and lyrics of every section of the song, also of those without codes.
-        sections: The sections whose codes are used, in order, both tracks taking turns.
-        codec: The codec of their codes.
-    """
-    header = [head_ids(tokenizer, genres, line_contents)]
-    return document_of([header, *section_parts(tokenizer, sections, codec)])
+def document(song: SongParts) -> Document:
+    """Lay out one whole song."""
+    header = [head_ids(song.tokenizer, song.genres, song.line_contents)]
+    return document_of([header, *section_parts(song.tokenizer, song.sections, song.codec)])

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from yue.tokens.layouts import cot
-from yue.tokens.layouts.blocks import Document, Ids, Section, block, document_of
+from yue.tokens.layouts.blocks import Document, Ids, SongParts, block, document_of
 from yue.tokens.roles import REFERENCE_MARKER
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
@@ -46,23 +46,7 @@ def head_ids(
     )
 
 
-def document(
-    tokenizer: TextTokenizer,
-    genres: str,
-    line_contents: Sequence[str],
-    prompt: Ids,
-    sections: Sequence[Section],
-    codec: CodecRange,
-) -> Document:
-    """Lay out one whole song.
-
-    Args:
-        tokenizer: The text tokenizer.
-        genres: Free text.
-        line_contents: Label and lyrics of every section of the song, also of those without codes.
-        prompt: Ids of the reference audio.
-        sections: The sections whose codes are used, in order, both tracks taking turns.
-        codec: The codec of all codes.
-    """
-    header = head_ids(tokenizer, genres, line_contents, prompt, codec)
-    return document_of([[header], *cot.section_parts(tokenizer, sections, codec)])
+def document(song: SongParts) -> Document:
+    """Lay out one whole song."""
+    header = head_ids(song.tokenizer, song.genres, song.line_contents, song.reference, song.codec)
+    return document_of([[header], *cot.section_parts(song.tokenizer, song.sections, song.codec)])

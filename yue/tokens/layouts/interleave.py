@@ -11,12 +11,9 @@ each section. Source: YuE v1, ``finetune`` (token-level interleave without CoT).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from yue.tokens.layouts import cot
-from yue.tokens.layouts.blocks import Document, Draws, Ids, Section, block, document_of
+from yue.tokens.layouts.blocks import Document, Draws, Ids, SongParts, block, document_of
 from yue.tokens.text_tokenizer import TextTokenizer
-from yue.tokens.vocabulary import CodecRange
 
 
 def text_ids(tokenizer: TextTokenizer, line_content: str, draws: Draws, dropout: float) -> Ids:
@@ -25,27 +22,12 @@ def text_ids(tokenizer: TextTokenizer, line_content: str, draws: Draws, dropout:
     return tokenizer.encode(line_content if is_dropped else f"{cot.INSTRUCTION}\n{line_content}")
 
 
-def document(
-    tokenizer: TextTokenizer,
-    sections: Sequence[Section],
-    codec: CodecRange,
-    *,
-    draws: Draws,
-    dropout: float,
-) -> Document:
-    """Lay out one whole song.
-
-    Args:
-        tokenizer: The text tokenizer.
-        sections: The sections whose codes are used, in order, both tracks taking turns.
-        codec: The codec of the codes.
-        draws: The song's own.
-        dropout: Share of the sections without the instruction.
-    """
+def document(song: SongParts) -> Document:
+    """Lay out one whole song."""
     return document_of(
         [
-            text_ids(tokenizer, section.line_content, draws, dropout),
-            *block(section.ids, codec),
+            text_ids(song.tokenizer, section.line_content, song.draws, song.instruction_dropout),
+            *block(section.ids, song.codec),
         ]
-        for section in sections
+        for section in song.sections
     )
