@@ -45,56 +45,6 @@ class _TokenSet:
     rejected: list[Rejected] = field(default_factory=list)
 
 
-def write_token_files(
-    songs_jsonl: Path,
-    root: Path,
-    tokenizer: Path,
-    codec: CodecRange,
-    *,
-    output_prefix: Path,
-    options: Options | None = None,
-    ids: Collection[str] | None = None,
-    codec_digest: str = "",
-    max_rejected_share: float = 1.0,
-    workers: int = 1,
-) -> TokenFileInfo:
-    """Write the songs of a songs.jsonl as token files, in its order, one document a song.
-
-    Args:
-        songs_jsonl: Rows in upstream's schema.
-        root: Folder against which the rows' paths are resolved.
-        tokenizer: A SentencePiece model.
-        codec: The codec of the codes.
-        output_prefix: Path of the files without their suffixes.
-        options: How rows become documents; the defaults of :class:`Options` where None.
-        ids: The songs to write; all where None.
-        codec_digest: Digest of the codec's weights, for the description.
-        max_rejected_share: Fail when more of the rows than this cannot be used.
-        workers: Processes; 0 is one for each core. The files do not depend on it.
-
-    Returns:
-        What was written, as in the ``.json``.
-
-    Raises:
-        SongError: No row can be used, too many cannot, or one of ``ids`` is not there. Nothing is
-            written then.
-        TokenFileError: The files cannot be written.
-        UsageError: Options that do not go with the codec, or a share that is none.
-    """
-    written = write_token_sets(
-        songs_jsonl,
-        root,
-        tokenizer,
-        codec,
-        sets={output_prefix: ids},
-        options=options,
-        codec_digest=codec_digest,
-        check=rows_check(max_rejected_share),
-        workers=workers,
-    )
-    return written.infos[output_prefix]
-
-
 def write_token_sets(
     songs_jsonl: Path,
     root: Path,
@@ -107,24 +57,25 @@ def write_token_sets(
     check: Callable[[RowCount], None],
     workers: int = 1,
 ) -> Written:
-    """Write songs as sets of token files; the file of rows is read once for all of them.
+    """Write the songs of a songs.jsonl as sets of token files, in its order, one document a song.
 
-    A line that names no song is of no set: the first set's ``.json`` has it.
+    The file is read once for all sets. A line that names no song is of no set: the first set's
+    ``.json`` has it.
 
     Args:
-        songs_jsonl: As for :func:`write_token_files`, like what is not named here.
-        root: See there.
-        tokenizer: See there.
-        codec: See there.
+        songs_jsonl: Rows in upstream's schema.
+        root: Folder against which the rows' paths are resolved.
+        tokenizer: A SentencePiece model.
+        codec: The codec of the codes.
         sets: Output prefix to the songs to write there; all where None, for one set alone.
-        options: See there.
-        codec_digest: See there.
+        options: How rows become documents; the defaults of :class:`Options` where None.
+        codec_digest: Digest of the codec's weights, for the description.
         check: Called before any file appears; it raises where too much was left out.
-        workers: See there.
+        workers: Processes; 0 is one for each core. The files do not depend on it.
 
     Raises:
         SongError: A song is missing or is in two sets, no song of a set can be used, or what
-            ``check`` raises.
+            ``check`` raises. Nothing is written then.
         TokenFileError: The files cannot be written.
         UsageError: Options that do not go with the codec.
     """
@@ -160,6 +111,55 @@ def write_token_sets(
             fix="check the free space and the folder's permissions, then run it again",
         ) from error
     return Written(infos, count)
+
+
+def write_token_files(
+    songs_jsonl: Path,
+    root: Path,
+    tokenizer: Path,
+    codec: CodecRange,
+    *,
+    output_prefix: Path,
+    options: Options | None = None,
+    ids: Collection[str] | None = None,
+    codec_digest: str = "",
+    max_rejected_share: float = 1.0,
+    workers: int = 1,
+) -> TokenFileInfo:
+    """Write the songs of a songs.jsonl as one set of token files, whatever the split.
+
+    Args:
+        songs_jsonl: As for :func:`write_token_sets`, like what is not named here.
+        root: See there.
+        tokenizer: See there.
+        codec: See there.
+        output_prefix: Path of the files without their suffixes.
+        options: See there.
+        ids: The songs to write; all where None.
+        codec_digest: See there.
+        max_rejected_share: Fail when more of the rows than this cannot be used.
+        workers: See there.
+
+    Returns:
+        What was written, as in the ``.json``.
+
+    Raises:
+        SongError: As there, or too many rows cannot be used.
+        TokenFileError: As there.
+        UsageError: As there, or a share that is none.
+    """
+    written = write_token_sets(
+        songs_jsonl,
+        root,
+        tokenizer,
+        codec,
+        sets={output_prefix: ids},
+        options=options,
+        codec_digest=codec_digest,
+        check=rows_check(max_rejected_share),
+        workers=workers,
+    )
+    return written.infos[output_prefix]
 
 
 def _sets_of_songs(sets: Mapping[Path, Collection[str] | None]) -> dict[str, Path] | None:
