@@ -99,6 +99,6 @@ def make_files(tmp_path_factory: pytest.TempPathFactory) -> Make:
         files = TokenFiles.open(prefix)
         for path in folder.iterdir():  # the open descriptor is all that is needed from here on
             path.unlink()
-        return files, [np.concatenate(document.sequences) for document in documents]
+        return files, [document.tokens for document in documents]
 
     return make

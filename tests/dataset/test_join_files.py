@@ -33,7 +33,7 @@ def test_a_merge_is_what_one_write_of_all_gives(tmp_path: Path, write_songs: Any
     assert files.documents == info.documents == 5
     for number, document in enumerate(documents):
         assert np.array_equal(files.document(number), document.tokens)
-        lengths = [len(sequence) for sequence in document.sequences]
+        lengths = list(document.lengths)
         assert files.sequence_lengths(number).tolist() == lengths
     assert info.song_ids == ("song 0", "song 1", "song 0", "song 0", "song 1")
     merge([tmp_path / "a"], tmp_path / "same")

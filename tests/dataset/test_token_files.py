@@ -37,11 +37,11 @@ def test_what_was_written_is_read(tmp_path: Path, write_songs: Any) -> None:
     assert files.tokens == sum(len(document.tokens) for document in documents)
     assert files.document_lengths.tolist() == [len(document.tokens) for document in documents]
     for number, document in enumerate(documents):
-        lengths = [len(sequence) for sequence in document.sequences]
+        lengths = list(document.lengths)
         assert files.sequence_lengths(number).tolist() == lengths
         tokens = files.document(number)
         assert tokens.dtype == np.int32
-        assert np.array_equal(tokens, np.concatenate(document.sequences))
+        assert np.array_equal(tokens, document.tokens)
     files.verify()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from yue.evaluation.loss_tables import section_kinds
 from yue.tokens.layouts import cot, interleave
-from yue.tokens.layouts.blocks import Draws, Section, SongParts, interleaved_ids
+from yue.tokens.layouts.blocks import Draws, SectionIds, SongParts, interleaved_ids
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import codec_range
 
@@ -16,17 +16,17 @@ IDS = interleaved_ids(CODES, CODES, codec_range("melrvq"))
 
 
 def kinds(tokenizer: TextTokenizer, *texts: str) -> list[str]:
-    sections = [Section(text, IDS) for text in texts]
+    sections = [SectionIds(text, IDS) for text in texts]
     document = cot.document(
         SongParts(tokenizer, codec_range("melrvq"), sections, "folk [live]", texts)
     )
-    lengths = np.array([len(sequence) for sequence in document.sequences], dtype=np.int32)
-    return section_kinds(np.concatenate(document.sequences), lengths, tokenizer)
+    lengths = np.array(list(document.lengths), dtype=np.int32)
+    return section_kinds(document.tokens, lengths, tokenizer)
 
 
 def test_sections_without_a_header_are_known_by_their_labels(tokenizer: TextTokenizer) -> None:
     codec = codec_range("melrvq")
-    sections = [Section(text, IDS) for text in ("[verse 1]\nla\n\n", "[outro]\n\n")]
+    sections = [SectionIds(text, IDS) for text in ("[verse 1]\nla\n\n", "[outro]\n\n")]
     for dropout in (0.0, 1.0):
         draws = Draws(0, "x")
         song = SongParts(tokenizer, codec, sections, draws=draws, instruction_dropout=dropout)

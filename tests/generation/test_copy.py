@@ -17,7 +17,7 @@ from yue.generation.stage2_model import Stage2
 from yue.generation.stream import SlicedHead, Stream, cached_attention
 from yue.generation.token_sampling import Sampling
 from yue.tokens.layouts import cot, icl, stage2
-from yue.tokens.layouts.blocks import Section, SongParts, interleaved_ids, lane_ids
+from yue.tokens.layouts.blocks import SectionIds, SongParts, interleaved_ids, lane_ids
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import EOD, codec_range
 
@@ -61,7 +61,7 @@ def prompt_of(tokenizer: TextTokenizer, way: str) -> SongPrompt:
 def document_of(tokenizer: TextTokenizer, way: str) -> np.ndarray:
     codec = FOUR if way == "four codebooks" else ONE
     sections = [
-        Section(text, interleaved_ids(vocal, instrumental, codec))
+        SectionIds(text, interleaved_ids(vocal, instrumental, codec))
         for text, (vocal, instrumental) in zip(LYRICS, CODES[codec], strict=True)
     ]
     audio = reference(way)

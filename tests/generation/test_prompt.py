@@ -94,7 +94,7 @@ def test_prompt_and_codes_are_the_training_document(
         parts += [opening.before, interleaved_ids(vocal, instrumental, ids), opening.after]
     assert [*np.concatenate(parts), EOD] == document.tokens.tolist()
     if options.layout != "interleave":
-        assert prompt.head.tolist() == document.sequences[0].tolist()
+        assert prompt.head.tolist() == document.tokens[: document.lengths[0]].tolist()
 
 
 def test_reference_audio_needs_a_header(tokenizer: TextTokenizer) -> None:

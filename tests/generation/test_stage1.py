@@ -18,7 +18,7 @@ from yue.generation.stage1 import Stage1
 from yue.generation.stream import SlicedHead, Stream
 from yue.generation.token_sampling import Sampling, guide, sample
 from yue.tokens.layouts import cot
-from yue.tokens.layouts.blocks import Section, SongParts, interleaved_ids
+from yue.tokens.layouts.blocks import SectionIds, SongParts, interleaved_ids
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import EOA, CodecRange
 
@@ -126,11 +126,11 @@ def test_the_ids_are_a_training_document_of_the_codes(
 ) -> None:
     sections = Stage1(model, alphabet, HOW).generate([song], SectionLimits(2, 6))[0].sections
     laid_out = [
-        Section(text, interleaved_ids(section.vocal, section.instrumental, codec))
+        SectionIds(text, interleaved_ids(section.vocal, section.instrumental, codec))
         for text, section in zip(LYRICS, sections, strict=True)
     ]
     trained = cot.document(SongParts(tokenizer, codec, laid_out, "folk", LYRICS))
-    assert all_ids(song, sections, codec) == np.concatenate(trained.sequences).tolist()[:-1]
+    assert all_ids(song, sections, codec) == trained.tokens.tolist()[:-1]
 
 
 def test_every_section_is_there_and_within_its_limits(

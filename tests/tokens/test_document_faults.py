@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from yue.tokens.document_faults import document_faults
 from yue.tokens.layouts import cot
-from yue.tokens.layouts.blocks import Section, SongParts, interleaved_ids
+from yue.tokens.layouts.blocks import SectionIds, SongParts, interleaved_ids
 from yue.tokens.roles import Shape
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import CODECS, EOA, EOD, SOA, codec_range
@@ -31,7 +31,7 @@ def faults(tokens: list[int]) -> list[str]:
 def test_nothing_is_odd_about_what_the_layout_writes(tokenizer: TextTokenizer, name: str) -> None:
     codec = codec_range(name).first(1)
     ids = interleaved_ids(np.arange(50), np.arange(50), codec)
-    sections = [Section("[verse]\nla\n\n", ids), Section("[end]\n\n", ids)]
+    sections = [SectionIds("[verse]\nla\n\n", ids), SectionIds("[end]\n\n", ids)]
     document = cot.document(SongParts(tokenizer, codec, sections, "pop", ["[verse]\nla\n\n"]))
     assert document_faults(document.tokens, Shape(codec)) == []
 

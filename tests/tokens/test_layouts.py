@@ -17,7 +17,14 @@ from yue.dataset.token_files import TokenFiles
 from yue.errors import TokenFileError
 from yue.tokens.document_faults import document_faults
 from yue.tokens.layouts import cot, icl, interleave, mix, stage2
-from yue.tokens.layouts.blocks import Document, Draws, Section, SongParts, interleaved_ids, lane_ids
+from yue.tokens.layouts.blocks import (
+    Document,
+    Draws,
+    SectionIds,
+    SongParts,
+    interleaved_ids,
+    lane_ids,
+)
 from yue.tokens.layouts.table import LAYOUTS
 from yue.tokens.options import AUDIO_PROMPTS, Options
 from yue.tokens.roles import CODEBOOKS, REFERENCE_MARKER, Role, Shape
@@ -46,7 +53,7 @@ def make(
     song = SongParts(
         text,
         codec,
-        [Section(lyrics, ids) for lyrics, ids in zip(LYRICS, turns, strict=False)],
+        [SectionIds(lyrics, ids) for lyrics, ids in zip(LYRICS, turns, strict=False)],
         genres="pop",
         line_contents=LYRICS,
         reference=interleaved_ids(*lanes, codec) if len(lanes) == 2 else lane_ids(lanes[0], codec),
@@ -184,10 +191,10 @@ def test_icl_puts_the_reference_into_the_header(tokenizer: TextTokenizer) -> Non
         *[SOA, 32016, 45335, 45337, 45336, 45338, EOA],
         *text_of(tokenizer, "[end_of_reference]"),
     ]
-    header, section = found.sequences
+    header, section = np.split(found.tokens, found.lengths[:1])
     assert header.tolist() == [*text_of(tokenizer, cot.head_text("pop", LYRICS)), *reference]
     plain = make(tokenizer, Options(layout="cot"), XCODEC, [pair])
-    assert section.tolist() == plain.sequences[1].tolist()
+    assert section.tolist() == plain.tokens[plain.lengths[0] :].tolist()
 
 
 @pytest.mark.parametrize("forced", [False, True])
@@ -216,7 +223,7 @@ def test_tracks_of_several_codebooks_take_turns_id_by_id() -> None:
 
 
 def test_instruction_dropout_is_drawn_for_each_section(tokenizer: TextTokenizer) -> None:
-    sections = [Section("[verse]\nla\n\n", np.array([45335, 45336], dtype=np.int32))] * 400
+    sections = [SectionIds("[verse]\nla\n\n", np.array([45335, 45336], dtype=np.int32))] * 400
     song = SongParts(tokenizer, XCODEC, sections, instruction_dropout=0.25)
     lengths = [
         interleave.document(replace(song, draws=Draws(seed, "x"))).lengths for seed in (0, 0, 1)

@@ -89,14 +89,14 @@ def test_draws_depend_on_the_seed_and_not_on_the_other_songs(
     assert other[".bin"] != everything
 
 
-class Deadly(shards.Worker):
+class Deadly(shards.LinesWorker):
     """Its process dies at the first line."""
 
     def do(self, shard: object) -> list[shards.Outcome]:
         os._exit(3)
 
 
-def start_deadly(job: shards.Job, folder: Path) -> None:
+def start_deadly(job: shards.LinesJob, folder: Path) -> None:
     shards._process_worker = Deadly(job, job.load_text()), folder
 
 

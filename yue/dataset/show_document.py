@@ -9,10 +9,12 @@ from fractions import Fraction
 from itertools import groupby
 from typing import IO, Self
 
+import numpy as np
+
 from yue.dataset.describe_document import DocumentView, SequenceView
 from yue.dataset.song_pieces import Piece
 from yue.dataset.token_files import TokenFiles
-from yue.tokens.roles import Role
+from yue.tokens.roles import Role, codes_of
 from yue.tokens.vocabulary import CodecRange, token_name
 from yue.wording import counted, printable
 
@@ -152,16 +154,15 @@ def _style_of(role: str) -> str:
 
 def _codes_text(view: DocumentView, run: list[int], codec: CodecRange, paint: Painter) -> str:
     """Write a run of codes: letter of the role, codebook where there are several, code."""
-    shown = [_code_text(view.tokens[p], view.roles[p], codec, paint) for p in run[:_CODES_SHOWN]]
-    more = len(run) - len(shown)
+    places = run[:_CODES_SHOWN]
+    shown = []
+    books, codes = codes_of(np.array([view.tokens[place] for place in places]), codec)
+    for place, book, code in zip(places, books, codes, strict=True):
+        role = view.roles[place]
+        number = f"{book}:" if codec.codebooks > 1 else ""
+        shown.append(paint(f"{_LETTERS[role.partition('_')[0]]}{number}{code}", _style_of(role)))
+    more = len(run) - len(places)
     return " ".join(shown) + (f" ... {more:,} more codes" if more else "")
-
-
-def _code_text(token: int, role: str, codec: CodecRange, paint: Painter) -> str:
-    book = sum(token >= offset for offset in codec.offsets[1:])
-    named = f"{book}:" if codec.codebooks > 1 else ""
-    letter = _LETTERS[role.partition("_")[0]]
-    return paint(f"{letter}{named}{token - codec.offsets[book]}", _style_of(role))
 
 
 def _fault_lines(view: DocumentView, paint: Painter) -> list[str]:

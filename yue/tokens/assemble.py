@@ -9,7 +9,7 @@ from pathlib import Path
 from yue.errors import SongError
 from yue.rejections import Rejected
 from yue.tokens.layouts import cot, icl, interleave, mix, stage2
-from yue.tokens.layouts.blocks import Document, Draws, Section, SongParts
+from yue.tokens.layouts.blocks import Document, Draws, SectionIds, SongParts
 from yue.tokens.options import Options
 from yue.tokens.reference_audio import reference_ids
 from yue.tokens.row_reader import SongRow
@@ -68,7 +68,7 @@ class Assembler:
         used = used_sections(row, lanes, options)
         try:
             sections = [
-                Section(segment.line_content, lanes.ids(options.tracks[: options.lanes], frames))
+                SectionIds(segment.line_content, lanes.ids(options.tracks[: options.lanes], frames))
                 for segment, frames in used.sections
             ]
             parts = SongParts(

@@ -171,6 +171,14 @@ def codebooks_of(codes: npt.NDArray[np.integer], codec: CodecRange) -> npt.NDArr
     return books.astype(np.uint8)
 
 
+def codes_of(
+    ids: npt.NDArray[np.integer], codec: CodecRange
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Return the codebook and the code of every id of the codec, each shape (N,)."""
+    books = codebooks_of(ids, codec)
+    return books, ids - np.array(codec.offsets)[books]
+
+
 def _of_blocks(
     block: npt.NDArray[np.integer], is_so: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.bool_]:

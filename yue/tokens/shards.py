@@ -42,7 +42,7 @@ _AHEAD = 3  # shards of each process that are under way or waiting to be written
 
 
 @dataclass(frozen=True)
-class Job:
+class LinesJob:
     """What to do with lines.
 
     Attributes:
@@ -84,7 +84,7 @@ class Outcome:
     result: Assembled | Rejected
 
 
-class Worker:
+class LinesWorker:
     """Does shards of a job.
 
     Args:
@@ -92,7 +92,7 @@ class Worker:
         text: Its tokenizer.
     """
 
-    def __init__(self, job: Job, text: TextTokenizer) -> None:
+    def __init__(self, job: LinesJob, text: TextTokenizer) -> None:
         self._job = job
         self._assembler = Assembler(job.root, text, job.codec, job.options)
 
@@ -130,7 +130,7 @@ class _Parcel:
 
 
 def outcomes(
-    job: Job, text: TextTokenizer, lines: Iterable[Line], *, workers: int, scratch: Path
+    job: LinesJob, text: TextTokenizer, lines: Iterable[Line], *, workers: int, scratch: Path
 ) -> Iterator[Outcome]:
     """Yield the outcomes of lines, in their order.
 
@@ -148,7 +148,7 @@ def outcomes(
     shards = shards_of(lines)
     few = list(islice(shards, IN_PROCESS + 1))
     if workers == 1 or len(few) <= IN_PROCESS:
-        worker = Worker(job, text)
+        worker = LinesWorker(job, text)
         for shard in chain(few, shards):
             yield from worker.do(shard)
         return
@@ -157,7 +157,7 @@ def outcomes(
 
 
 def _run_in_processes(
-    job: Job, shards: Iterable[Shard], workers: int, folder: Path
+    job: LinesJob, shards: Iterable[Shard], workers: int, folder: Path
 ) -> Iterator[Outcome]:
     waiting: deque[Future[_Parcel]] = deque()
     try:
@@ -196,12 +196,12 @@ def _replace_tokens(
 
 
 # Of a worker process: what does its shards, and the folder for their tokens.
-_process_worker: tuple[Worker, Path] | None = None
+_process_worker: tuple[LinesWorker, Path] | None = None
 
 
-def _start_worker(job: Job, folder: Path) -> None:
+def _start_worker(job: LinesJob, folder: Path) -> None:
     global _process_worker
-    _process_worker = Worker(job, job.load_text()), folder
+    _process_worker = LinesWorker(job, job.load_text()), folder
 
 
 def _do_shard(number: int, shard: Shard) -> _Parcel:

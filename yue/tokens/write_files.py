@@ -16,7 +16,7 @@ from yue.tokens.pair_writer import PairWriter, WrittenPair, pair_writer
 from yue.tokens.roles import REFERENCE_MARKER
 from yue.tokens.row_count import RowCount, rows_check
 from yue.tokens.row_reader import read_lines
-from yue.tokens.shards import Job, Outcome, outcomes
+from yue.tokens.shards import LinesJob, Outcome, outcomes
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
 
@@ -83,7 +83,7 @@ def write_token_sets(
     codec_ids = options.ids(codec)
     home = _sets_of_songs(sets)
     wanted = None if home is None else frozenset(home)
-    job = Job(songs_jsonl.name, root, tokenizer, codec, options, wanted)
+    job = LinesJob(songs_jsonl.name, root, tokenizer, codec, options, wanted)
     text, first = job.load_text(), next(iter(sets))
     count = RowCount()
     try:

@@ -34,7 +34,7 @@ _END_OF_DOCUMENT: Ids = np.array([EOD], dtype=np.int32)
 
 
 @dataclass(frozen=True, eq=False)
-class Section:
+class SectionIds:
     r"""One section of a song.
 
     Attributes:
@@ -66,7 +66,7 @@ class SongParts:
 
     tokenizer: TextTokenizer
     codec: CodecRange
-    sections: Sequence[Section]
+    sections: Sequence[SectionIds]
     genres: str = ""
     line_contents: Sequence[str] = ()
     reference: Ids = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
@@ -86,11 +86,6 @@ class Document:
 
     tokens: Ids
     lengths: tuple[int, ...]
-
-    @property
-    def sequences(self) -> tuple[Ids, ...]:
-        """The header and the sections apart, as views."""
-        return tuple(np.split(self.tokens, np.cumsum(self.lengths[:-1]))) if self.lengths else ()
 
 
 def document_of(sequences: Iterable[Sequence[Ids]]) -> Document:

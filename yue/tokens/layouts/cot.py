@@ -18,7 +18,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yue.tokens.layouts.blocks import END, Document, Ids, Section, SongParts, document_of, opening
+from yue.tokens.layouts.blocks import (
+    END,
+    Document,
+    Ids,
+    SectionIds,
+    SongParts,
+    document_of,
+    opening,
+)
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
 
@@ -50,7 +58,7 @@ def section_end_ids(tokenizer: TextTokenizer) -> Ids:
 
 
 def section_parts(
-    tokenizer: TextTokenizer, sections: Sequence[Section], codec: CodecRange
+    tokenizer: TextTokenizer, sections: Sequence[SectionIds], codec: CodecRange
 ) -> list[list[Ids]]:
     """Return whole sections, each in parts that are its start, its codes and its end."""
     marker, audio, end = (
