@@ -12,6 +12,7 @@ from yue.errors import RecipeError
 from yue.recipe.fault_text import Fault, Place
 from yue.recipe.read import read_recipe
 from yue.recipe.schema import keys_of
+from yue.tokens.layouts.table import LAYOUTS
 
 Faults = Callable[[str], list[Fault]]
 Message = Callable[[str | bytes], str]
@@ -71,7 +72,7 @@ def test_the_excerpt_of_a_long_line_is_around_the_value(
         ("lora.rslora", "On", "must be true or false", "write true: in YAML 1.2 'On' is text"),
         ("lora.rslora", "1", "must be true or false", ""),
         ("convert.normalize", "peek", "must be one of peak, loudness, none", "mean 'peak'?"),
-        ("tokens.layout", "plain", "must be one of cot, icl, interleave, mix, stage2", ""),
+        ("tokens.layout", "plain", f"must be one of {', '.join(LAYOUTS)}", ""),
         ("data.songs_dir", "12", "must be a path", "put it in quotes"),
         ("data.songs_dir", "2024-01-01", "must be a path", "put the value in quotes"),
         ("data.songs_dir", '"a\\nb"', "must be one line without control characters", ""),
