@@ -10,11 +10,16 @@ import pytest
 
 from tests.codecs.conftest import RATE
 from yue.audio.converted_tracks import Stems, Track, write_stems, write_tracks
-from yue.codecs.audio_tracks import SongFiles, TrackFile, folder_songs, project_songs
+from yue.codecs.audio_tracks import (
+    SongFiles,
+    TrackFile,
+    check_codes_folder,
+    folder_songs,
+    project_songs,
+)
 from yue.codecs.base import Audio
 from yue.codecs.card import CodecCard
-from yue.codecs.encode_folder import tokenize_folder
-from yue.codecs.encode_songs import Encoded, describe_codes, encode_songs
+from yue.codecs.encode_songs import Encoded, describe_codes, encode_songs, tokenize_songs
 from yue.codecs.melrvq import MelRvq
 from yue.codecs.registry import CodecChoice
 from yue.errors import CodecError, UsageError
@@ -275,11 +280,13 @@ def test_any_folder_of_arrays_can_be_tokenized(
         path.parent.mkdir(parents=True, exist_ok=True)
         np.save(path, tracks[number][: RATE * (number + 1)])
     melrvq.save(tmp_path / "codec")
-    summary = tokenize_folder(
-        tmp_path / "in", tmp_path / "out",
-        CodecChoice.of_flags("melrvq", tmp_path / "codec", 3, None), workers=0,
-    )  # fmt: skip
-    assert "2 songs" in summary.made
+    made, _ = tokenize_songs(
+        lambda: folder_songs(tmp_path / "in"),
+        CodecChoice.of_flags("melrvq", tmp_path / "codec", 3, None),
+        tmp_path / "out",
+        workers=0,
+    )
+    assert "2 songs" in made
     rows = read_jsonl(tmp_path / "out" / "codes.jsonl")
     assert [(r["song_id"], r["role"], r["frames"]) for r in rows] == [
         ("deep/two", "mixture", 100),
@@ -316,10 +323,7 @@ def test_only_what_is_plainly_named_is_a_song(tmp_path: Path) -> None:
 
 def test_codes_are_never_written_among_the_songs(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="in the folder of audio"):
-        tokenize_folder(
-            tmp_path, tmp_path / "codes",
-            CodecChoice.of_flags("melrvq", None, None, "cpu"), workers=1,
-        )  # fmt: skip
+        check_codes_folder(tmp_path, tmp_path / "codes")
 
 
 def test_a_folder_that_is_not_ours_is_never_replaced(work: Path, tmp_path: Path) -> None:
@@ -327,9 +331,6 @@ def test_a_folder_that_is_not_ours_is_never_replaced(work: Path, tmp_path: Path)
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")
     for output in (tmp_path / "mine", work / "audio", work):
         with pytest.raises(UsageError, match="replaced as a whole"):
-            tokenize_folder(
-                work / "audio", output,
-                CodecChoice.of_flags("melrvq", None, None, "cpu"), workers=1,
-            )  # fmt: skip
+            check_codes_folder(work / "audio", output)
     with pytest.raises(CodecError, match="nothing to encode"):
         folder_songs(tmp_path / "mine")

@@ -30,8 +30,8 @@ from yue.audio.decode import open_audio
 from yue.audio.discover import READABLE, visible_files
 from yue.audio.resample import make_resampler
 from yue.codecs.base import Audio, Codec, check_audio
-from yue.errors import CodecError
-from yue.files import map_array
+from yue.errors import CodecError, UsageError
+from yue.files import check_replaceable, map_array
 from yue.wording import quoted
 
 
@@ -103,6 +103,31 @@ def folder_songs(folder: Path) -> list[SongFiles]:
             fix=f"make it from songs: yue convert --input-dir SONGS --output-dir {quoted(folder)}",
         )
     return songs
+
+
+def check_codes_folder(source: Path, output: Path) -> None:
+    """Refuse a folder for codes in whose place something would be lost.
+
+    Args:
+        source: The folder of audio, resolved.
+        output: The folder of codes, resolved.
+
+    Raises:
+        UsageError: It holds the audio or what is not ours, or its codes would be taken for songs.
+    """
+    if source == output or output in source.parents:
+        raise UsageError(
+            f"--output-dir {output} holds the audio",
+            why="the output folder is replaced as a whole",
+            fix="give another folder",
+        )
+    if source in output.parents and not (source / "audio.jsonl").is_file():
+        raise UsageError(
+            f"--output-dir {output} is in the folder of audio",
+            why="every .npy there is a song, and codes are .npy too",
+            fix="give a folder beside it",
+        )
+    check_replaceable(output, "codec.json")
 
 
 def visible_paths(folder: Path) -> list[Path]:

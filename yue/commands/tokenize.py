@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,16 +52,35 @@ def run(args: argparse.Namespace) -> None:
     needed = ("input_dir", "output_dir", "codec_type")
     need_flags(args, needed, EXAMPLE)
     from yue.codecs.audio_tracks import folder_songs
-    from yue.codecs.encode_folder import tokenize_folder
     from yue.codecs.registry import CodecChoice
 
     weights = args.codec_path and Path(args.codec_path)
     codec = CodecChoice.of_flags(args.codec_type, weights, args.codebooks, args.device)
     if args.verify is None:
-        summary = tokenize_folder(args.input_dir, args.output_dir, codec, workers=args.workers or 0)
-        print_summary("tokenize", summary)
+        _tokenize_folder(args.input_dir, args.output_dir, codec, args.workers or 0)
     else:
         _verify(args.output_dir, folder_songs(args.input_dir), codec, args.verify)
+
+
+def _tokenize_folder(source: Path, output: Path, codec: CodecChoice, workers: int) -> None:
+    """Write a folder as the stage writes ``work/codes/``."""
+    from yue.codecs.audio_tracks import check_codes_folder, folder_songs
+    from yue.codecs.encode_songs import tokenize_songs
+    from yue.summary import StageSummary
+    from yue.wording import quoted
+
+    source, output = source.resolve(), output.resolve()
+    check_codes_folder(source, output)
+    made, left_out = tokenize_songs(partial(folder_songs, source), codec, output, workers=workers)
+    converted = source if (source / "audio.jsonl").is_file() else "CONVERTED"
+    next_step = (
+        f"yue preprocess --data-dir {quoted(converted)} --songs-dir SONGS --codec-type "
+        f"{codec.name} --codec-path {quoted(codec.weights)} makes token files of songs, codes "
+        "included; `yue mmap` takes a songs.jsonl of your own that names these codes "
+        "(docs/formats.md)"
+    )
+    rejected = left_out.describe(f"{output / 'rejected.json'}")
+    print_summary("tokenize", StageSummary(made, rejected, next_step))
 
 
 def _verify_project(sample: int) -> None:
