@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from yue.codec_facts import BUILT_IN
-from yue.codecs.audio_tracks import SongFiles, TrackFile
+from yue.codecs.audio_tracks import SongTracks, TrackFile
 from yue.codecs.base import Audio, Codec
 from yue.codecs.card import Window, built_in_card
 from yue.codecs.encode_songs import encode_songs
@@ -144,7 +144,7 @@ def time_stage(codec: TorchCodec, hours: float) -> None:
         np.save(folder / "track.npy", noise(samples, 1)[0])
         tracks = tuple(TrackFile(role, folder / "track.npy") for role in ("vocal", "instrumental"))
         songs = [
-            SongFiles(f"{n}", codec.sample_rate, samples, tracks) for n in range(int(hours * 10))
+            SongTracks(f"{n}", codec.sample_rate, samples, tracks) for n in range(int(hours * 10))
         ]
         for run in ("warm-up", "measured"):
             model_seconds = 0.0

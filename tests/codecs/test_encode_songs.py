@@ -11,7 +11,7 @@ import pytest
 from tests.codecs.conftest import RATE
 from yue.audio.converted_tracks import Stems, Track, write_stems, write_tracks
 from yue.codecs.audio_tracks import (
-    SongFiles,
+    SongTracks,
     TrackFile,
     check_codes_folder,
     folder_songs,
@@ -65,7 +65,7 @@ def encode(work: Path, melrvq: MelRvq, tmp_path: Path) -> Callable[..., Encoded]
 
     def run(
         name: str,
-        songs: Sequence[SongFiles] | None = None,
+        songs: Sequence[SongTracks] | None = None,
         store: Store | None = None,
         workers: int = 2,
         card: CodecCard = melrvq.card,
@@ -152,7 +152,7 @@ def test_a_track_without_a_digest_is_known_by_its_bytes(
     encode: Callable[..., Encoded], work: Path, tmp_path: Path
 ) -> None:
     store = Store(tmp_path / "store")
-    songs = [SongFiles("x", RATE, None, (TrackFile("vocal", work / "audio" / "0.vocal.npy"),))]
+    songs = [SongTracks("x", RATE, None, (TrackFile("vocal", work / "audio" / "0.vocal.npy"),))]
     encode("first", songs, store)
     assert encode("second", songs, store, load=never).reused == 1
     np.save(work / "audio" / "0.vocal.npy", np.zeros(RATE, np.float32))
@@ -222,7 +222,7 @@ def test_stereo_is_mixed_to_mono_by_its_mean(
 ) -> None:
     pair = np.stack([tracks[0][:RATE], tracks[1][:RATE]])
     np.save(tmp_path / "pair.npy", pair)
-    encode("codes", [SongFiles("x", RATE, None, (TrackFile("mixture", tmp_path / "pair.npy"),))])
+    encode("codes", [SongTracks("x", RATE, None, (TrackFile("mixture", tmp_path / "pair.npy"),))])
     mono = pair.mean(axis=0, dtype=np.float64).astype(np.float32)
     np.testing.assert_array_equal(
         np.load(tmp_path / "codes" / "x.mixture.npy"), melrvq.encode(mono[np.newaxis])[0]
@@ -265,7 +265,7 @@ def test_an_array_that_is_no_track_is_left_out(
     make(tmp_path / "bad.npy")
     np.save(tmp_path / "good.npy", tracks[0][:RATE])
     songs = [
-        SongFiles(name, None, None, (TrackFile("mixture", tmp_path / f"{name}.npy"),))
+        SongTracks(name, None, None, (TrackFile("mixture", tmp_path / f"{name}.npy"),))
         for name in ("bad", "good")
     ]
     done = encode("codes", songs)

@@ -22,7 +22,7 @@ class Window:
 
     Attributes:
         frames: Of a window; what it gives is kept.
-        context: Frames that it hears on either side of them.
+        context: Frames on either side that it reads beside them.
     """
 
     frames: int

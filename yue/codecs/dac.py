@@ -26,7 +26,7 @@ _REPOSITORIES = {"dac16k": "descript/dac_16khz", "dac44k": "descript/dac_44khz"}
 # Of the released models: YuE's vocabulary has ids for the first 4 codebooks of dac16k alone.
 _MODEL_CODEBOOKS = {"dac16k": 12, "dac44k": 9}
 _WINDOW_SECONDS = 20
-# A frame hears 8 frames around it when it is encoded, 16 when it is decoded: with that much
+# The receptive field reaches 8 frames to either side in encoding, 16 in decoding: with that much
 # context, windows give what the whole track would.
 _CONTEXT = 16
 

@@ -19,7 +19,7 @@ _Result = TypeVar("_Result")
 
 
 def batches(seconds: Sequence[float], limit: float) -> list[list[int]]:
-    """Songs that are encoded together, by their places: the longest first, equal lengths adjacent.
+    """Group songs to encode together, by their places: longest first, equal lengths adjacent.
 
     Args:
         seconds: Of audio of each song.
@@ -60,10 +60,10 @@ def encode_flow(
         idle.put(codec)
 
     def encode(batch: Sequence[int], audio: Sequence[Future[list[Audio]]]) -> list[_Result]:
-        outcomes, songs = _heard(batch, audio)
+        outcomes, songs = _split_errors(batch, audio)
         codec = idle.get()
         try:
-            outcomes |= _encoded(codec, songs)
+            outcomes |= _encode_together(codec, songs)
         finally:
             idle.put(codec)
         return [finish(place, outcome) for place, outcome in outcomes.items()]
@@ -99,10 +99,10 @@ def _read_ahead(
     yield from waiting
 
 
-def _heard(
+def _split_errors(
     batch: Sequence[int], audio: Sequence[Future[list[Audio]]]
 ) -> tuple[dict[int, Outcome], dict[int, list[Audio]]]:
-    """Errors of the songs that cannot be read, and the tracks of the others."""
+    """Return errors of the songs that cannot be read, and the tracks of the others."""
     errors: dict[int, Outcome] = {}
     songs = {}
     for place, future in zip(batch, audio, strict=True):
@@ -113,7 +113,7 @@ def _heard(
     return errors, songs
 
 
-def _encoded(codec: Codec, songs: dict[int, list[Audio]]) -> dict[int, Outcome]:
+def _encode_together(codec: Codec, songs: dict[int, list[Audio]]) -> dict[int, Outcome]:
     """Encode songs together; if that fails, each alone, so that only the bad ones are left out."""
     if not songs:
         return {}
@@ -122,6 +122,6 @@ def _encoded(codec: Codec, songs: dict[int, list[Audio]]) -> dict[int, Outcome]:
     except CodecError as error:
         if len(songs) == 1:
             return dict.fromkeys(songs, error)
-        alone = [_encoded(codec, {place: tracks}) for place, tracks in songs.items()]
+        alone = [_encode_together(codec, {place: tracks}) for place, tracks in songs.items()]
         return {place: outcome for one in alone for place, outcome in one.items()}
     return {place: [next(codes) for _ in tracks] for place, tracks in songs.items()}

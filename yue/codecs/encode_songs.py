@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from yue.codecs.audio_tracks import SongFiles, TrackFile, read_song, track_seconds
+from yue.codecs.audio_tracks import SongTracks, TrackFile, read_song, track_seconds
 from yue.codecs.base import Audio, Codec, Codes
 from yue.codecs.card import CodecCard
 from yue.codecs.encode_flow import Outcome, batches, encode_flow
@@ -36,7 +36,7 @@ from yue.workers import cores
 
 
 def tokenize_songs(
-    find_songs: Callable[[], Sequence[SongFiles]],
+    find_songs: Callable[[], Sequence[SongTracks]],
     codec: CodecChoice,
     output: Path,
     *,
@@ -106,7 +106,7 @@ class Encoded:
 
 
 def encode_songs(
-    songs: Sequence[SongFiles],
+    songs: Sequence[SongTracks],
     card: CodecCard,
     load: Callable[[], Sequence[Codec]],
     folder: Path,
@@ -162,12 +162,12 @@ def describe_codes(done: Encoded, card: CodecCard) -> str:
 class _Job:
     """One song, its key in the store, and the folder in which its codes are made."""
 
-    song: SongFiles
+    song: SongTracks
     key: str
     made: Path
 
 
-def _store_key(song: SongFiles, card: CodecCard) -> str:
+def _store_key(song: SongTracks, card: CodecCard) -> str:
     tracks = [[track.role, track.digest or file_digest(track.path)] for track in song.tracks]
     return value_digest(["tokenize", card.record(), song.samples, tracks])
 
@@ -186,7 +186,7 @@ def _encode_jobs(
         job = jobs[place]
         if isinstance(outcome, CodecError):
             return place, _reject(job.song.song_id, outcome)
-        _keep(job, outcome, store)
+        _save_codes(job, outcome, store)
         return place, None
 
     # A codec without a device of its own computes on the thread that asks, so each has it.
@@ -213,7 +213,7 @@ def _reject(song_id: str, error: CodecError) -> Rejected:
     return Rejected(f"song '{song_id}'", reason, error.fix, song_id)
 
 
-def _keep(job: _Job, codes: Sequence[Codes], store: Store | None) -> None:
+def _save_codes(job: _Job, codes: Sequence[Codes], store: Store | None) -> None:
     """Write one song's codes.
 
     The store has them before this returns, so that whatever happens next loses no finished song.

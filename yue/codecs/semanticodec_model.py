@@ -82,7 +82,7 @@ class SemantiCodec(TorchCodec):
         for track in tracks:
             check_audio(track)
         windows = [mel_windows(track.astype(np.float32, copy=False)) for track in tracks]
-        codes = self._checked(self._encode(np.concatenate(windows))).astype(np.int16)
+        codes = self._check_codes(self._encode(np.concatenate(windows))).astype(np.int16)
         ends = np.cumsum([len(part) for part in windows])
         column = self.align * self.card.hop
         return [
@@ -247,8 +247,8 @@ class _Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         batch, length, width = x.shape
         qkv = self.attn["qkv"](self.norm1(x)).view(batch, length, 3, width // _HEAD, _HEAD)
-        heard = F.scaled_dot_product_attention(*qkv.permute(2, 0, 3, 1, 4))
-        x = x + self.attn["proj"](heard.transpose(1, 2).reshape(x.shape))
+        mixed = F.scaled_dot_product_attention(*qkv.permute(2, 0, 3, 1, 4))
+        x = x + self.attn["proj"](mixed.transpose(1, 2).reshape(x.shape))
         result: Tensor = x + self.mlp["fc2"](F.gelu(self.mlp["fc1"](self.norm2(x))))
         return result
 
@@ -266,12 +266,12 @@ class _Vit(nn.Module):
         patches = self.patch_embed["proj"](windows[:, None]).flatten(2).transpose(1, 2)
         first = self.cls_token.expand(len(windows), -1, -1)
         x = torch.cat([first, patches], dim=1) + self.pos_embed
-        heard = []
+        outputs = []
         for number, block in enumerate(self.blocks):
             x = block(x)
             if number >= _FIRST_AVERAGED:
-                heard.append(self.norm(x))
-        return torch.stack(heard).mean(dim=0)[:, 1:]
+                outputs.append(self.norm(x))
+        return torch.stack(outputs).mean(dim=0)[:, 1:]
 
 
 class SemantiNetwork(nn.Module):
@@ -305,9 +305,9 @@ class SemantiNetwork(nn.Module):
 
     def forward(self, windows: Tensor) -> Tensor:
         """Encode log-mel windows (W, 1024, 128), W at most ``TOGETHER``: (W, 2, 512) int64."""
-        heard = self.vit(_pad_windows(windows))[: len(windows)]
-        semantic = _nearest_rows(heard, self.centroids)
-        x = torch.cat([heard, self.centroids[semantic]], dim=-1)
+        features = self.vit(_pad_windows(windows))[: len(windows)]
+        semantic = _nearest_rows(features, self.centroids)
+        x = torch.cat([features, self.centroids[semantic]], dim=-1)
         numbers = torch.arange(x.shape[1], device=x.device)
         silent = numbers >= sounding_positions(windows)[:, None]
         x = x.masked_fill(silent[..., None], -1.0)

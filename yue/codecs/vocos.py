@@ -1,13 +1,8 @@
 """YuE's upsampler: two Vocos vocoders that make 44.1 kHz audio of xcodec's codes.
 
-The low band of one recording and the high band of another.
-
-The Vocos vocoder: ConvNeXt blocks at 50 frames a second, then an inverse Fourier transform.
-
-YuE's upsampler: two Vocos vocoders that make 44.1 kHz audio of xcodec's codes.
-
-One was trained on voices, one on instruments. As in YuE's inference, what they say below 5.5 kHz is
-exchanged for what xcodec's own decoder says at 16 kHz, as loud as they had it.
+One was trained on voices, one on instruments: ConvNeXt blocks at 50 frames a second, then an
+inverse Fourier transform. As in YuE's inference, what they say below 5.5 kHz is exchanged for what
+xcodec's own decoder says at 16 kHz, as loud as they had it.
 """
 
 from __future__ import annotations
@@ -29,153 +24,13 @@ from yue.codecs.original_weights import fill, read_checkpoint, renamed, tensors,
 from yue.errors import CodecError
 from yue.wording import quoted
 
-_CUTOFF = 5500.0  # Hz
-_QUALITY = 0.707
-
-
-def exchange_low_band(low: Audio, low_rate: int, high: Audio, high_rate: int) -> Audio:
-    """``high`` with its band below 5.5 kHz taken from ``low``, at the loudness it had in ``high``.
-
-    Args:
-        low: (N,) float32.
-        low_rate: Of it.
-        high: (M,) float32.
-        high_rate: Of it, and of the answer.
-
-    Returns:
-        (min(M, resampled N),) float32.
-    """
-    resampler = make_resampler("sinc_hann", low_rate, high_rate, 1)
-    parts = [resampler.push(low[:, None]), resampler.finish()]
-    resampled = torch.cat([torch.from_numpy(part)[:, 0] for part in parts])
-    wide = torch.from_numpy(high)
-    ours, theirs = (_filtered(audio, high_rate, keep_low=True) for audio in (resampled, wide))
-    scale = (_rms(theirs) + 1e-10) / (_rms(ours) + 1e-10)
-    samples = min(len(ours), len(theirs))
-    top = _filtered(wide, high_rate, keep_low=False)
-    audio: Audio = (scale * ours[:samples] + top[:samples]).numpy()
-    return audio
-
-
-def _rms(audio: Tensor) -> float:
-    return float(audio.pow(2).mean().sqrt())
-
-
-def _filtered(audio: Tensor, rate: int, *, keep_low: bool) -> Tensor:
-    """A filter of second order; torchaudio's own of this kind clips what is louder than 1."""
-    from torchaudio.functional import lfilter
-
-    angle = 2 * math.pi * _CUTOFF / rate
-    spread, cosine = math.sin(angle) / (2 * _QUALITY), math.cos(angle)
-    side = (1 - cosine) / 2 if keep_low else (1 + cosine) / 2
-    centre = 1 - cosine if keep_low else -1 - cosine
-    poles = torch.tensor([1 + spread, -2 * cosine, 1 - spread], dtype=audio.dtype)
-    zeros = torch.tensor([side, centre, side], dtype=audio.dtype)
-    filtered: Tensor = lfilter(audio, poles, zeros, clamp=False)
-    return filtered
-
+VOCAL, INSTRUMENTAL = "decoders/decoder_131000.pth", "decoders/decoder_151000.pth"
 
 _WINDOW, _HOP = 3528, 882  # samples at 44.1 kHz
 _LOUDEST = 100.0  # of a bin
 _RENAMED = {"backbone.": "", "head.out.": "out.", "head.istft.window": "window"}
-
-
-class _Block(nn.Module):
-    def __init__(self, width: int, inner: int) -> None:
-        super().__init__()
-        self.dwconv = nn.Conv1d(width, width, 7, padding=3, groups=width)
-        self.norm = nn.LayerNorm(width, eps=1e-6)
-        self.pwconv1, self.pwconv2 = nn.Linear(width, inner), nn.Linear(inner, width)
-        self.gamma = nn.Parameter(torch.empty(width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.norm(self.dwconv(x).transpose(1, 2))
-        y = self.gamma * self.pwconv2(F.gelu(self.pwconv1(y)))
-        result: Tensor = x + y.transpose(1, 2)
-        return result
-
-
-class Vocos(nn.Module):
-    """A vocoder.
-
-    Args:
-        state: Its weights, which say its sizes.
-
-    Raises:
-        KeyError: A weight is missing.
-    """
-
-    def __init__(self, state: Mapping[str, Tensor]) -> None:
-        super().__init__()
-        width, self.channels = state["embed.weight"].shape[:2]
-        inner = state["convnext.0.pwconv1.weight"].shape[0]
-        self.embed = nn.Conv1d(self.channels, width, 7, padding=3)
-        self.norm, self.final_layer_norm = (nn.LayerNorm(width, eps=1e-6) for _ in range(2))
-        blocks = sum(name.endswith(".gamma") for name in state)
-        self.convnext = nn.ModuleList(_Block(width, inner) for _ in range(blocks))
-        self.out = nn.Linear(width, _WINDOW + 2)
-        self.register_buffer("window", torch.empty(_WINDOW))
-        self.window: Tensor
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Features (B, D, T) to audio (B, T * 882)."""
-        x = self.norm(self.embed(features).transpose(1, 2)).transpose(1, 2)
-        for block in self.convnext:
-            x = block(x)
-        loudness, phase = self.out(self.final_layer_norm(x.transpose(1, 2))).chunk(2, dim=-1)
-        spectrum = torch.polar(loudness.exp().clamp(max=_LOUDEST), phase)
-        frames = torch.fft.irfft(spectrum, _WINDOW) * self.window
-        weight = self.window.square().expand(1, frames.shape[1], -1)
-        return _overlapped(frames) / _overlapped(weight)
-
-    @torch.inference_mode()
-    def speak(self, features: Tensor) -> Audio:
-        """Features (D, T) to audio (T * 882,)."""
-        audio: Audio = self(features[None])[0].cpu().numpy()
-        return audio
-
-
-def load_vocos(file: Path, channels: int, device: str) -> Vocos:
-    """Load one of YuE's vocoders, every weight of it.
-
-    Args:
-        file: ``decoder_131000.pth`` or ``decoder_151000.pth``.
-        channels: Of the features that it will read.
-        device: As torch names devices.
-
-    Raises:
-        CodecError: The file is damaged or of another model.
-    """
-    state = renamed(tensors(read_checkpoint(file), file, "decoder"), _new_name, file)
-    try:
-        model = Vocos(state)
-    except KeyError as error:
-        raise wrong_checkpoint(file, f"there is no {error}") from error
-    if model.channels != channels:
-        raise wrong_checkpoint(
-            file, f"it reads {model.channels} numbers a frame, the codec gives {channels}"
-        )
-    return fill(model, state, file, device)
-
-
-def _new_name(name: str) -> str | None:
-    for old, new in _RENAMED.items():
-        if name.startswith(old):
-            return new + name.removeprefix(old)
-    return None
-
-
-def _overlapped(frames: Tensor) -> Tensor:
-    """Frames (B, T, window) added up a hop apart, cut to (B, T * hop)."""
-    count = frames.shape[1]
-    length = (count - 1) * _HOP + _WINDOW
-    columns = frames.transpose(1, 2)
-    summed = F.fold(columns, (1, length), (1, _WINDOW), stride=(1, _HOP))[:, 0, 0]
-    edge = (_WINDOW - _HOP) // 2
-    return summed[:, edge : edge + count * _HOP]
-
-
-VOCAL, INSTRUMENTAL = "decoders/decoder_131000.pth", "decoders/decoder_151000.pth"
+_CUTOFF = 5500.0  # Hz
+_QUALITY = 0.707
 
 
 @dataclass(frozen=True)
@@ -220,7 +75,7 @@ class Upsampler:
         """
         low = [self._codec.decode(codes) for codes in (vocal, instrumental)]
         high = [
-            vocos.speak(self._embed(codes))
+            vocos.vocode(self._embed(codes))
             for vocos, codes in ((self._vocal, vocal), (self._instrumental, instrumental))
         ]
         pairs = [*zip(low, high, strict=True), (low[0] + low[1], high[0] + high[1])]
@@ -261,3 +116,140 @@ def load_upsampler(codec: Codec, path: Path) -> Upsampler:
         codec.embed,
         *(load_vocos(path / file, width, codec.device) for file in (VOCAL, INSTRUMENTAL)),
     )
+
+
+def exchange_low_band(low: Audio, low_rate: int, high: Audio, high_rate: int) -> Audio:
+    """Return ``high`` with its band below 5.5 kHz taken from ``low``, as loud as ``high`` had it.
+
+    Args:
+        low: (N,) float32.
+        low_rate: Of it.
+        high: (M,) float32.
+        high_rate: Of it, and of the answer.
+
+    Returns:
+        (min(M, resampled N),) float32.
+    """
+    resampler = make_resampler("sinc_hann", low_rate, high_rate, 1)
+    parts = [resampler.push(low[:, None]), resampler.finish()]
+    resampled = torch.cat([torch.from_numpy(part)[:, 0] for part in parts])
+    wide = torch.from_numpy(high)
+    ours, theirs = (_filter_band(audio, high_rate, keep_low=True) for audio in (resampled, wide))
+    scale = (_rms(theirs) + 1e-10) / (_rms(ours) + 1e-10)
+    samples = min(len(ours), len(theirs))
+    top = _filter_band(wide, high_rate, keep_low=False)
+    audio: Audio = (scale * ours[:samples] + top[:samples]).numpy()
+    return audio
+
+
+def _rms(audio: Tensor) -> float:
+    return float(audio.pow(2).mean().sqrt())
+
+
+def _filter_band(audio: Tensor, rate: int, *, keep_low: bool) -> Tensor:
+    """Filter by second order; torchaudio's own filter of this kind clips what is louder than 1."""
+    from torchaudio.functional import lfilter
+
+    angle = 2 * math.pi * _CUTOFF / rate
+    spread, cosine = math.sin(angle) / (2 * _QUALITY), math.cos(angle)
+    side = (1 - cosine) / 2 if keep_low else (1 + cosine) / 2
+    centre = 1 - cosine if keep_low else -1 - cosine
+    poles = torch.tensor([1 + spread, -2 * cosine, 1 - spread], dtype=audio.dtype)
+    zeros = torch.tensor([side, centre, side], dtype=audio.dtype)
+    filtered: Tensor = lfilter(audio, poles, zeros, clamp=False)
+    return filtered
+
+
+class _Block(nn.Module):
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.dwconv = nn.Conv1d(width, width, 7, padding=3, groups=width)
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.pwconv1, self.pwconv2 = nn.Linear(width, inner), nn.Linear(inner, width)
+        self.gamma = nn.Parameter(torch.empty(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(self.dwconv(x).transpose(1, 2))
+        y = self.gamma * self.pwconv2(F.gelu(self.pwconv1(y)))
+        result: Tensor = x + y.transpose(1, 2)
+        return result
+
+
+class Vocos(nn.Module):
+    """A vocoder.
+
+    Args:
+        state: Its weights, which say its sizes.
+
+    Raises:
+        KeyError: A weight is missing.
+    """
+
+    def __init__(self, state: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        width, self.channels = state["embed.weight"].shape[:2]
+        inner = state["convnext.0.pwconv1.weight"].shape[0]
+        self.embed = nn.Conv1d(self.channels, width, 7, padding=3)
+        self.norm, self.final_layer_norm = (nn.LayerNorm(width, eps=1e-6) for _ in range(2))
+        blocks = sum(name.endswith(".gamma") for name in state)
+        self.convnext = nn.ModuleList(_Block(width, inner) for _ in range(blocks))
+        self.out = nn.Linear(width, _WINDOW + 2)
+        self.register_buffer("window", torch.empty(_WINDOW))
+        self.window: Tensor
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Turn features (B, D, T) into audio (B, T * 882)."""
+        x = self.norm(self.embed(features).transpose(1, 2)).transpose(1, 2)
+        for block in self.convnext:
+            x = block(x)
+        loudness, phase = self.out(self.final_layer_norm(x.transpose(1, 2))).chunk(2, dim=-1)
+        spectrum = torch.polar(loudness.exp().clamp(max=_LOUDEST), phase)
+        frames = torch.fft.irfft(spectrum, _WINDOW) * self.window
+        weight = self.window.square().expand(1, frames.shape[1], -1)
+        return _overlap_add(frames) / _overlap_add(weight)
+
+    @torch.inference_mode()
+    def vocode(self, features: Tensor) -> Audio:
+        """Turn features (D, T) into audio (T * 882,)."""
+        audio: Audio = self(features[None])[0].cpu().numpy()
+        return audio
+
+
+def load_vocos(file: Path, channels: int, device: str) -> Vocos:
+    """Load one of YuE's vocoders, every weight of it.
+
+    Args:
+        file: ``decoder_131000.pth`` or ``decoder_151000.pth``.
+        channels: Of the features that it will read.
+        device: As torch names devices.
+
+    Raises:
+        CodecError: The file is damaged or of another model.
+    """
+    state = renamed(tensors(read_checkpoint(file), file, "decoder"), _new_name, file)
+    try:
+        model = Vocos(state)
+    except KeyError as error:
+        raise wrong_checkpoint(file, f"there is no {error}") from error
+    if model.channels != channels:
+        raise wrong_checkpoint(
+            file, f"it reads {model.channels} numbers a frame, the codec gives {channels}"
+        )
+    return fill(model, state, file, device)
+
+
+def _new_name(name: str) -> str | None:
+    for old, new in _RENAMED.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return None
+
+
+def _overlap_add(frames: Tensor) -> Tensor:
+    """Add up frames (B, T, window) a hop apart, cut to (B, T * hop)."""
+    count = frames.shape[1]
+    length = (count - 1) * _HOP + _WINDOW
+    columns = frames.transpose(1, 2)
+    summed = F.fold(columns, (1, length), (1, _WINDOW), stride=(1, _HOP))[:, 0, 0]
+    edge = (_WINDOW - _HOP) // 2
+    return summed[:, edge : edge + count * _HOP]

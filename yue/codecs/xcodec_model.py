@@ -1,7 +1,7 @@
 """The model of xcodec, by Transformers, in pieces of bounded memory.
 
-The parts of it that hear only a moment take long tracks in pieces, so that what grows with a track
-is small; what hears all of a track (the transformer, at 50 frames a second) stays whole. YuE's own
+Its convolutions take long tracks in pieces, so that what grows with a track is small; the semantic
+transformer, which attends to all of a track at 50 frames a second, stays whole. YuE's own
 checkpoint is read as Transformers' model: the same weights under other names.
 """
 
@@ -34,7 +34,7 @@ from yue.codecs.torch_codec import TorchCodec
 
 _FACTS = BUILT_IN["xcodec"]
 PIECE_SECONDS = 30
-# The acoustic encoder hears 28 frames on either side; 32 change nothing.
+# The acoustic encoder's receptive field reaches 28 frames to either side; 32 change nothing.
 WINDOW = Window(int(PIECE_SECONDS * _FACTS.frame_rate), 32)
 # Estimates at full size. The second is what 13 layers of the semantic model keep of each second:
 # measured 4.1 MB (252 MB for 60 s, 496 MB for 120 s; benchmarks/RESULTS.md), with a reserve.
@@ -42,7 +42,7 @@ _BYTES_A_SECOND, _LONG_BYTES_A_SECOND = 30_000_000, 6_000_000
 
 
 class Xcodec(TorchCodec):
-    """The codec. A track is encoded whole: its semantic model hears all of it at once.
+    """The codec. A track is encoded whole: its semantic model attends to all of it.
 
     For that reason tracks are never padded to a common length: the padding would change half of
     the codes of codebook 0.
@@ -113,7 +113,7 @@ class _InWindows(nn.Module):
 class _Features(nn.Module):
     """HuBERT's convolutions, (B, N) to (B, C, T).
 
-    They hear 400 samples, but the first is normalised over the whole track: its mean and variance
+    They see 400 samples, but the first is normalised over the whole track: its mean and variance
     are collected in a first pass.
     """
 
@@ -123,13 +123,13 @@ class _Features(nn.Module):
         self.frames = window.frames
         convolutions = [layer.conv for layer in features.conv_layers]
         self.hop = math.prod(conv.stride[0] for conv in convolutions)
-        self.heard, hop = 1, 1
+        self.receptive, hop = 1, 1
         for conv in convolutions:
-            self.heard += (conv.kernel_size[0] - 1) * hop
+            self.receptive += (conv.kernel_size[0] - 1) * hop
             hop *= conv.stride[0]
 
     def forward(self, audio: Tensor) -> Tensor:
-        frames = (audio.shape[1] - self.heard) // self.hop + 1
+        frames = (audio.shape[1] - self.receptive) // self.hop + 1
         if frames <= self.frames:
             whole: Tensor = self.features(audio)
             return whole
@@ -138,7 +138,7 @@ class _Features(nn.Module):
         pieces = []
         for start in range(0, frames, self.frames):
             end = min(start + self.frames, frames)
-            piece = audio[:, None, start * self.hop : (end - 1) * self.hop + self.heard]
+            piece = audio[:, None, start * self.hop : (end - 1) * self.hop + self.receptive]
             hidden = first.activation(first.conv(piece) * scale + shift)
             for layer in rest:
                 hidden = layer(hidden)

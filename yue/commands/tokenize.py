@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from yue.commands.project import need_flags, print_summary, project_paths, run_stage
 
 if TYPE_CHECKING:
-    from yue.codecs.audio_tracks import SongFiles
+    from yue.codecs.audio_tracks import SongTracks
     from yue.codecs.registry import CodecChoice
 
 EXAMPLE = "yue tokenize --input-dir converted --output-dir codes --codec-type xcodec"
@@ -93,7 +93,7 @@ def _verify_project(sample: int) -> None:
     _verify(paths.codes, project_songs(paths.work), codec, sample)
 
 
-def _verify(folder: Path, songs: Sequence[SongFiles], codec: CodecChoice, sample: int) -> None:
+def _verify(folder: Path, songs: Sequence[SongTracks], codec: CodecChoice, sample: int) -> None:
     from yue.codecs.verify import verify_codes
     from yue.errors import UsageError
     from yue.wording import counted
