@@ -118,20 +118,6 @@ def load_codec(
     return codec
 
 
-def load_codecs(
-    name: str, path: Path, *, device: str = "cpu", codebooks: int | None = None
-) -> list[Codec]:
-    """Load a codec once for each device: on every GPU, where it runs on GPUs and none is named."""
-    first = load_codec(name, path, device=device, codebooks=codebooks)
-    others: range | tuple[()] = ()
-    if first.device.startswith("cuda") and device in ("auto", "cuda"):
-        import torch
-
-        others = range(1, torch.cuda.device_count())
-    more = [load_codec(name, path, device=f"cuda:{n}", codebooks=codebooks) for n in others]
-    return [first, *more]
-
-
 def _fit_to_ids(name: str, card: CodecCard) -> CodecCard:
     """Return the card, with the codec's own name where its codes take another's ids.
 
@@ -221,8 +207,14 @@ class CodecChoice:
         return load_codec(self.name, self.weights, device=self.device, codebooks=self.codebooks)
 
     def load_all(self) -> list[Codec]:
-        """Load it once for each device; raises as :meth:`load` does."""
-        return load_codecs(self.name, self.weights, device=self.device, codebooks=self.codebooks)
+        """Load it on every GPU, where it runs on GPUs and none is named; raises as :meth:`load`."""
+        codecs = [self.load()]
+        if codecs[0].device.startswith("cuda") and self.device in ("auto", "cuda"):
+            import torch
+
+            others = range(1, torch.cuda.device_count())
+            codecs += [replace(self, device=f"cuda:{number}").load() for number in others]
+        return codecs
 
 
 @dataclass(frozen=True)

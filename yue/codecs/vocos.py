@@ -8,9 +8,10 @@ xcodec's own decoder says at 16 kHz, as loud as they had it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,6 +24,9 @@ from yue.codecs.base import Audio, Codec
 from yue.codecs.original_weights import fill, read_checkpoint, renamed, tensors, wrong_checkpoint
 from yue.errors import CodecError
 from yue.wording import quoted
+
+if TYPE_CHECKING:
+    from yue.codecs.xcodec_model import Xcodec
 
 VOCAL, INSTRUMENTAL = "decoders/decoder_131000.pth", "decoders/decoder_151000.pth"
 
@@ -46,23 +50,15 @@ class Upsampler:
     """The two vocoders beside the codec whose codes they read.
 
     Args:
-        codec: An xcodec.
-        embed: Codes (k, T) to the sum of their vectors, (D, T).
+        codec: What reads the same codes.
         vocal: Of voices.
         instrumental: Of instruments.
     """
 
     sample_rate = 44_100
 
-    def __init__(
-        self,
-        codec: Codec,
-        embed: Callable[[NDArray[np.integer]], Tensor],
-        vocal: Vocos,
-        instrumental: Vocos,
-    ) -> None:
-        self._codec, self._embed = codec, embed
-        self._vocal, self._instrumental = vocal, instrumental
+    def __init__(self, codec: Xcodec, vocal: Vocos, instrumental: Vocos) -> None:
+        self._codec, self._vocal, self._instrumental = codec, vocal, instrumental
 
     def decode(
         self, vocal: NDArray[np.integer], instrumental: NDArray[np.integer]
@@ -75,7 +71,7 @@ class Upsampler:
         """
         low = [self._codec.decode(codes) for codes in (vocal, instrumental)]
         high = [
-            vocos.vocode(self._embed(codes))
+            vocos.vocode(self._codec.embed(codes))
             for vocos, codes in ((self._vocal, vocal), (self._instrumental, instrumental))
         ]
         pairs = [*zip(low, high, strict=True), (low[0] + low[1], high[0] + high[1])]
@@ -111,11 +107,10 @@ def load_upsampler(codec: Codec, path: Path) -> Upsampler:
 
     assert isinstance(codec, Xcodec)
     width = codec.embed(np.zeros((1, 1), np.int64)).shape[0]
-    return Upsampler(
-        codec,
-        codec.embed,
-        *(load_vocos(path / file, width, codec.device) for file in (VOCAL, INSTRUMENTAL)),
+    vocal, instrumental = (
+        load_vocos(path / file, width, codec.device) for file in (VOCAL, INSTRUMENTAL)
     )
+    return Upsampler(codec, vocal, instrumental)
 
 
 def exchange_low_band(low: Audio, low_rate: int, high: Audio, high_rate: int) -> Audio:
