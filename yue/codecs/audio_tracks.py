@@ -250,7 +250,12 @@ def read_audio_folder(folder: Path, sample_rate: int) -> list[Audio]:
 
 
 def read_audio_file(path: Path, sample_rate: int) -> Audio:
-    """Read one audio file or .npy as (samples,) float32 mono; raises as its folder's reader."""
+    """Read one audio file or .npy as (samples,) float32 mono.
+
+    Raises:
+        CodecError: It is an array that is no audio.
+        AudioError: It cannot be read.
+    """
     if path.suffix.lower() == ".npy":
         array = read_array(path, None)
         if not np.isfinite(array).all():

@@ -69,20 +69,24 @@ def encode_flow(
         return [finish(place, outcome) for place, outcome in outcomes.items()]
 
     # Twice the threads: while one batch is written, the codec has the next.
-    pools = ThreadPoolExecutor(readers), ThreadPoolExecutor(2 * len(codecs))
+    most = 2 * len(codecs)
+    pools = ThreadPoolExecutor(readers), ThreadPoolExecutor(most)
     reading, encoding = pools
-    try:
-        running: set[Future[list[_Result]]] = set()
-        for batch, audio in _read_ahead(batches, read, reading):
-            running.add(encoding.submit(encode, batch, audio))
-            if len(running) >= 2 * len(codecs):
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield from future.result()
-        while running:
+    running: set[Future[list[_Result]]] = set()
+
+    def finished(left: int) -> Iterator[_Result]:
+        """Yield what is done, until at most so many batches are running."""
+        nonlocal running
+        while len(running) > left:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 yield from future.result()
+
+    try:
+        for batch, audio in _read_ahead(batches, read, reading):
+            running.add(encoding.submit(encode, batch, audio))
+            yield from finished(most - 1)
+        yield from finished(0)
     finally:
         for pool in pools:
             pool.shutdown(cancel_futures=True)

@@ -17,22 +17,6 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-
-@cache
-def one_blas_thread() -> None:
-    """Make numpy multiply matrices on the thread that asks for it, from now on.
-
-    OpenBLAS's threads wait for each other by spinning; on a machine with other work, or beside
-    threads of ours, that made a fit sixteen times slower. Tracks and chunks are spread over
-    threads instead. Torch has its own BLAS and is left alone.
-    """
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
-
-    for library in ThreadpoolController().lib_controllers:
-        if library.user_api == "blas" and "numpy" in library.filepath:
-            library.set_num_threads(1)
-
-
 Frames = NDArray[np.float32]
 
 STEPS = 64  # a decade
@@ -41,6 +25,12 @@ CEILING = 1.0
 CENTRE = -2.0  # decades at which a value is 0; keeps squared lengths below 2**24, so exact
 LOWEST = int((FLOOR - CENTRE) * STEPS)
 HIGHEST = int((CEILING - CENTRE) * STEPS)
+
+_ITERATIONS, _MOMENTUM = 32, 0.99  # of Griffin-Lim
+_FIT_STEPS = 10  # of magnitudes to bands
+# Of the distance between recordings: samples of a window with mel bands, and the least level.
+_RESOLUTIONS = ((512, 40), (1024, 80), (2048, 120))
+_FLOOR = 1e-5  # of a full-scale sine: -100 dB
 
 
 @dataclass(frozen=True)
@@ -122,11 +112,6 @@ def band_levels(frames: Frames) -> NDArray[np.float32]:
     return levels
 
 
-_ITERATIONS = 32
-_MOMENTUM = 0.99
-_FIT_STEPS = 10
-
-
 def audio_from_bands(bands: NDArray[np.float32], shape: MelShape, seed: int) -> NDArray[np.float32]:
     """Invent audio whose mel bands are ``bands``.
 
@@ -191,10 +176,6 @@ def _add_shifted(pieces: NDArray[np.float32], hop: int) -> NDArray[np.float32]:
     return out.reshape(-1)
 
 
-_RESOLUTIONS = ((512, 40), (1024, 80), (2048, 120))  # samples of a window, mel bands
-_FLOOR = 1e-5  # of a full-scale sine: -100 dB
-
-
 def mel_distance(
     original: NDArray[np.float32], decoded: NDArray[np.float32], sample_rate: int
 ) -> float:
@@ -222,3 +203,18 @@ def mel_distance(
 def _padded_magnitudes(audio: NDArray[np.float32], n_fft: int) -> NDArray[np.float64]:
     hop = n_fft // 4
     return magnitudes(np.pad(audio, (0, -len(audio) % hop)), n_fft, hop).astype(np.float64)
+
+
+@cache
+def one_blas_thread() -> None:
+    """Make numpy multiply matrices on the thread that asks for it, from now on.
+
+    OpenBLAS's threads wait for each other by spinning; on a machine with other work, or beside
+    threads of ours, that made a fit sixteen times slower. Tracks and chunks are spread over
+    threads instead. Torch has its own BLAS and is left alone.
+    """
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    for library in ThreadpoolController().lib_controllers:
+        if library.user_api == "blas" and "numpy" in library.filepath:
+            library.set_num_threads(1)
