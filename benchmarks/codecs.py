@@ -19,15 +19,15 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from yue.codecs.audio_tracks import SongFiles, TrackFile
+from yue.codec_facts import BUILT_IN
+from yue.codecs.audio_tracks import SongTracks, TrackFile
 from yue.codecs.base import Audio, Codec
-from yue.codecs.card import CodecCard, Window
+from yue.codecs.card import Window, built_in_card
 from yue.codecs.encode_songs import encode_songs
 from yue.codecs.torch_codec import TorchCodec
 
@@ -44,50 +44,43 @@ def make_codec(name: str, device: str) -> Codec:
     if name == "xcodec":
         from transformers import XcodecModel
 
-        from yue.codecs.xcodec import XcodecShape
         from yue.codecs.xcodec_model import Xcodec, model_config
 
-        shape = XcodecShape(16_000, (8, 5, 4, 2), (0.5, 1, 1.5, 2, 4, 6), 1024)
-        model = XcodecModel(model_config(shape)).eval().to(device)
+        config = model_config((8, 5, 4, 2), (0.5, 1, 1.5, 2, 4, 6))
+        model = XcodecModel(config).eval().to(device)
         for quantizer in model.quantizer.quantizers:
             quantizer.codebook.embed.normal_()
-        return Xcodec(CodecCard(name, "", 16_000, Fraction(50), (1024,) * 8), model)
+        return Xcodec(built_in_card(name, "", 8), model)
     if name == "semanticodec":
         return make_semanticodec(device)
     from transformers import DacConfig, DacModel
 
-    from yue.codecs.dac import FACTS
     from yue.codecs.dac_model import DacCodec
 
-    facts = FACTS[name]
-    ratios = {320: [2, 4, 5, 8], 512: [2, 4, 8, 8]}[facts.hop]
-    config = DacConfig(downsampling_ratios=ratios, n_codebooks=facts.model_codebooks)
-    rate = Fraction(facts.sample_rate, facts.hop)
-    card = CodecCard(
-        name, "", facts.sample_rate, rate, (1024,) * facts.codebooks, Window(int(20 * rate), 16)
-    )
+    ratios, books = {"dac16k": ([2, 4, 5, 8], 12), "dac44k": ([2, 4, 8, 8], 9)}[name]
+    config = DacConfig(downsampling_ratios=ratios, n_codebooks=books)
+    window = Window(int(20 * BUILT_IN[name].frame_rate), 16)
+    card = built_in_card(name, "", None, window)
     return DacCodec(card, DacModel(config).eval().to(device))
 
 
 def make_semanticodec(device: str) -> Codec:
-    from yue.codecs.semanticodec import SIZES
-    from yue.codecs.semanticodec_encoder import SemantiNetwork
-    from yue.codecs.semanticodec_model import SemantiCodec
+    from yue.codecs.semanticodec_model import SemantiCodec, SemantiNetwork
 
     width = 768
+    semantic, acoustic = BUILT_IN["semanticodec"].sizes
     sizes = {
         "vit.cls_token": torch.empty(1, 1, width),
         "vit.pos_embed": torch.empty(1, 513, width),
-        "centroids": torch.empty(SIZES[0], width),
-        "codebook": torch.empty(SIZES[1], width),
+        "centroids": torch.empty(semantic, width),
+        "codebook": torch.empty(acoustic, width),
         **{f"vit.blocks.{n}.attn.qkv.weight": torch.empty(0) for n in range(12)},
         **{f"lstm.weight_ih_l{n}": torch.empty(0) for n in range(4)},
     }
     network = SemantiNetwork(sizes).eval()
     for tensor in (network.vit.cls_token, network.vit.pos_embed, *network.buffers()):
         tensor.data.normal_()
-    card = CodecCard("semanticodec", "", 16_000, Fraction(50), SIZES)
-    return SemantiCodec(card, network.to(device), Path())
+    return SemantiCodec(built_in_card("semanticodec", "", None), network.to(device), Path)
 
 
 def noise(samples: int, tracks: int) -> Audio:
@@ -151,7 +144,7 @@ def time_stage(codec: TorchCodec, hours: float) -> None:
         np.save(folder / "track.npy", noise(samples, 1)[0])
         tracks = tuple(TrackFile(role, folder / "track.npy") for role in ("vocal", "instrumental"))
         songs = [
-            SongFiles(f"{n}", codec.sample_rate, samples, tracks) for n in range(int(hours * 10))
+            SongTracks(f"{n}", codec.sample_rate, samples, tracks) for n in range(int(hours * 10))
         ]
         for run in ("warm-up", "measured"):
             model_seconds = 0.0

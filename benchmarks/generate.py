@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, LogitsProcessor, LogitsProcessorList
 
+from yue.codec_facts import YUE_ROWS
 from yue.generation.prompt import Opening, SongPrompt
 from yue.generation.song_state import Alphabet, SectionLimits
 from yue.generation.stage1 import Stage1
@@ -32,7 +33,7 @@ from yue.generation.stage2_model import Stage2
 from yue.generation.token_sampling import Sampling
 from yue.tokens.layouts.blocks import END, opening
 from yue.tokens.layouts.stage2 import chunk_start_ids
-from yue.tokens.vocabulary import EOA, SOA, YUE_ROWS, codec_range
+from yue.tokens.vocabulary import EOA, SOA, codec_range
 
 ONE, EIGHT = codec_range("xcodec").first(1), codec_range("xcodec").first(8)
 CHUNK, BATCH = 300, 4  # frames; chunks that go through stage 2 together, upstream's default

@@ -9,7 +9,7 @@ import pytest
 
 from tests.codecs import tiny, tiny_semanticodec
 from tests.codecs.conftest import RATE
-from yue.codecs.audio_tracks import SongFiles, TrackFile
+from yue.codecs.audio_tracks import SongTracks, TrackFile
 from yue.codecs.base import Codec
 from yue.codecs.encode_songs import encode_songs
 from yue.codecs.melrvq import MelRvq
@@ -52,7 +52,9 @@ def test_a_bad_song_is_named_and_not_kept(codec: Codec, tmp_path: Path, bad: flo
         audio = np.zeros(samples, np.float32)
         audio[samples // 2 :] = bad if name == "bad" and bad is not None else 0.1
         np.save(tmp_path / f"{name}.npy", audio)
-        songs.append(SongFiles(name, None, None, (TrackFile("mixture", tmp_path / f"{name}.npy"),)))
+        songs.append(
+            SongTracks(name, None, None, (TrackFile("mixture", tmp_path / f"{name}.npy"),))
+        )
     store = Store(tmp_path / "store")
     for number, reused in enumerate((0, 1)):
         folder = tmp_path / str(number)

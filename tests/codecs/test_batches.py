@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tests.codecs import tiny
 from tests.codecs.conftest import RATE, play
-from yue.codecs.audio_tracks import SongFiles, TrackFile
+from yue.codecs.audio_tracks import SongTracks, TrackFile
 from yue.codecs.base import Codec
 from yue.codecs.card import CodecCard, Window
 from yue.codecs.encode_flow import batches
@@ -42,7 +42,7 @@ def codec(
     return codec
 
 
-def save_songs(folder: Path, lengths: Sequence[int], rate: int | None = None) -> list[SongFiles]:
+def save_songs(folder: Path, lengths: Sequence[int], rate: int | None = None) -> list[SongTracks]:
     songs = []
     for number, samples in enumerate(lengths):
         tracks = []
@@ -50,12 +50,12 @@ def save_songs(folder: Path, lengths: Sequence[int], rate: int | None = None) ->
             path = folder / f"{number}.{role}.npy"
             np.save(path, MUSIC[start + 500 * number :][:samples])
             tracks.append(TrackFile(role, path))
-        songs.append(SongFiles(str(number), rate, None, tuple(tracks)))
+        songs.append(SongTracks(str(number), rate, None, tuple(tracks)))
     return songs
 
 
 def encode(
-    songs: Sequence[SongFiles], codecs: Sequence[Codec], folder: Path, workers: int = 1
+    songs: Sequence[SongTracks], codecs: Sequence[Codec], folder: Path, workers: int = 1
 ) -> Encoded:
     folder.mkdir()
     card = codecs[0].card

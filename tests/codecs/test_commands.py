@@ -77,6 +77,10 @@ def test_help_of_tokenize_claims_no_codec_s_defaults_for_all(
             ["tokenize", "--input-dir", "songs", "--output-dir", "y", "--codec-type", "xcodec"],
             "no weights of xcodec in models/xcodec_mini_infer",
         ),
+        (
+            ["tokenize", "--input-dir", "bad", "--output-dir", "bad/y", "--codec-type", "melrvq"],
+            "in the folder of audio",
+        ),
         (["fit-codec", "--input-dir", "songs", "--output-dir", "y"], "no audio in"),
         (["fit-codec", "--input-dir", ".", "--output-dir", "y", "--seed", "-1"], "seed of 0"),
         (["fit-codec", "--input-dir", ".", "--output-dir", "."], "holds other files"),

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.codecs import tiny
+from yue.codec_facts import BUILT_IN
 from yue.codecs.card import Window
-from yue.codecs.dac import FACTS
 from yue.codecs.registry import load_codec, read_card
 from yue.codecs.torch_codec import TorchCodec
 from yue.errors import CodecError
 
 
-@pytest.fixture(scope="module", params=sorted(FACTS))
+@pytest.fixture(scope="module", params=["dac16k", "dac44k"])
 def codec(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TorchCodec:
     name = request.param
     return load_codec(name, tiny.save_dac(tmp_path_factory.mktemp(name), name))
@@ -34,21 +34,21 @@ def noise(samples: int, tracks: int = 1) -> np.ndarray:
 def test_any_length_gives_one_code_in_range_a_frame_and_codebook(
     codec: TorchCodec, samples: int
 ) -> None:
-    hop = FACTS[codec.name].hop
+    hop = BUILT_IN[codec.name].hop
     codes = codec.encode(noise(samples))
-    assert codes.shape == (1, FACTS[codec.name].codebooks, -(-samples // hop))
+    assert codes.shape == (1, BUILT_IN[codec.name].codebooks, -(-samples // hop))
     assert 0 <= codes.min() <= codes.max() < 1024
     assert codec.decode(codes[0]).shape == (codes.shape[2] * hop,)
 
 
 def test_the_frame_rate_is_exact(codec: TorchCodec) -> None:
-    assert codec.frame_rate * FACTS[codec.name].hop == codec.sample_rate
+    assert codec.frame_rate * BUILT_IN[codec.name].hop == codec.sample_rate
 
 
 def test_windows_give_the_codes_and_the_audio_of_the_whole(
     codec: TorchCodec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    audio = noise(FACTS[codec.name].hop * 130, 2)
+    audio = noise(BUILT_IN[codec.name].hop * 130, 2)
     with torch.inference_mode():
         whole = codec._model.encode(
             torch.from_numpy(audio)[:, None], n_quantizers=codec.codebooks

@@ -10,11 +10,16 @@ import pytest
 
 from tests.codecs.conftest import RATE
 from yue.audio.converted_tracks import Stems, Track, write_stems, write_tracks
-from yue.codecs.audio_tracks import SongFiles, TrackFile, folder_songs, project_songs
+from yue.codecs.audio_tracks import (
+    SongTracks,
+    TrackFile,
+    check_codes_folder,
+    folder_songs,
+    project_songs,
+)
 from yue.codecs.base import Audio
 from yue.codecs.card import CodecCard
-from yue.codecs.encode_folder import tokenize_folder
-from yue.codecs.encode_songs import Encoded, describe_codes, encode_songs
+from yue.codecs.encode_songs import Encoded, describe_codes, encode_songs, tokenize_songs
 from yue.codecs.melrvq import MelRvq
 from yue.codecs.registry import CodecChoice
 from yue.errors import CodecError, UsageError
@@ -60,7 +65,7 @@ def encode(work: Path, melrvq: MelRvq, tmp_path: Path) -> Callable[..., Encoded]
 
     def run(
         name: str,
-        songs: Sequence[SongFiles] | None = None,
+        songs: Sequence[SongTracks] | None = None,
         store: Store | None = None,
         workers: int = 2,
         card: CodecCard = melrvq.card,
@@ -147,7 +152,7 @@ def test_a_track_without_a_digest_is_known_by_its_bytes(
     encode: Callable[..., Encoded], work: Path, tmp_path: Path
 ) -> None:
     store = Store(tmp_path / "store")
-    songs = [SongFiles("x", RATE, None, (TrackFile("vocal", work / "audio" / "0.vocal.npy"),))]
+    songs = [SongTracks("x", RATE, None, (TrackFile("vocal", work / "audio" / "0.vocal.npy"),))]
     encode("first", songs, store)
     assert encode("second", songs, store, load=never).reused == 1
     np.save(work / "audio" / "0.vocal.npy", np.zeros(RATE, np.float32))
@@ -217,7 +222,7 @@ def test_stereo_is_mixed_to_mono_by_its_mean(
 ) -> None:
     pair = np.stack([tracks[0][:RATE], tracks[1][:RATE]])
     np.save(tmp_path / "pair.npy", pair)
-    encode("codes", [SongFiles("x", RATE, None, (TrackFile("mixture", tmp_path / "pair.npy"),))])
+    encode("codes", [SongTracks("x", RATE, None, (TrackFile("mixture", tmp_path / "pair.npy"),))])
     mono = pair.mean(axis=0, dtype=np.float64).astype(np.float32)
     np.testing.assert_array_equal(
         np.load(tmp_path / "codes" / "x.mixture.npy"), melrvq.encode(mono[np.newaxis])[0]
@@ -260,7 +265,7 @@ def test_an_array_that_is_no_track_is_left_out(
     make(tmp_path / "bad.npy")
     np.save(tmp_path / "good.npy", tracks[0][:RATE])
     songs = [
-        SongFiles(name, None, None, (TrackFile("mixture", tmp_path / f"{name}.npy"),))
+        SongTracks(name, None, None, (TrackFile("mixture", tmp_path / f"{name}.npy"),))
         for name in ("bad", "good")
     ]
     done = encode("codes", songs)
@@ -275,11 +280,13 @@ def test_any_folder_of_arrays_can_be_tokenized(
         path.parent.mkdir(parents=True, exist_ok=True)
         np.save(path, tracks[number][: RATE * (number + 1)])
     melrvq.save(tmp_path / "codec")
-    summary = tokenize_folder(
-        tmp_path / "in", tmp_path / "out",
-        CodecChoice.of_flags("melrvq", tmp_path / "codec", 3, None), workers=0,
-    )  # fmt: skip
-    assert "2 songs" in summary.made
+    made, _ = tokenize_songs(
+        lambda: folder_songs(tmp_path / "in"),
+        CodecChoice.of_flags("melrvq", tmp_path / "codec", 3, None),
+        tmp_path / "out",
+        workers=0,
+    )
+    assert "2 songs" in made
     rows = read_jsonl(tmp_path / "out" / "codes.jsonl")
     assert [(r["song_id"], r["role"], r["frames"]) for r in rows] == [
         ("deep/two", "mixture", 100),
@@ -316,10 +323,7 @@ def test_only_what_is_plainly_named_is_a_song(tmp_path: Path) -> None:
 
 def test_codes_are_never_written_among_the_songs(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="in the folder of audio"):
-        tokenize_folder(
-            tmp_path, tmp_path / "codes",
-            CodecChoice.of_flags("melrvq", None, None, "cpu"), workers=1,
-        )  # fmt: skip
+        check_codes_folder(tmp_path, tmp_path / "codes")
 
 
 def test_a_folder_that_is_not_ours_is_never_replaced(work: Path, tmp_path: Path) -> None:
@@ -327,9 +331,6 @@ def test_a_folder_that_is_not_ours_is_never_replaced(work: Path, tmp_path: Path)
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")
     for output in (tmp_path / "mine", work / "audio", work):
         with pytest.raises(UsageError, match="replaced as a whole"):
-            tokenize_folder(
-                work / "audio", output,
-                CodecChoice.of_flags("melrvq", None, None, "cpu"), workers=1,
-            )  # fmt: skip
+            check_codes_folder(work / "audio", output)
     with pytest.raises(CodecError, match="nothing to encode"):
         folder_songs(tmp_path / "mine")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.codecs.conftest import RATE
-from yue.codecs.audio_tracks import SongFiles, TrackFile
+from yue.codecs.audio_tracks import SongTracks, TrackFile
 from yue.codecs.encode_songs import Encoded, encode_songs
 from yue.codecs.melrvq import MelRvq
 from yue.codecs.registry import load_codec
@@ -26,7 +26,7 @@ def test_one_song_more_of_a_thousand_is_one_songs_work_and_a_codec_comes_back_fo
         path = tmp_path / f"{number}.npy"
         np.save(path, rng.normal(0, 0.1, 640).astype(np.float32))
         track = TrackFile("vocal", path, f"digest {number}")
-        songs.append(SongFiles(str(number), RATE, 640, (track,)))
+        songs.append(SongTracks(str(number), RATE, 640, (track,)))
     melrvq.save(tmp_path / "codec")
     two = load_codec("melrvq", tmp_path / "codec", codebooks=2)
     store = Store(tmp_path / "store")

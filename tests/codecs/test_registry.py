@@ -9,16 +9,28 @@ from pathlib import Path
 import pytest
 
 from tests.codecs import tiny
+from tests.conftest import ROOT
+from yue.codec_facts import BUILT_IN
 from yue.codecs.card import CodecCard, same_codec
-from yue.codecs.registry import CODECS, load_codec, read_card
+from yue.codecs.registry import CODECS, about, load_codec, read_card
 from yue.errors import CodecError
 from yue.tokens.vocabulary import codec_range
 
 CARD = CodecCard("dac44k", "abc", 44_100, Fraction(44_100, 512), (1024,) * 9)
 
 
-def test_every_codec_has_its_range_in_the_vocabulary() -> None:
-    assert all(codec_range(name).codebooks >= 1 for name in CODECS)
+def test_a_codec_stands_in_every_place_where_one_is_looked_for() -> None:
+    assert sorted(CODECS) == sorted(BUILT_IN)
+    page = (ROOT / "docs" / "codecs.md").read_text(encoding="utf-8")
+    for name, facts in BUILT_IN.items():
+        assert about(name).sample_rate == facts.sample_rate
+        ids = codec_range(name)
+        assert (ids.sizes, ids.frame_rate, ids.align) == (
+            facts.sizes,
+            facts.frame_rate,
+            facts.align,
+        )
+        assert f"| `{name}` | {facts.sample_rate / 1000:g} kHz | " in page
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from yue.codecs.base import Codec
 from yue.codecs.registry import load_codec, read_card
 from yue.codecs.semanticodec import CENTROIDS, DECODER, ENCODER
 from yue.codecs.semanticodec_decoder import is_unused, new_name
-from yue.codecs.semanticodec_encoder import mel_windows, sounding_positions
+from yue.codecs.semanticodec_model import mel_windows, sounding_positions
 from yue.errors import CodecError
 from yue.tokens.vocabulary import codec_range
 

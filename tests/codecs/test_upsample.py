@@ -12,11 +12,11 @@ from tests.codecs import tiny
 from tests.codecs.test_vocos import vocos_state
 from tests.generation.conftest import save_base, save_tokenizer
 from yue.cli import main
+from yue.codec_facts import YUE_ROWS
 from yue.codecs.registry import load_codec
 from yue.codecs.vocos import INSTRUMENTAL, VOCAL, load_upsampler
 from yue.generation.sample_records import read_samples
 from yue.generation.write_samples import mix_tracks
-from yue.tokens.vocabulary import YUE_ROWS
 
 
 def test_a_song_is_written_at_44_kilohertz_as_the_vocoders_say_it(tmp_path: Path) -> None:

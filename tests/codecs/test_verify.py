@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.codecs.conftest import RATE
-from yue.codecs.audio_tracks import SongFiles, TrackFile
+from yue.codecs.audio_tracks import SongTracks, TrackFile
 from yue.codecs.base import Audio
 from yue.codecs.encode_songs import encode_songs
 from yue.codecs.melrvq import MelRvq
@@ -18,10 +18,10 @@ from yue.errors import CodecError
 
 
 @pytest.fixture
-def songs(tmp_path: Path, tracks: Sequence[Audio], melrvq: MelRvq) -> list[SongFiles]:
+def songs(tmp_path: Path, tracks: Sequence[Audio], melrvq: MelRvq) -> list[SongTracks]:
     """One song, with its codes in ``codes``."""
     np.save(tmp_path / "a.npy", tracks[0][:RATE])
-    songs = [SongFiles("a", RATE, None, (TrackFile("mixture", tmp_path / "a.npy"),))]
+    songs = [SongTracks("a", RATE, None, (TrackFile("mixture", tmp_path / "a.npy"),))]
     (tmp_path / "codes").mkdir()
     encode_songs(
         songs, melrvq.card, lambda: [melrvq], tmp_path / "codes",
@@ -30,7 +30,7 @@ def songs(tmp_path: Path, tracks: Sequence[Audio], melrvq: MelRvq) -> list[SongF
     return songs
 
 
-def test_one_other_code_is_found(tmp_path: Path, songs: list[SongFiles], melrvq: MelRvq) -> None:
+def test_one_other_code_is_found(tmp_path: Path, songs: list[SongTracks], melrvq: MelRvq) -> None:
     assert verify_codes(tmp_path / "codes", songs, melrvq, 0).equal == 1
     file = tmp_path / "codes" / "a.mixture.npy"
     codes = np.load(file)
@@ -45,7 +45,7 @@ def test_one_other_code_is_found(tmp_path: Path, songs: list[SongFiles], melrvq:
     ["[1]", "null", '{"song_id": "a"}', '{"song_id": "a", "role": "mixture", "path": 5}'],
 )
 def test_a_row_that_is_none_is_named(
-    tmp_path: Path, songs: list[SongFiles], melrvq: MelRvq, row: str
+    tmp_path: Path, songs: list[SongTracks], melrvq: MelRvq, row: str
 ) -> None:
     (tmp_path / "codes" / "codes.jsonl").write_text(row + "\n")
     with pytest.raises(CodecError, match=r"codes\.jsonl:1: not a row"):

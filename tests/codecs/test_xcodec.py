@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from yue.codecs import xcodec_model
 from yue.codecs.card import Window
 from yue.codecs.registry import load_codec, read_card
 from yue.codecs.torch_codec import TorchCodec
-from yue.codecs.xcodec import YUE_WEIGHTS, XcodecShape
+from yue.codecs.xcodec import YUE_WEIGHTS
 from yue.codecs.xcodec_model import encode_in_pieces, new_name
 from yue.errors import CodecError
 
@@ -36,8 +37,8 @@ def codec(folder: Path) -> TorchCodec:
 def tiny_widths(monkeypatch: pytest.MonkeyPatch) -> None:
     """YuE's checkpoint has fixed widths; these tests have no 160 million weights."""
 
-    def config(shape: XcodecShape):
-        return tiny.xcodec_config(shape.bandwidths)
+    def config(ratios: Sequence[int], bandwidths: Sequence[float]):
+        return tiny.xcodec_config(bandwidths)
 
     monkeypatch.setattr(xcodec_model, "model_config", config)
 
@@ -213,9 +214,8 @@ def test_a_missing_checkpoint_says_how_to_get_it(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_full_size_loads_and_encodes(tmp_path: Path) -> None:
-    shape = XcodecShape(RATE, (8, 5, 4, 2), tiny.BANDWIDTHS, 1024)
     with torch.device("meta"):
-        model = XcodecModel(xcodec_model.model_config(shape))
+        model = XcodecModel(xcodec_model.model_config((8, 5, 4, 2), tiny.BANDWIDTHS))
     assert sum(p.numel() for p in model.parameters()) > 150e6
     state = tiny.original_state(model)
     value = torch.tensor(0.01)  # one number on the disk, however large the weight

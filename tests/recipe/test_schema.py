@@ -9,9 +9,9 @@ import pytest
 from jsonschema import Draft7Validator
 
 from tests.recipe.conftest import ROOT
+from yue.codec_facts import BUILT_IN
 from yue.recipe import model
 from yue.recipe.read import default_recipe, section_class
-from yue.recipe.rules import CODECS
 from yue.recipe.schema import SCHEMA_FILE, Key, keys, keys_by_path, keys_of, schema, sections
 from yue.tokens.vocabulary import codec_range
 
@@ -132,9 +132,10 @@ def test_the_defaults_are_a_recipe_of_the_released_model_and_its_codec() -> None
 
 
 def test_codec_facts_are_the_vocabulary_s() -> None:
-    assert list(CODECS) == keys_by_path()["codec", "name"].rule["enum"]
-    for name, facts in CODECS.items():
+    assert sorted(BUILT_IN) == sorted(keys_by_path()["codec", "name"].rule["enum"])
+    for name, facts in BUILT_IN.items():
         assert facts.codebooks == codec_range(name).codebooks, name
         assert facts.sample_rate == (44_100 if name == "dac44k" else 16_000)
-    most = max(facts.codebooks for facts in CODECS.values())
+        assert f"{name} {facts.codebooks}" in keys_by_path()["codec", "codebooks"].description
+    most = max(facts.codebooks for facts in BUILT_IN.values())
     assert keys_by_path()["codec", "codebooks"].rule["maximum"] == most

@@ -15,10 +15,11 @@ import torch
 
 from tests.generation.conftest import save_tokenizer
 from tests.llama import tiny_llama
+from yue.codec_facts import YUE_ROWS
 from yue.paths import Paths
 from yue.recipe.model import Model, Train
 from yue.recipe.read import default_recipe
-from yue.tokens.vocabulary import ROWS, YUE_ROWS, codec_range
+from yue.tokens.vocabulary import ROWS, codec_range
 from yue.tokens.write_files import write_token_files
 from yue.training.plan import RunSetup
 

@@ -1,1 +1,1 @@
-"""Audio to integer codes and back: one small interface, one file for each codec, a registry."""
+"""Audio to integer codes and back: one small interface, a codec a module, a registry of them."""

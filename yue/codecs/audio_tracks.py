@@ -1,10 +1,7 @@
-"""Tracks to encode: a project's, those of `yue convert`, any folder of audio or arrays.
+"""Tracks of audio: which there are, in a project or any folder, and their samples.
 
-Which tracks there are to encode: a project's, those of `yue convert`, any folder of npy.
-
-Reading a song's tracks as a codec takes them.
-
-A folder of audio files or arrays, as tracks to fit a codec to.
+Songs to encode are found by :func:`project_songs` and :func:`folder_songs` and read, one at a time,
+by :func:`read_song`. Music to fit a codec to is read at once by :func:`read_audio_folder`.
 """
 
 from __future__ import annotations
@@ -30,8 +27,8 @@ from yue.audio.decode import open_audio
 from yue.audio.discover import READABLE, visible_files
 from yue.audio.resample import make_resampler
 from yue.codecs.base import Audio, Codec, check_audio
-from yue.errors import CodecError
-from yue.files import map_array
+from yue.errors import CodecError, UsageError
+from yue.files import check_replaceable, map_array
 from yue.wording import quoted
 
 
@@ -51,7 +48,7 @@ class TrackFile:
 
 
 @dataclass(frozen=True)
-class SongFiles:
+class SongTracks:
     """One song's tracks.
 
     Attributes:
@@ -67,21 +64,21 @@ class SongFiles:
     tracks: tuple[TrackFile, ...]
 
 
-def project_songs(work: Path) -> list[SongFiles]:
-    """The songs of a project: pairs of stems, and the mixture where there is one."""
-    digests = {row.path: _digest(row) for row in read_tracks(work / "audio" / "audio.jsonl")}
+def project_songs(work: Path) -> list[SongTracks]:
+    """List the songs of a project: pairs of stems, and the mixture where there is one."""
+    digests = {row.path: _track_digest(row) for row in read_tracks(work / "audio" / "audio.jsonl")}
     songs = []
     for song in read_stems(work / "stems" / "stems.jsonl"):
         paths = {VOCAL: song.vocal, INSTRUMENTAL: song.instrumental, MIXTURE: song.mixture}
         tracks = tuple(
             TrackFile(role, work / path, digests.get(path)) for role, path in paths.items() if path
         )
-        songs.append(SongFiles(song.song_id, song.sample_rate, song.samples, tracks))
+        songs.append(SongTracks(song.song_id, song.sample_rate, song.samples, tracks))
     return songs
 
 
-def folder_songs(folder: Path) -> list[SongFiles]:
-    """The songs of a folder: by its audio.jsonl, else every .npy is a song of one mixture.
+def folder_songs(folder: Path) -> list[SongTracks]:
+    """List the songs of a folder: by its audio.jsonl, else every .npy is a song of one mixture.
 
     Hidden files are passed over.
 
@@ -92,7 +89,7 @@ def folder_songs(folder: Path) -> list[SongFiles]:
         songs = _converted_songs(read_tracks(folder / "audio.jsonl"), folder)
     else:
         songs = [
-            SongFiles(_plain_id(path, folder), None, None, (TrackFile(MIXTURE, path),))
+            SongTracks(_path_id(path, folder), None, None, (TrackFile(MIXTURE, path),))
             for path in visible_paths(folder)
             if path.suffix == ".npy"
         ]
@@ -105,12 +102,37 @@ def folder_songs(folder: Path) -> list[SongFiles]:
     return songs
 
 
+def check_codes_folder(source: Path, output: Path) -> None:
+    """Refuse a folder for codes in whose place something would be lost.
+
+    Args:
+        source: The folder of audio, resolved.
+        output: The folder of codes, resolved.
+
+    Raises:
+        UsageError: It holds the audio or what is not ours, or its codes would be taken for songs.
+    """
+    if source == output or output in source.parents:
+        raise UsageError(
+            f"--output-dir {output} holds the audio",
+            why="the output folder is replaced as a whole",
+            fix="give another folder",
+        )
+    if source in output.parents and not (source / "audio.jsonl").is_file():
+        raise UsageError(
+            f"--output-dir {output} is in the folder of audio",
+            why="every .npy there is a song, and codes are .npy too",
+            fix="give a folder beside it",
+        )
+    check_replaceable(output, "codec.json")
+
+
 def visible_paths(folder: Path) -> list[Path]:
     """Return the files below a folder that are not hidden, in order of their parts."""
     return sorted(folder / path for path in visible_files(folder))
 
 
-def _plain_id(path: Path, folder: Path) -> str:
+def _path_id(path: Path, folder: Path) -> str:
     name = path.relative_to(folder).with_suffix("").as_posix()
     try:
         name.encode()
@@ -120,7 +142,7 @@ def _plain_id(path: Path, folder: Path) -> str:
     return name
 
 
-def _converted_songs(rows: Iterable[Track], folder: Path) -> list[SongFiles]:
+def _converted_songs(rows: Iterable[Track], folder: Path) -> list[SongTracks]:
     songs: dict[str, list[Track]] = defaultdict(list)
     for row in rows:
         if row.role in {other.role for other in songs[row.song_id]}:
@@ -130,23 +152,26 @@ def _converted_songs(rows: Iterable[Track], folder: Path) -> list[SongFiles]:
             )
         songs[row.song_id].append(row)
     return [
-        SongFiles(
+        SongTracks(
             song_id,
             found[0].sample_rate,
             max(row.samples for row in found),
-            tuple(TrackFile(row.role, folder / Path(row.path).name, _digest(row)) for row in found),
+            tuple(
+                TrackFile(row.role, folder / Path(row.path).name, _track_digest(row))
+                for row in found
+            ),
         )
         for song_id, found in sorted(songs.items())
     ]
 
 
-def _digest(row: Track) -> str:
-    """A song's digest is one for all its tracks and pieces."""
+def _track_digest(row: Track) -> str:
+    """Return a digest of one track; a row's own is that of all its song's tracks and pieces."""
     return f"{row.digest}/{row.role}/{row.trim_start}/{row.samples}"
 
 
-def read_song(song: SongFiles, codec: Codec) -> list[Audio]:
-    """A song's tracks, ready to be encoded.
+def read_song(song: SongTracks, codec: Codec) -> list[Audio]:
+    """Read a song's tracks, ready to be encoded.
 
     Raises:
         CodecError: One cannot be read, is at another rate, or is nothing that a codec can encode.
@@ -162,8 +187,8 @@ def read_song(song: SongFiles, codec: Codec) -> list[Audio]:
     return tracks
 
 
-def track_seconds(song: SongFiles, sample_rate: int) -> float:
-    """Seconds of all its tracks together; 0 if they cannot be read."""
+def track_seconds(song: SongTracks, sample_rate: int) -> float:
+    """Sum the seconds of a song's tracks; 0 if they cannot be read."""
     if song.samples is not None:
         return len(song.tracks) * song.samples / sample_rate
     try:
@@ -174,7 +199,7 @@ def track_seconds(song: SongFiles, sample_rate: int) -> float:
 
 
 def read_array(path: Path, samples: int | None) -> Audio:
-    """A float32 .npy as mono, cut or filled with silence to ``samples``.
+    """Read a float32 .npy as mono, cut or filled with silence to ``samples``.
 
     Raises:
         CodecError: It is missing, damaged or no audio.
@@ -200,7 +225,7 @@ def read_array(path: Path, samples: int | None) -> Audio:
 
 
 def read_audio_folder(folder: Path, sample_rate: int) -> list[Audio]:
-    """Every audio file and .npy below a folder, as (samples,) float32 mono, in order of path.
+    """Read every audio file and .npy below a folder, as (samples,) float32 mono, in order of path.
 
     Args:
         folder: Audio files at any rate, or .npy arrays at ``sample_rate``.
@@ -225,7 +250,12 @@ def read_audio_folder(folder: Path, sample_rate: int) -> list[Audio]:
 
 
 def read_audio_file(path: Path, sample_rate: int) -> Audio:
-    """One audio file or .npy as (samples,) float32 mono; raises as :func:`read_audio_folder`."""
+    """Read one audio file or .npy as (samples,) float32 mono.
+
+    Raises:
+        CodecError: It is an array that is no audio.
+        AudioError: It cannot be read.
+    """
     if path.suffix.lower() == ".npy":
         array = read_array(path, None)
         if not np.isfinite(array).all():

@@ -1,4 +1,7 @@
-"""What every codec is to the rest of the program, and the checks that all of them share."""
+"""What every codec is to the rest of the program, and the checks that all of them share.
+
+A codec of another package subclasses :class:`Codec` too (docs/architecture.md, "Adding a codec").
+"""
 
 from __future__ import annotations
 
@@ -98,7 +101,7 @@ class Codec(ABC):
             CodecError: No samples, or samples that are not finite.
         """
         if audio.ndim != 2 or audio.size == 0:
-            raise _nothing(audio)
+            raise _empty_audio(audio)
         return np.stack(self.encode_tracks(list(audio)))
 
     def encode_tracks(self, tracks: Sequence[Audio]) -> list[Codes]:
@@ -126,12 +129,12 @@ class Codec(ABC):
             for span in spans(frames, self.card.window):
                 pieces[span.stop - span.start].append((number, span))
         for length, found in pieces.items():
-            audio = np.stack([_cut(tracks[number], span, hop) for number, span in found])
+            audio = np.stack([_cut_piece(tracks[number], span, hop) for number, span in found])
             codes = self._encode(audio)
             expected = (len(found), self.codebooks, length)
             if codes.shape != expected:
                 raise CodecError(f"{self.name} gave codes of shape {codes.shape}, not {expected}")
-            for (number, span), encoded in zip(found, self._checked(codes), strict=True):
+            for (number, span), encoded in zip(found, self._check_codes(codes), strict=True):
                 kept = encoded[:, span.first - span.start : span.end - span.start]
                 results[number][:, span.first : span.end] = kept
         return results
@@ -165,10 +168,14 @@ class Codec(ABC):
             )
         if codes.shape[1] == 0:
             return np.zeros(0, np.float32)
-        return self._decode(self._checked(codes).astype(np.int64))
+        return self._decode(self._check_codes(codes).astype(np.int64))
 
-    def _checked(self, codes: NDArray[np.integer]) -> NDArray[np.integer]:
-        """The codes (..., k, T) as they are; one out of its codebook's range is an error."""
+    def _check_codes(self, codes: NDArray[np.integer]) -> NDArray[np.integer]:
+        """Return codes (..., k, T) as they are.
+
+        Raises:
+            CodecError: One is out of its codebook's range.
+        """
         for book in range(codes.shape[-2]):
             rows, size = codes[..., book, :], self.codebook_sizes[book]
             low, high = int(rows.min(initial=0)), int(rows.max(initial=0))
@@ -195,7 +202,7 @@ def check_audio(track: Audio) -> None:
         CodecError: No samples, or samples that are not finite, or far over full scale.
     """
     if track.ndim != 1 or track.size == 0:
-        raise _nothing(track)
+        raise _empty_audio(track)
     peak = max(track.max(), -track.min())
     if not np.isfinite(peak):
         raise CodecError(
@@ -210,7 +217,7 @@ def check_audio(track: Audio) -> None:
         )
 
 
-def _nothing(audio: Audio) -> CodecError:
+def _empty_audio(audio: Audio) -> CodecError:
     return CodecError(
         f"audio of shape {audio.shape} has nothing to encode",
         why="a codec takes tracks of samples, mono",
@@ -218,7 +225,7 @@ def _nothing(audio: Audio) -> CodecError:
     )
 
 
-def _cut(track: Audio, span: Span, hop: int) -> Audio:
-    """A piece of a track; what the track lacks of its last frame is silence."""
+def _cut_piece(track: Audio, span: Span, hop: int) -> Audio:
+    """Return a piece of a track; what the track lacks of its last frame is silence."""
     piece = track[span.start * hop : span.stop * hop].astype(np.float32, copy=False)
     return np.pad(piece, (0, (span.stop - span.start) * hop - len(piece)))

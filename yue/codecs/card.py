@@ -1,8 +1,7 @@
-"""``codec.json``: what a folder of codes says about its codec; and windows over long tracks.
+"""``codec.json``, which a folder of codes says its codec by, and the windows that are part of it.
 
-Long tracks in pieces of one length, cut so that nothing is heard differently.
-
-What a folder of codes says about its codec: ``codec.json``.
+A codec cuts long tracks into pieces of one length, with so much context that every frame has the
+code that it would have in the whole track. The cut decides bytes, so the card names it.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from yue.codec_facts import BUILT_IN
 from yue.errors import CodecError
 from yue.files import read_json, write_json
 
@@ -22,7 +22,7 @@ class Window:
 
     Attributes:
         frames: Of a window; what it gives is kept.
-        context: Frames that it hears on either side of them.
+        context: Frames on either side that it reads beside them.
     """
 
     frames: int
@@ -40,7 +40,7 @@ class Span:
 
 
 def spans(frames: int, window: Window | None) -> list[Span]:
-    """Pieces whose kept frames cover a track once.
+    """Return pieces whose kept frames cover a track once.
 
     Pieces of any tracks are ``window.frames + 2 * window.context`` frames long, so that they go
     through a model in one batch: at a track's ends a piece is moved inwards, not filled. A shorter
@@ -99,7 +99,7 @@ class CodecCard:
         return hop.numerator
 
     def record(self) -> dict[str, Any]:
-        """The JSON value."""
+        """Return the JSON value."""
         rate = self.frame_rate
         values = asdict(self)
         if not self.codec:
@@ -141,8 +141,27 @@ class CodecCard:
             ) from error
 
 
+def built_in_card(
+    name: str, digest: str, codebooks: int | None, window: Window | None = None
+) -> CodecCard:
+    """Return the card of a codec of :mod:`yue.codec_facts`.
+
+    Args:
+        name: Its name there.
+        digest: Of its weights and of the way they are used.
+        codebooks: How many are kept, from the first; None keeps all that have ids.
+        window: How it cuts tracks.
+
+    Raises:
+        CodecError: The codec has fewer codebooks.
+    """
+    facts = BUILT_IN[name]
+    sizes = kept_sizes(name, facts.sizes, codebooks)
+    return CodecCard(name, digest, facts.sample_rate, facts.frame_rate, sizes, window)
+
+
 def kept_sizes(name: str, sizes: tuple[int, ...], codebooks: int | None) -> tuple[int, ...]:
-    """Sizes of the first ``codebooks`` codebooks (None: all).
+    """Return the sizes of the first ``codebooks`` codebooks (None: all).
 
     Raises:
         CodecError: The codec has fewer.

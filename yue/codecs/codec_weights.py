@@ -1,8 +1,6 @@
-"""Where a codec's weights are, and what a folder from the hub says of itself.
+"""Where a codec's weights are, and what their folder says of itself, without torch.
 
-Reading what a folder from the Hugging Face hub says it is, without loading it.
-
-Where a codec's weights are: a folder, a file, or a pinned revision on the Hugging Face hub.
+Weights are a folder, a file, or a pinned revision on the Hugging Face hub.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
 def read_config(path: Path, name: str, model_type: str, fetch: str) -> dict[str, Any]:
-    """config.json of a model folder.
+    """Read config.json of a model folder.
 
     Args:
         path: The folder.
@@ -44,7 +42,7 @@ def read_config(path: Path, name: str, model_type: str, fetch: str) -> dict[str,
 
 
 def missing(path: Path, name: str, why: str, fetch: str) -> CodecError:
-    """No weights of a codec in a folder."""
+    """Return the error of a folder without the weights of a codec."""
     return CodecError(
         f"no weights of {name} in {path}",
         why=why,
@@ -54,7 +52,7 @@ def missing(path: Path, name: str, why: str, fetch: str) -> CodecError:
 
 
 def digest_of(name: str, version: int, *files: Path, window: Window | None = None) -> str:
-    """Digest of a codec: its name, the version of the way it is used, its window, its files."""
+    """Digest a codec: its name, the version of the way it is used, its window, its files."""
     way = f"{version} {window}"
     return bytes_digest(name, way, *(file_digest(file) for file in files))
 
@@ -64,7 +62,7 @@ _HUB_ID = re.compile(r"(?:.*/)?([\w.-]+/[\w.-]+)@([\w.-]+)")
 
 
 def locate(weights: Path) -> Path:
-    """The folder or file of weights; a hub id's snapshot is downloaded if it is not cached.
+    """Return the folder or file of weights; download a hub id's snapshot if it is not cached.
 
     Args:
         weights: A path, or ``organisation/name@revision``. ``HF_HUB_OFFLINE`` is honoured.

@@ -1,16 +1,19 @@
-"""dac16k and dac44k: the Descript Audio Codec, by Transformers."""
+"""dac16k and dac44k: the Descript Audio Codec, in Transformers' layout or Descript's own.
+
+This module reads what a folder says of its model, without torch; :mod:`yue.codecs.dac_model` runs
+the model.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from yue.codec_facts import BUILT_IN
 from yue.codecs.about import About
-from yue.codecs.card import CodecCard, Window, kept_sizes
+from yue.codecs.card import CodecCard, Window, built_in_card
 from yue.codecs.codec_weights import CONFIG, WEIGHTS, digest_of, read_config
 from yue.errors import CodecError
 from yue.wording import quoted
@@ -19,75 +22,58 @@ if TYPE_CHECKING:
     from yue.codecs.dac_model import DacCodec
 
 _VERSION = 2
+_REPOSITORIES = {"dac16k": "descript/dac_16khz", "dac44k": "descript/dac_44khz"}
+# Of the released models: YuE's vocabulary has ids for the first 4 codebooks of dac16k alone.
+_MODEL_CODEBOOKS = {"dac16k": 12, "dac44k": 9}
 _WINDOW_SECONDS = 20
-# A frame hears 8 frames around it when it is encoded, 16 when it is decoded: with that much
+# The receptive field reaches 8 frames to either side in encoding, 16 in decoding: with that much
 # context, windows give what the whole track would.
 _CONTEXT = 16
 
 
-@dataclass(frozen=True)
-class DacFacts:
-    """A released model.
-
-    Attributes:
-        repo: Where it is.
-        sample_rate: Of its audio. (Configs on the hub have had a wrong one.)
-        hop: Samples of a frame. (Configs on the hub have had a wrong ``hop_length``.)
-        model_codebooks: How many the model has.
-        codebooks: How many the vocabulary has.
-    """
-
-    repo: str
-    sample_rate: int
-    hop: int
-    model_codebooks: int
-    codebooks: int
-
-
-FACTS = {
-    "dac16k": DacFacts("descript/dac_16khz", 16_000, 320, 12, 4),
-    "dac44k": DacFacts("descript/dac_44khz", 44_100, 512, 9, 9),
-}
-_CODES = 1024
-
-
 def about(name: str) -> About:
-    """What is known of the codec without its weights."""
+    """Return what is known of the codec without its weights."""
     folder = Path("models") / name
+    rate = BUILT_IN[name].sample_rate
     return About(
-        summary=f"Descript Audio Codec at {FACTS[name].sample_rate / 1000:g} kHz",
-        sample_rate=FACTS[name].sample_rate,
+        summary=f"Descript Audio Codec at {rate / 1000:g} kHz",
+        sample_rate=rate,
         licence="MIT",
         folder=folder,
-        fetch=_fetch(name, folder),
+        fetch=_fetch_command(name, folder),
     )
 
 
 def read_card(name: str, path: Path, codebooks: int | None) -> CodecCard:
-    """What the codec in a folder is, without loading it.
+    """Return what the codec in a folder is, without loading it.
 
     Raises:
         CodecError: The weights are missing or of another model.
     """
-    facts = FACTS[name]
-    file = descript_file(path)
+    file = _descript_file(path)
     if file is None:
-        check_shape(name, read_config(path, name, "dac", _fetch(name, path)), path)
+        _check_config(name, read_config(path, name, "dac", _fetch_command(name, path)), path)
     files = (path / CONFIG, path / WEIGHTS) if file is None else (file,)
-    frame_rate = Fraction(facts.sample_rate, facts.hop)
-    window = Window(int(_WINDOW_SECONDS * frame_rate), _CONTEXT)
-    return CodecCard(
-        name=name,
-        digest=digest_of(name, _VERSION, *files, window=window),
-        sample_rate=facts.sample_rate,
-        frame_rate=frame_rate,
-        codebook_sizes=kept_sizes(name, (_CODES,) * facts.codebooks, codebooks),
-        window=window,
-    )
+    window = Window(int(_WINDOW_SECONDS * BUILT_IN[name].frame_rate), _CONTEXT)
+    digest = digest_of(name, _VERSION, *files, window=window)
+    return built_in_card(name, digest, codebooks, window)
 
 
-def descript_file(path: Path) -> Path | None:
-    """Descript's checkpoint, where that is what a path holds; None: Transformers' layout, or none.
+def load(name: str, path: Path, codebooks: int | None, device: str) -> DacCodec:
+    """Load the codec; raises as :func:`read_card` does, and for damaged files."""
+    card = read_card(name, path, codebooks)
+    from yue.codecs.dac_model import load_descript, load_transformers, read_descript
+
+    file = _descript_file(path)
+    if file is None:
+        return load_transformers(card, path, device)
+    config, state = read_descript(file)
+    _check_config(name, config.to_dict(), file)
+    return load_descript(card, file, config, state, device)
+
+
+def _descript_file(path: Path) -> Path | None:
+    """Return Descript's checkpoint, if that is what a path holds, and not Transformers' layout.
 
     Raises:
         CodecError: There are several.
@@ -103,8 +89,11 @@ def descript_file(path: Path) -> Path | None:
     return files[0] if files else None
 
 
-def check_shape(name: str, config: Mapping[str, Any], where: Path) -> None:
+def _check_config(name: str, config: Mapping[str, Any], where: Path) -> None:
     """Refuse a model of another shape than the released one.
+
+    Configs on the hub have had a wrong ``hop_length`` and sample rate, so neither is looked at:
+    the strides say what a frame is.
 
     Args:
         name: The codec.
@@ -114,32 +103,25 @@ def check_shape(name: str, config: Mapping[str, Any], where: Path) -> None:
     Raises:
         CodecError: It is another model.
     """
-    facts = FACTS[name]
+    facts = BUILT_IN[name]
     ratios: Any = config.get("downsampling_ratios")
     whole = isinstance(ratios, list | tuple) and all(isinstance(ratio, int) for ratio in ratios)
+    codes = facts.sizes[0]
     found = (
         math.prod(ratios) if whole else ratios,
         config.get("n_codebooks"),
-        config.get("codebook_size", _CODES),
+        config.get("codebook_size", codes),
     )
-    wanted = (facts.hop, facts.model_codebooks, _CODES)
+    wanted = (facts.hop, _MODEL_CODEBOOKS[name], codes)
     if found != wanted:
         raise CodecError(
             f"{where}: not the model of {name}",
             why="samples a frame, codebooks and codes of each are "
             f"{' / '.join(map(str, found))}, not {' / '.join(map(str, wanted))}",
-            fix=f"use the released weights: {_fetch(name, where)}",
+            fix=f"use the released weights: {_fetch_command(name, where)}",
         )
 
 
-def _fetch(name: str, path: Path) -> str:
+def _fetch_command(name: str, path: Path) -> str:
     folder = path.parent if path.is_file() else path
-    return f"yue fetch {FACTS[name].repo} --output-dir {quoted(folder)}"
-
-
-def load(name: str, path: Path, codebooks: int | None, device: str) -> DacCodec:
-    """Load the codec; raises as :func:`read_card` does, and for damaged files."""
-    card = read_card(name, path, codebooks)
-    from yue.codecs.dac_model import load_dac
-
-    return load_dac(card, path, device)
+    return f"yue fetch {_REPOSITORIES[name]} --output-dir {quoted(folder)}"

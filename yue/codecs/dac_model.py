@@ -1,8 +1,6 @@
-"""The DAC model in windows of bounded memory, and Descript's own checkpoints as such.
+"""The Descript Audio Codec's model, by Transformers, in windows of bounded memory.
 
-Descript's own checkpoints as Transformers' model: the same weights under other names.
-
-The DAC model in windows of bounded memory.
+Descript's own checkpoints are read as Transformers' model: the same weights under other names.
 """
 
 from __future__ import annotations
@@ -15,7 +13,6 @@ from torch.nn.functional import pad
 from transformers import DacConfig, DacModel
 
 from yue.codecs.card import CodecCard
-from yue.codecs.dac import check_shape, descript_file
 from yue.codecs.original_weights import (
     empty,
     fill,
@@ -28,7 +25,8 @@ from yue.codecs.original_weights import (
 )
 from yue.codecs.torch_codec import TorchCodec
 
-_CONFIG = {
+# Descript's names of what a config says, and Transformers'.
+_CONFIG_KEYS = {
     "encoder_dim": "encoder_hidden_size",
     "encoder_rates": "downsampling_ratios",
     "decoder_dim": "decoder_hidden_size",
@@ -37,41 +35,6 @@ _CONFIG = {
     "codebook_dim": "codebook_dim",
     "sample_rate": "sampling_rate",
 }
-
-
-def load_descript_checkpoint(name: str, file: Path, device: str) -> DacModel:
-    """Load ``weights_16khz.pth`` or ``weights.pth``, every weight of it.
-
-    Args:
-        name: dac16k or dac44k.
-        file: The checkpoint: ``state_dict``, and the model's shape in ``metadata``.
-        device: As torch names devices, or auto.
-
-    Raises:
-        CodecError: The file is damaged, of the other model, or its weights are not those of it.
-    """
-    content = read_checkpoint(file)
-    try:
-        shape = content["metadata"]["kwargs"]
-        values: dict[str, Any] = {new: shape[old] for old, new in _CONFIG.items() if old in shape}
-        config = DacConfig(**values)
-    except Exception as error:  # Transformers checks its configs by errors of its own
-        raise wrong_checkpoint(
-            file, f"its metadata is no shape of a model ({type(error).__name__}: {error})"
-        ) from error
-    check_shape(name, config.to_dict(), file)
-    state = tensors(content.get("state_dict"), file, "state_dict")
-    model = empty(lambda: DacModel(config))
-    return fill(model, renamed(state, new_name, file), file, device)
-
-
-def new_name(name: str) -> str | None:
-    """Transformers' name of a weight of the original, None if it has none."""
-    if name.startswith("encoder.block."):
-        return layer_name(name.removeprefix("encoder.block."), "encoder", encoder=True)
-    if name.startswith("decoder.model."):
-        return layer_name(name.removeprefix("decoder.model."), "decoder", encoder=False)
-    return name if name.startswith("quantizer.quantizers.") else None
 
 
 class DacCodec(TorchCodec):
@@ -99,14 +62,49 @@ class DacCodec(TorchCodec):
         return pad(audio, (0, codes.shape[1] * self.card.hop - len(audio)))
 
 
-def load_dac(card: CodecCard, path: Path, device: str) -> DacCodec:
-    """Load the model of a folder, in Transformers' layout or descript's.
+def load_transformers(card: CodecCard, path: Path, device: str) -> DacCodec:
+    """Load a folder in Transformers' layout.
 
     Raises:
         CodecError: The file is damaged or of another model.
     """
-    file = descript_file(path)
-    if file is None:
-        return DacCodec(card, load_model(DacModel, path, device))
+    return DacCodec(card, load_model(DacModel, path, device))
 
-    return DacCodec(card, load_descript_checkpoint(card.name, file, device))
+
+def read_descript(file: Path) -> tuple[DacConfig, dict[str, Tensor]]:
+    """Read ``weights_16khz.pth`` or ``weights.pth``: the model's shape, and its weights.
+
+    Raises:
+        CodecError: The file is damaged, or holds something else.
+    """
+    content = read_checkpoint(file)
+    try:
+        shape = content["metadata"]["kwargs"]
+        values = {new: shape[old] for old, new in _CONFIG_KEYS.items() if old in shape}
+        config = DacConfig(**values)
+    except Exception as error:  # Transformers checks its configs by errors of its own
+        raise wrong_checkpoint(
+            file, f"its metadata is no shape of a model ({type(error).__name__}: {error})"
+        ) from error
+    return config, tensors(content.get("state_dict"), file, "state_dict")
+
+
+def load_descript(
+    card: CodecCard, file: Path, config: DacConfig, state: dict[str, Tensor], device: str
+) -> DacCodec:
+    """Load what :func:`read_descript` read of a file, every weight of it.
+
+    Raises:
+        CodecError: The weights are not those of the model.
+    """
+    model: Any = empty(lambda: DacModel(config))
+    return DacCodec(card, fill(model, renamed(state, new_name, file), file, device))
+
+
+def new_name(name: str) -> str | None:
+    """Return Transformers' name of a weight of the original, None if it has none."""
+    if name.startswith("encoder.block."):
+        return layer_name(name.removeprefix("encoder.block."), "encoder", encoder=True)
+    if name.startswith("decoder.model."):
+        return layer_name(name.removeprefix("decoder.model."), "decoder", encoder=False)
+    return name if name.startswith("quantizer.quantizers.") else None

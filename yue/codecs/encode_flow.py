@@ -19,7 +19,7 @@ _Result = TypeVar("_Result")
 
 
 def batches(seconds: Sequence[float], limit: float) -> list[list[int]]:
-    """Songs that are encoded together, by their places: the longest first, equal lengths adjacent.
+    """Group songs to encode together, by their places: longest first, equal lengths adjacent.
 
     Args:
         seconds: Of audio of each song.
@@ -60,29 +60,33 @@ def encode_flow(
         idle.put(codec)
 
     def encode(batch: Sequence[int], audio: Sequence[Future[list[Audio]]]) -> list[_Result]:
-        outcomes, songs = _heard(batch, audio)
+        outcomes, songs = _split_errors(batch, audio)
         codec = idle.get()
         try:
-            outcomes |= _encoded(codec, songs)
+            outcomes |= _encode_together(codec, songs)
         finally:
             idle.put(codec)
         return [finish(place, outcome) for place, outcome in outcomes.items()]
 
     # Twice the threads: while one batch is written, the codec has the next.
-    pools = ThreadPoolExecutor(readers), ThreadPoolExecutor(2 * len(codecs))
+    most = 2 * len(codecs)
+    pools = ThreadPoolExecutor(readers), ThreadPoolExecutor(most)
     reading, encoding = pools
-    try:
-        running: set[Future[list[_Result]]] = set()
-        for batch, audio in _read_ahead(batches, read, reading):
-            running.add(encoding.submit(encode, batch, audio))
-            if len(running) >= 2 * len(codecs):
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield from future.result()
-        while running:
+    running: set[Future[list[_Result]]] = set()
+
+    def finished(left: int) -> Iterator[_Result]:
+        """Yield what is done, until at most so many batches are running."""
+        nonlocal running
+        while len(running) > left:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 yield from future.result()
+
+    try:
+        for batch, audio in _read_ahead(batches, read, reading):
+            running.add(encoding.submit(encode, batch, audio))
+            yield from finished(most - 1)
+        yield from finished(0)
     finally:
         for pool in pools:
             pool.shutdown(cancel_futures=True)
@@ -99,10 +103,10 @@ def _read_ahead(
     yield from waiting
 
 
-def _heard(
+def _split_errors(
     batch: Sequence[int], audio: Sequence[Future[list[Audio]]]
 ) -> tuple[dict[int, Outcome], dict[int, list[Audio]]]:
-    """Errors of the songs that cannot be read, and the tracks of the others."""
+    """Return errors of the songs that cannot be read, and the tracks of the others."""
     errors: dict[int, Outcome] = {}
     songs = {}
     for place, future in zip(batch, audio, strict=True):
@@ -113,7 +117,7 @@ def _heard(
     return errors, songs
 
 
-def _encoded(codec: Codec, songs: dict[int, list[Audio]]) -> dict[int, Outcome]:
+def _encode_together(codec: Codec, songs: dict[int, list[Audio]]) -> dict[int, Outcome]:
     """Encode songs together; if that fails, each alone, so that only the bad ones are left out."""
     if not songs:
         return {}
@@ -122,6 +126,6 @@ def _encoded(codec: Codec, songs: dict[int, list[Audio]]) -> dict[int, Outcome]:
     except CodecError as error:
         if len(songs) == 1:
             return dict.fromkeys(songs, error)
-        alone = [_encoded(codec, {place: tracks}) for place, tracks in songs.items()]
+        alone = [_encode_together(codec, {place: tracks}) for place, tracks in songs.items()]
         return {place: outcome for one in alone for place, outcome in one.items()}
     return {place: [next(codes) for _ in tracks] for place, tracks in songs.items()}

@@ -1,12 +1,19 @@
 """melrvq, the embedded codec: residual k-means on log-mel frames, decoded by Griffin-Lim.
 
 It needs no download, no GPU and no torch, and is fitted to a few minutes of audio in seconds. It
-keeps how music sounds (codebook 0 alone carries the spectral envelope), not its waveform.
+keeps how music sounds (codebook 0 alone carries the spectral envelope), not its waveform. On
+held-out music its mel distance was 0.16 with 8 codebooks of 512 and 0.26 with one of 1024, where
+residual quantisation of an MDCT had 0.41 with 12 and a small neural codec, trained for two minutes
+on two cores, 0.57.
+
+Frames and codebooks hold whole numbers in float32 with squared lengths below 2**22 or so; then
+every product and sum is a whole number below 2**24, which float32 holds exactly in whatever order
+it is taken. So codes do not depend on threads or batches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,19 +22,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from yue.codec_facts import BUILT_IN
 from yue.codecs.about import About
 from yue.codecs.base import Audio, Codec
 from yue.codecs.card import CodecCard, kept_sizes
-from yue.codecs.kmeans import Vectors, quantize
 from yue.codecs.melrvq_mel import MelShape, audio_from_bands, band_levels, log_mel, one_blas_thread
 from yue.errors import CodecError, YueError
 from yue.files import atomic_folder, bytes_digest, read_json, value_digest, write_json
 
 NAME = "melrvq"
-SHAPE = MelShape(sample_rate=16_000, n_fft=1024, hop=320, mels=96)
+_FACTS = BUILT_IN[NAME]
+SHAPE = MelShape(_FACTS.sample_rate, n_fft=1024, hop=_FACTS.hop, mels=96)
+
+Vectors = NDArray[np.float32]
+Map = Callable[[Callable[[slice], None], Iterable[slice]], Iterable[None]]
 
 _VERSION = 1  # of the arithmetic between audio and codes; part of the digest
 _SEED = 0  # of the phases that decoding invents
+_CHUNK = 1024  # vectors that are compared with a codebook at once
 _CONFIG, _WEIGHTS, _FIT = "config.json", "codebooks.safetensors", "fit.json"
 
 
@@ -106,7 +118,7 @@ def make_codec(
     codebooks: int | None = None,
     report: Fit | None = None,
 ) -> MelRvq:
-    """A codec of these codebooks, of which the first ``codebooks`` are kept."""
+    """Make a codec of these codebooks, of which the first ``codebooks`` are kept."""
     sizes = tuple(len(table) for table in tables)
     kept = kept_sizes(NAME, sizes, codebooks)
     digest = bytes_digest(
@@ -119,7 +131,7 @@ def make_codec(
 
 
 def about(name: str) -> About:
-    """What is known of the codec without its weights."""
+    """Return what is known of the codec without its weights."""
     return About(
         summary="embedded: log-mel frames in residual codebooks, needs no download",
         sample_rate=SHAPE.sample_rate,
@@ -173,7 +185,7 @@ def load(name: str, path: Path, codebooks: int | None, device: str) -> MelRvq:
 
 
 def read_card(name: str, path: Path, codebooks: int | None) -> CodecCard:
-    """What the codec in a folder is; raises as :func:`load` does."""
+    """Return what the codec in a folder is; raises as :func:`load` does."""
     return load(name, path, codebooks, "cpu").card
 
 
@@ -185,3 +197,37 @@ def _config(shape: MelShape, sizes: Sequence[int], fitted: Sequence[int]) -> dic
         "codebook_sizes": list(sizes),
         "fitted_sizes": list(fitted),
     }
+
+
+def quantize(vectors: Vectors, codebooks: list[Vectors]) -> NDArray[np.int64]:
+    """Return codes (K, N) of vectors (N, D), each codebook coding what the ones before it left."""
+    rest = vectors.copy()
+    codes = np.empty((len(codebooks), len(vectors)), np.int64)
+    for place, codebook in enumerate(codebooks):
+        codes[place] = nearest_rows(rest, codebook)
+        rest -= codebook[codes[place]]
+    return codes
+
+
+def nearest_rows(vectors: Vectors, codebook: Vectors, spread: Map = map) -> NDArray[np.int64]:
+    """Return the index of each vector's nearest codebook row, the first of equals.
+
+    Args:
+        vectors: (N, D) whole numbers.
+        codebook: (K, D) whole numbers.
+        spread: ``map``, or a thread pool's.
+
+    Returns:
+        (N,) indices.
+    """
+    lengths = (codebook * codebook).sum(axis=1)
+    twice = np.ascontiguousarray(2 * codebook.T)
+    found = np.empty(len(vectors), np.int64)
+
+    def search(part: slice) -> None:
+        found[part] = (lengths - vectors[part] @ twice).argmin(axis=1)
+
+    parts = (slice(start, start + _CHUNK) for start in range(0, len(vectors), _CHUNK))
+    for _ in spread(search, parts):
+        pass
+    return found

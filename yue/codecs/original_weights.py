@@ -1,11 +1,9 @@
-"""Checkpoints of original implementations and of the hub, read without running code.
+"""Weights of codecs, read without running code: Transformers' layout, and originals' checkpoints.
 
-Checkpoints of original implementations: read without running code, given new names.
-
-xcodec and the Descript Audio Codec share their convolutional encoder and decoder, which the
-originals keep as nested lists of layers and Transformers as named ones.
-
-Codec weights as the Hugging Face hub lays them out: config.json and model.safetensors.
+A folder in Transformers' layout (``config.json``, ``model.safetensors``) is loaded by
+:func:`load_model`. A ``.pth`` or ``.ckpt`` of an original implementation is read by
+:func:`read_checkpoint`, its weights renamed by :func:`renamed` and put into a model by
+:func:`fill`. Either way every weight is used and none is missing, quantised or not finite.
 """
 
 from __future__ import annotations
@@ -20,16 +18,18 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from yue.codecs.codec_weights import WEIGHTS
+from yue.device import pick_device
 from yue.errors import CodecError, first_line
 
 _PARTS = ("snake1", "conv1", "snake2", "conv2")  # of a residual unit, in the order of its layers
+_FLOATING = ("F64", "F32", "F16", "BF16")  # as safetensors names them
 _LAYERS = 4  # blocks of the encoder and of the decoder
 
 _Model = TypeVar("_Model", bound=nn.Module)
 
 
 def read_checkpoint(file: Path) -> dict[str, Any]:
-    """What a ``.pth`` file holds; only tensors and plain values are read from it, never code.
+    """Read a ``.pth`` file: tensors and plain values only, never code.
 
     Raises:
         CodecError: It is damaged, or holds something else.
@@ -48,7 +48,7 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
 
 
 def tensors(value: Any, file: Path, name: str) -> dict[str, Tensor]:
-    """A state dict that was found in a checkpoint under a name.
+    """Return the tensors of a state dict that a checkpoint has under a name.
 
     Raises:
         CodecError: It is none.
@@ -61,7 +61,7 @@ def tensors(value: Any, file: Path, name: str) -> dict[str, Tensor]:
 def renamed(
     state: Mapping[str, Tensor], new_name: Callable[[str], str | None], file: Path
 ) -> dict[str, Tensor]:
-    """Tensors under new names, weight normalisation (``_g``, ``_v``) multiplied out.
+    """Return tensors under new names, weight normalisation (``_g``, ``_v``) multiplied out.
 
     Raises:
         CodecError: A tensor has no place in the model.
@@ -89,7 +89,7 @@ def renamed(
 
 
 def empty(build: Callable[[], _Model]) -> _Model:
-    """A model with room for its weights and nothing in it, to be given to :func:`fill`.
+    """Build a model with room for its weights and nothing in it, for :func:`fill`.
 
     Random weights would take longer to draw than the real ones to read.
 
@@ -103,13 +103,11 @@ def empty(build: Callable[[], _Model]) -> _Model:
 
 
 def fill(model: _Model, state: Mapping[str, Tensor], file: Path, device: str) -> _Model:
-    """The model with these weights, every one of them and no other, in float32 on a device.
+    """Load these weights into a model, every one of them and no other, in float32 on a device.
 
     Raises:
         CodecError: The weights are not the model's.
     """
-    from yue.device import pick_device
-
     where = pick_device(device)
     for name, value in state.items():
         if value.numel() > 1 and not value.is_floating_point():  # quantised, or not a weight at all
@@ -135,10 +133,10 @@ def check_finite(model: nn.Module, file: Path) -> None:
 
 
 def layer_name(rest: str, model: str, *, encoder: bool) -> str | None:
-    """The name of a layer that an original knows by its place in nested lists.
+    """Return Transformers' name of a layer that an original knows by its place in nested lists.
 
-    A block of the encoder ends with the convolution that changes the rate, one of the decoder
-    begins with it.
+    xcodec and the Descript Audio Codec share this convolutional encoder and decoder. A block of the
+    encoder ends with the convolution that changes the rate, one of the decoder begins with it.
 
     Args:
         rest: Its place, ``2.block.1.block.3.bias``.
@@ -160,7 +158,7 @@ def layer_name(rest: str, model: str, *, encoder: bool) -> str | None:
 
 
 def wrong_checkpoint(file: Path, why: str) -> CodecError:
-    """A checkpoint of something else."""
+    """Return the error of a checkpoint of something else."""
     return CodecError(
         f"{file}: not the checkpoint of this codec",
         why=why,
@@ -168,12 +166,7 @@ def wrong_checkpoint(file: Path, why: str) -> CodecError:
     )
 
 
-_FLOATING = ("F64", "F32", "F16", "BF16")
-
-_HubModel = TypeVar("_HubModel", bound=nn.Module)
-
-
-def load_model(kind: type[_HubModel], path: Path, device: str) -> _HubModel:
+def load_model(kind: type[_Model], path: Path, device: str) -> _Model:
     """Load a Transformers model, every weight of it and nothing else, in float32.
 
     Args:
@@ -184,8 +177,6 @@ def load_model(kind: type[_HubModel], path: Path, device: str) -> _HubModel:
     Raises:
         CodecError: The file is damaged, or its weights are not those of the class.
     """
-    from yue.device import pick_device
-
     where = pick_device(device)
     loader: Any = kind
     try:
@@ -213,17 +204,17 @@ def load_model(kind: type[_HubModel], path: Path, device: str) -> _HubModel:
             why=kinds,
             fix="fetch it again, or use the codec that these weights are for",
         )
-    if strange := _not_floating(path / WEIGHTS):
+    if strange := _find_not_floating(path / WEIGHTS):
         raise wrong_checkpoint(path / WEIGHTS, strange)
-    ready: _HubModel = model.float().eval().to(where)
+    ready: _Model = model.float().eval().to(where)
     check_finite(ready, path / WEIGHTS)
     return ready
 
 
-def _not_floating(file: Path) -> str:
-    """Which weight is of another kind than floating-point numbers, "" if none is.
+def _find_not_floating(file: Path) -> str:
+    """Say which weight is of another kind than floating-point numbers, "" if none is.
 
-    Transformers turns whole numbers into weights without a word.
+    Transformers turns whole numbers into weights without a warning.
     """
     with safe_open(file, framework="pt") as weights:
         for name in weights.keys():  # noqa: SIM118 (it is no dict)

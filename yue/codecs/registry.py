@@ -1,16 +1,9 @@
 """Codecs by name: built in and installed, which can be used here, and the recipe's choice.
 
-Codecs that other packages bring, by the names in their metadata: nothing of theirs is run.
-
-Codecs by name. A codec is a module with ``about``, ``read_card`` and ``load``.
-
-Other packages add codecs by an entry point in the group ``yue.codecs`` that names such a module.
-Their codes take the ids of a codec that the vocabulary knows, whose shape they must fit: the name
-on their card says which.
-
-Which codec to use, with which weights and where: as a recipe or flags say it.
-
-Which codecs there are, and which of them can be used here.
+A codec is a module with ``about``, ``read_card`` and ``load``. Other packages add codecs by an
+entry point in the group ``yue.codecs`` that names such a module. Their codes take the ids of a
+codec that the vocabulary knows, whose shape they must fit: the name on their card says which. None
+of their code runs before one of them is asked for by its name.
 """
 
 from __future__ import annotations
@@ -37,12 +30,6 @@ GROUP = "yue.codecs"
 """The group of entry points that name a module with ``about``, ``read_card`` and ``load``."""
 
 
-@cache
-def installed() -> dict[str, EntryPoint]:
-    """The entry points by name."""
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
-
-
 _MODULES = {
     "melrvq": "yue.codecs.melrvq",
     "xcodec": "yue.codecs.xcodec",
@@ -62,22 +49,28 @@ class _CodecModule(Protocol):
     def load(self, name: str, path: Path, codebooks: int | None, device: str) -> Codec: ...
 
 
+@cache
+def installed() -> dict[str, EntryPoint]:
+    """Return the entry points by name."""
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
 def codec_names() -> tuple[str, ...]:
-    """Names of all codecs, those that other packages bring last."""
+    """Return the names of all codecs, those that other packages bring last."""
     return (*CODECS, *sorted(installed().keys() - _MODULES.keys()))
 
 
 def about(name: str) -> About:
-    """What is known of a codec without its weights.
+    """Return what is known of a codec without its weights.
 
     Raises:
         CodecError: No such codec.
     """
-    return _module(name).about(name)
+    return _import_codec(name).about(name)
 
 
 def read_card(name: str, path: Path, *, codebooks: int | None = None) -> CodecCard:
-    """What the codec in a folder is, from its files' digests, without loading it.
+    """Return what the codec in a folder is, from its files' digests, without loading it.
 
     Args:
         name: One of :func:`codec_names`.
@@ -88,11 +81,11 @@ def read_card(name: str, path: Path, *, codebooks: int | None = None) -> CodecCa
         CodecError: No such codec, not the weights that it needs, or codes that the vocabulary has
             no ids for.
     """
-    return _known(name, _module(name).read_card(name, locate(path), codebooks))
+    return _fit_to_ids(name, _import_codec(name).read_card(name, locate(path), codebooks))
 
 
 def codec_ids(name: str, path: Path) -> CodecRange:
-    """The ids of a codec's codes; a codec of another package says on its card which they are.
+    """Return the ids of a codec's codes; one of another package says on its card which they are.
 
     Args:
         name: One of :func:`codec_names`.
@@ -118,29 +111,15 @@ def load_codec(
     Raises:
         CodecError: As of :func:`read_card`, or the files are damaged.
     """
-    codec = _module(name).load(name, locate(path), codebooks, device)
-    codec.card = _known(name, codec.card)
+    codec = _import_codec(name).load(name, locate(path), codebooks, device)
+    codec.card = _fit_to_ids(name, codec.card)
     if codec.vocabulary.align % codec.align:
         raise _misfit(codec.card, f"encodes {codec.align} frames as one", codec.vocabulary.align)
     return codec
 
 
-def load_codecs(
-    name: str, path: Path, *, device: str = "cpu", codebooks: int | None = None
-) -> list[Codec]:
-    """Load a codec once for each device: on every GPU, where it runs on GPUs and none is named."""
-    first = load_codec(name, path, device=device, codebooks=codebooks)
-    others: range | tuple[()] = ()
-    if first.device.startswith("cuda") and device in ("auto", "cuda"):
-        import torch
-
-        others = range(1, torch.cuda.device_count())
-    more = [load_codec(name, path, device=f"cuda:{n}", codebooks=codebooks) for n in others]
-    return [first, *more]
-
-
-def _known(name: str, card: CodecCard) -> CodecCard:
-    """The card, with the codec's own name where its codes take another's ids.
+def _fit_to_ids(name: str, card: CodecCard) -> CodecCard:
+    """Return the card, with the codec's own name where its codes take another's ids.
 
     Raises:
         CodecError: They do not fit those ids.
@@ -168,7 +147,7 @@ def _misfit(card: CodecCard, what: str, wanted: object) -> CodecError:
     )
 
 
-def _module(name: str) -> _CodecModule:
+def _import_codec(name: str) -> _CodecModule:
     if name in _MODULES:
         return cast("_CodecModule", importlib.import_module(_MODULES[name]))
     if (entry := installed().get(name)) is None:
@@ -203,7 +182,7 @@ class CodecChoice:
 
     @classmethod
     def of_recipe(cls, recipe: Recipe, root: Path) -> CodecChoice:
-        """What a recipe says, with paths resolved against ``root``."""
+        """Return what a recipe says, with paths resolved against ``root``."""
         codec = recipe.codec
         return cls(codec.name, root / codec.path, codec.codebooks, recipe.runtime.device)
 
@@ -211,7 +190,7 @@ class CodecChoice:
     def of_flags(
         cls, name: str, weights: Path | None, codebooks: int | None, device: str | None
     ) -> CodecChoice:
-        """What flags say; what they leave open is as usual for the codec.
+        """Return what flags say; what they leave open is as usual for the codec.
 
         Raises:
             CodecError: No such codec.
@@ -220,21 +199,27 @@ class CodecChoice:
         return cls(name, weights or known.folder, codebooks or known.codebooks, device or "auto")
 
     def card(self) -> CodecCard:
-        """What it is, without loading it; raises as :func:`yue.codecs.registry.read_card` does."""
+        """Return what it is, without loading it; raises as :func:`read_card` does."""
         return read_card(self.name, self.weights, codebooks=self.codebooks)
 
     def load(self) -> Codec:
-        """Load it; raises as :func:`yue.codecs.registry.load_codec` does."""
+        """Load it; raises as :func:`load_codec` does."""
         return load_codec(self.name, self.weights, device=self.device, codebooks=self.codebooks)
 
     def load_all(self) -> list[Codec]:
-        """Load it once for each device; raises as :meth:`load` does."""
-        return load_codecs(self.name, self.weights, device=self.device, codebooks=self.codebooks)
+        """Load it on every GPU, where it runs on GPUs and none is named; raises as :meth:`load`."""
+        codecs = [self.load()]
+        if codecs[0].device.startswith("cuda") and self.device in ("auto", "cuda"):
+            import torch
+
+            others = range(1, torch.cuda.device_count())
+            codecs += [replace(self, device=f"cuda:{number}").load() for number in others]
+        return codecs
 
 
 @dataclass(frozen=True)
-class Listed:
-    """A codec, here and now.
+class CodecState:
+    """A codec, here and now: whether it can be used.
 
     Attributes:
         name: Its name.
@@ -253,26 +238,27 @@ class Listed:
     fix: str = ""
 
 
-def list_codecs(places: dict[str, Path]) -> list[Listed]:
-    """Every codec with the state of its weights.
+def list_codecs(places: dict[str, Path]) -> list[CodecState]:
+    """Return every codec with the state of its weights.
 
     Args:
         places: Where a codec's weights are looked for, other than where they usually are.
     """
-    return [_listed(name, places.get(name)) for name in codec_names()]
+    return [codec_state(name, places.get(name)) for name in codec_names()]
 
 
-def _listed(name: str, place: Path | None) -> Listed:
+def codec_state(name: str, place: Path | None) -> CodecState:
+    """Return whether a codec can be used, with weights at ``place`` or where they usually are."""
     known, weights = None, place or Path()
     try:
         known = about(name)
         weights = place or known.folder
-        return Listed(name, known, weights, read_card(name, weights).digest)
+        return CodecState(name, known, weights, read_card(name, weights).digest)
     except YueError as error:
         problem = f"{error.what} ({error.why})" if error.why else error.what
-        return Listed(name, known, weights, None, problem, error.fix)
+        return CodecState(name, known, weights, None, problem, error.fix)
     except OSError as error:
         fix = "give yourself the rights to read them"
-        return Listed(
+        return CodecState(
             name, known, weights, None, f"{error.filename or weights}: {error.strerror}", fix
         )

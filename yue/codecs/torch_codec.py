@@ -1,9 +1,4 @@
-"""What codecs that are torch models share: one model, one lock, batches that fit memory.
-
-How much audio fits into a device's memory at once.
-
-What codecs that are torch models share: one model, one lock, batches that fit into memory.
-"""
+"""What codecs that are torch models share: one model, one lock, batches that fit into memory."""
 
 from __future__ import annotations
 
@@ -23,11 +18,14 @@ from yue.codecs.card import CodecCard, Window, spans
 from yue.errors import CodecError
 
 _SHARE = 0.6  # of what is free, since what a piece needs is an estimate
-_MOST_ON_CPU = 64 << 20  # bytes; larger batches are slower there
+# In bytes. Larger batches are slower there: dac16k encoded 1.67 s of audio a core second with two
+# pieces at once, and 2.36 with one (benchmarks/RESULTS.md).
+_MOST_ON_CPU = 64 << 20
+_CPU_SECONDS, _GPU_SECONDS = 60.0, 1800.0  # of audio that are read and encoded together
 
 
 def free_bytes(device: torch.device) -> int:
-    """What activations may take on a device now."""
+    """Return the bytes that activations may take on a device now."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -50,13 +48,11 @@ def _free_main_memory() -> int:
         return _MOST_ON_CPU
 
 
-_CPU_SECONDS, _GPU_SECONDS = 60.0, 1800.0  # of audio that are read and encoded together
-
-
 class TorchCodec(Codec):
     """A codec whose model runs on one device, for one caller at a time.
 
-    Everything is float32 without TF32: half precision moves codes that are nearly tied.
+    Everything is float32 without TF32: half precision moves codes that are nearly tied (bfloat16
+    kept 65 to 79 % of xcodec's codes; benchmarks/RESULTS.md).
 
     Args:
         card: What it is.
@@ -81,32 +77,35 @@ class TorchCodec(Codec):
         self._most_seconds = float("inf")  # of a batch, since memory once ran out
 
     def batch_bytes(self, seconds: float) -> float:
-        """Memory that one piece of audio takes while it is encoded."""
+        """Estimate the memory that one piece of audio takes while it is encoded."""
         return seconds * self.bytes_a_second
 
     def _encode(self, audio: Audio) -> NDArray[np.integer]:
         parts: list[Tensor] = []
         done = 0
         with self._lock, torch.inference_mode(), _exact_convolutions():
-            rows = self._rows(audio)
+            rows = self._fitting_rows(audio)
             while done < len(audio):
                 part = self._try_encode(audio[done : done + rows])
                 if part is None:
-                    rows = self._fewer(min(rows, len(audio) - done), audio)
+                    rows = self._halve_rows(min(rows, len(audio) - done), audio)
                 else:
                     parts.append(part)
                     done += len(part)
             return torch.cat(parts).numpy()
 
-    def _rows(self, audio: Audio) -> int:
-        """How many rows go through the model at once."""
+    def _fitting_rows(self, audio: Audio) -> int:
+        """Count the rows that go through the model at once."""
         seconds = audio.shape[1] / self.sample_rate
         fit = free_bytes(self._device) / self.batch_bytes(seconds)
         rows = int(min(fit, self._most_seconds / seconds, len(audio)))
         return max(self.together, rows - rows % self.together)
 
     def _try_encode(self, audio: Audio) -> Tensor | None:
-        """Codes on the CPU; None if memory ran out (the error, and what it holds, is gone then)."""
+        """Return codes on the CPU, or None if memory ran out.
+
+        The error is gone by then, and with it the tensors that it holds.
+        """
         try:
             return self._model_encode(torch.from_numpy(audio).to(self._device)).cpu()
         except (RuntimeError, MemoryError) as error:
@@ -114,8 +113,8 @@ class TorchCodec(Codec):
                 raise
             return None
 
-    def _fewer(self, rows: int, audio: Audio) -> int:
-        """Half the rows, now and for all that follows."""
+    def _halve_rows(self, rows: int, audio: Audio) -> int:
+        """Return half the rows, and use no more from now on."""
         seconds = audio.shape[1] / self.sample_rate
         if self._device.type == "cuda":
             torch.cuda.empty_cache()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from yue.codecs.audio_tracks import SongFiles, read_song
+from yue.codecs.audio_tracks import SongTracks, read_song
 from yue.codecs.base import Codec, Codes
 from yue.codecs.card import CodecCard, same_codec
 from yue.errors import CodecError
@@ -15,8 +15,9 @@ from yue.files import read_jsonl
 from yue.progress import Progress
 from yue.tokens.codes_file import read_codes
 
-# On a CPU a track's codes are the same in any company, on the same number of torch's threads. On a
-# GPU a batch of another size may be added up in another order, which moves codes nearly tied.
+# On a CPU a track's codes are the same in any company, on the same number of torch's threads (on
+# another number 99.6 to 99.9 % of xcodec's are; benchmarks/RESULTS.md). On a GPU a batch of another
+# size may be added up in another order, which moves codes nearly tied.
 _LEAST_EQUAL = {"cpu": 1.0, "cuda": 0.99}
 
 
@@ -35,7 +36,7 @@ class Verified:
     equal: float
 
 
-def verify_codes(folder: Path, songs: Sequence[SongFiles], codec: Codec, sample: int) -> Verified:
+def verify_codes(folder: Path, songs: Sequence[SongTracks], codec: Codec, sample: int) -> Verified:
     """Encode a sample of songs again, each track by itself, and compare.
 
     Args:
@@ -50,7 +51,7 @@ def verify_codes(folder: Path, songs: Sequence[SongFiles], codec: Codec, sample:
     """
     same_codec(CodecCard.read(folder / "codec.json"), codec.card)
     known = {song.song_id: song for song in songs}
-    files = _files(folder)
+    files = _code_files(folder)
     ids = sorted(files)
     chosen = set(random.Random(0).sample(ids, min(sample or len(ids), len(ids))))
     least = _LEAST_EQUAL[codec.device.split(":")[0]]
@@ -58,19 +59,19 @@ def verify_codes(folder: Path, songs: Sequence[SongFiles], codec: Codec, sample:
     with Progress("verify", len(chosen), "songs") as progress:
         for song_id in sorted(chosen):
             if song_id not in known:
-                raise _differs(song_id, "there is no audio of it")
+                raise _other_codes(song_id, "there is no audio of it")
             song = known[song_id]
             for track, audio in zip(song.tracks, read_song(song, codec), strict=True):
                 file = files[song_id].get(track.role)
                 fresh = codec.encode_tracks([audio])[0]
-                same = _equal(file, fresh, f"{song_id}, {track.role}", least)
+                same = _count_equal(file, fresh, f"{song_id}, {track.role}", least)
                 codes, equal = codes + fresh.size, equal + same
             progress.advance()
     return Verified(len(chosen), codes, equal / codes if codes else 1.0)
 
 
-def _files(folder: Path) -> dict[str, dict[str, Path]]:
-    """Song id to role to the file of its codes."""
+def _code_files(folder: Path) -> dict[str, dict[str, Path]]:
+    """Return song id to role to the file of its codes."""
     found: dict[str, dict[str, Path]] = {}
     for number, row in enumerate(read_jsonl(folder / "codes.jsonl"), 1):
         try:
@@ -84,24 +85,24 @@ def _files(folder: Path) -> dict[str, dict[str, Path]]:
     return found
 
 
-def _equal(file: Path | None, fresh: Codes, what: str, least: float) -> int:
-    """How many codes are the same."""
+def _count_equal(file: Path | None, fresh: Codes, what: str, least: float) -> int:
+    """Count the codes that are the same; raises as :func:`verify_codes` does."""
+    if file is None:
+        raise _other_codes(what, "there are no codes of it")
     try:
-        if file is None:
-            raise _differs(what, "there are no codes of it")
         stored = read_codes(file)
     except (OSError, ValueError) as error:
-        raise _differs(what, f"{file} cannot be read ({error})") from error
+        raise _other_codes(what, f"{file} cannot be read ({error})") from error
     if stored.shape != fresh.shape or stored.dtype != fresh.dtype:
-        raise _differs(what, f"{stored.dtype} {stored.shape}, not {fresh.dtype} {fresh.shape}")
+        raise _other_codes(what, f"{stored.dtype} {stored.shape}, not {fresh.dtype} {fresh.shape}")
     same = int((stored == fresh).sum())
     if same < least * fresh.size:
         why = f"{fresh.size - same} of its {fresh.size} codes are others than those made now"
-        raise _differs(what, f"{why}; a few may be, where a GPU or other threads made them")
+        raise _other_codes(what, f"{why}; a few may be, where a GPU or other threads made them")
     return same
 
 
-def _differs(what: str, why: str) -> CodecError:
+def _other_codes(what: str, why: str) -> CodecError:
     return CodecError(
         f"the codes of {what} are not those of its audio",
         why=why,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from yue.codecs.registry import Listed
+    from yue.codecs.registry import CodecState
 
 EXAMPLE = "yue codecs"
 
@@ -40,7 +40,7 @@ def _recipe_place() -> dict[str, Path]:
     return {codec.name: Path(codec.path)}
 
 
-def _lines(codec: Listed) -> list[str]:
+def _lines(codec: CodecState) -> list[str]:
     known = codec.about
     lines = [f"{codec.name}: {known.summary}" if known else codec.name]
     if known:
@@ -54,7 +54,7 @@ def _lines(codec: Listed) -> list[str]:
     return lines
 
 
-def _record(codec: Listed) -> dict[str, Any]:
+def _record(codec: CodecState) -> dict[str, Any]:
     known = codec.about
     return {
         "name": codec.name,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yue.commands.project import need_flags, print_summary, project_paths, run_stage
 
 if TYPE_CHECKING:
-    from yue.codecs.audio_tracks import SongFiles
+    from yue.codecs.audio_tracks import SongTracks
     from yue.codecs.registry import CodecChoice
 
 EXAMPLE = "yue tokenize --input-dir converted --output-dir codes --codec-type xcodec"
@@ -51,16 +52,35 @@ def run(args: argparse.Namespace) -> None:
     needed = ("input_dir", "output_dir", "codec_type")
     need_flags(args, needed, EXAMPLE)
     from yue.codecs.audio_tracks import folder_songs
-    from yue.codecs.encode_folder import tokenize_folder
     from yue.codecs.registry import CodecChoice
 
     weights = args.codec_path and Path(args.codec_path)
     codec = CodecChoice.of_flags(args.codec_type, weights, args.codebooks, args.device)
     if args.verify is None:
-        summary = tokenize_folder(args.input_dir, args.output_dir, codec, workers=args.workers or 0)
-        print_summary("tokenize", summary)
+        _tokenize_folder(args.input_dir, args.output_dir, codec, args.workers or 0)
     else:
         _verify(args.output_dir, folder_songs(args.input_dir), codec, args.verify)
+
+
+def _tokenize_folder(source: Path, output: Path, codec: CodecChoice, workers: int) -> None:
+    """Write a folder as the stage writes ``work/codes/``."""
+    from yue.codecs.audio_tracks import check_codes_folder, folder_songs
+    from yue.codecs.encode_songs import tokenize_songs
+    from yue.summary import StageSummary
+    from yue.wording import quoted
+
+    source, output = source.resolve(), output.resolve()
+    check_codes_folder(source, output)
+    made, left_out = tokenize_songs(partial(folder_songs, source), codec, output, workers=workers)
+    converted = source if (source / "audio.jsonl").is_file() else "CONVERTED"
+    next_step = (
+        f"yue preprocess --data-dir {quoted(converted)} --songs-dir SONGS --codec-type "
+        f"{codec.name} --codec-path {quoted(codec.weights)} makes token files of songs, codes "
+        "included; `yue mmap` takes a songs.jsonl of your own that names these codes "
+        "(docs/formats.md)"
+    )
+    rejected = left_out.describe(f"{output / 'rejected.json'}")
+    print_summary("tokenize", StageSummary(made, rejected, next_step))
 
 
 def _verify_project(sample: int) -> None:
@@ -73,7 +93,7 @@ def _verify_project(sample: int) -> None:
     _verify(paths.codes, project_songs(paths.work), codec, sample)
 
 
-def _verify(folder: Path, songs: Sequence[SongFiles], codec: CodecChoice, sample: int) -> None:
+def _verify(folder: Path, songs: Sequence[SongTracks], codec: CodecChoice, sample: int) -> None:
     from yue.codecs.verify import verify_codes
     from yue.errors import UsageError
     from yue.wording import counted

@@ -69,12 +69,12 @@ def _git(root: Path) -> Finding:
 
 def _codec(recipe: Recipe, root: Path) -> list[Finding]:
     """The recipe's codec, if its weights are there; an absent folder is an input's finding."""
-    from yue.codecs.registry import list_codecs
+    from yue.codecs.registry import codec_state
 
-    place = {recipe.codec.name: root / recipe.codec.path}
-    if not place[recipe.codec.name].exists():
+    place = root / recipe.codec.path
+    if not place.exists():
         return []
-    listed = next(codec for codec in list_codecs(place) if codec.name == recipe.codec.name)
+    listed = codec_state(recipe.codec.name, place)
     name = f"codec {recipe.codec.name}"
     if listed.digest is None:
         return [Finding(name, "failure", listed.problem, listed.fix)]

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from yue.codec_facts import BUILT_IN, YUE_ROWS
 from yue.inputs.missing import exists, missing_inputs
 from yue.inputs.pipeline_outputs import given, is_made, is_untracked
 from yue.inputs.released_weights import missing_files, released_at
@@ -20,13 +21,9 @@ from yue.recipe.differences import Difference, drift_of
 from yue.recipe.model import Recipe
 from yue.recipe.problems import Problem
 from yue.recipe.resolve import ACTIVE, Resolved, left_out
-from yue.recipe.rules import CODECS
 from yue.recipe.schema import keys_by_path
 from yue.recipe.yaml_positions import Document, shown_value
 from yue.wording import few, quoted
-
-RELEASED_ROWS = 83_968
-"""Embedding rows of the released models; the ids of melrvq lie above them."""
 
 _RELEASED = re.compile(r"YuE-s[12]-")
 _OURS, _YUES = "melrvq", "xcodec"
@@ -37,12 +34,12 @@ def codec_problems(recipe: Recipe, root: Path) -> list[Problem]:
     found = []
     name, path = recipe.codec.name, recipe.codec.path
     holds = _codec_in(root / path)
-    if name in CODECS and holds is not None and holds != name:
+    if name in BUILT_IN and holds is not None and holds != name:
         rule = f"holds the weights of {holds}, not of {name}"
         fix = f"name the folder of {name}, or set codec.name to {holds}"
         found.append(Problem(("codec", "path"), rule, fix, others=("codec.name",)))
     rows = _rows(recipe.model.path, root)
-    if name == _OURS and rows is not None and rows <= RELEASED_ROWS:
+    if name == _OURS and rows is not None and rows <= YUE_ROWS:
         rule = f"its codes have ids that {recipe.model.path} ({rows:,} rows) does not have"
         fix = f"take {_YUES}, the codec of the released models, or a model made for {_OURS}"
         found.append(Problem(("codec", "name"), rule, fix, others=("model.path",)))
@@ -60,7 +57,7 @@ def _codec_in(folder: Path) -> str | None:
     if exists(folder / "final_ckpt" / "config.yaml"):  # as YuE's own are laid out
         return _YUES
     name = _json(folder / "config.json").get("codec")
-    return name if name in CODECS else None
+    return name if name in BUILT_IN else None
 
 
 def _rows(path: str, root: Path) -> int | None:
@@ -69,7 +66,7 @@ def _rows(path: str, root: Path) -> int | None:
     if isinstance(rows, int):
         return rows
     fetched = released_at(path) is not None
-    return RELEASED_ROWS if fetched and _RELEASED.match(Path(path).name) else None
+    return YUE_ROWS if fetched and _RELEASED.match(Path(path).name) else None
 
 
 def _json(file: Path) -> dict[str, object]:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from yue.codec_facts import YUE_ROWS
 from yue.digests import Digests
 from yue.errors import YueError
 from yue.files import bytes_digest, file_digest, read_json
@@ -222,7 +223,7 @@ def read_shape(folder: Path) -> ModelShape:
 
 # As in their config.json; all of YuE's stage-1 models are alike.
 _S1 = ModelShape(
-    vocabulary=83968,
+    vocabulary=YUE_ROWS,
     hidden=4096,
     feed_forward=11008,
     layers=32,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from yue.codec_facts import BUILT_IN
 from yue.recipe.mixing import repeated_names
 from yue.recipe.problems import Problem
 from yue.recipe.yaml_positions import KeyPath
@@ -69,28 +70,6 @@ def _problem(text: str) -> tuple[str, str] | None:
     return None
 
 
-@dataclass(frozen=True)
-class CodecFacts:
-    """What a recipe must agree with.
-
-    Attributes:
-        sample_rate: In hertz.
-        codebooks: How many the vocabulary has ids for.
-    """
-
-    sample_rate: int
-    codebooks: int
-
-
-CODECS = {
-    "semanticodec": CodecFacts(16_000, 2),
-    "xcodec": CodecFacts(16_000, 12),
-    "dac16k": CodecFacts(16_000, 4),
-    "dac44k": CodecFacts(44_100, 9),
-    "melrvq": CodecFacts(16_000, 8),
-}
-"""A codec of another package is not among them: its own code would have to run to tell."""
-
 # The first ZeRO stage that can keep it in main memory.
 _OFFLOAD_STAGE = {"none": 0, "optimizer": 1, "all": 3}
 
@@ -129,9 +108,9 @@ RULES = (
     ),
     Rule(
         ("codec.codebooks", "codec.name"),
-        lambda codebooks, name: name not in CODECS or codebooks <= CODECS[name].codebooks,
-        lambda codebooks, name: f"{name} has {CODECS[name].codebooks} codebooks",
-        lambda codebooks, name: f"take 1 to {CODECS[name].codebooks}",
+        lambda codebooks, name: name not in BUILT_IN or codebooks <= BUILT_IN[name].codebooks,
+        lambda codebooks, name: f"{name} has {BUILT_IN[name].codebooks} codebooks",
+        lambda codebooks, name: f"take 1 to {BUILT_IN[name].codebooks}",
     ),
     Rule(
         ("tokens.codebooks", "codec.codebooks"),
@@ -210,9 +189,9 @@ RULES = (
     ),
     Rule(
         ("convert.sample_rate", "codec.name"),
-        lambda rate, name: name not in CODECS or rate == CODECS[name].sample_rate,
-        lambda rate, name: f"{name} takes {CODECS[name].sample_rate} Hz",
-        lambda rate, name: f"set it to {CODECS[name].sample_rate}",
+        lambda rate, name: name not in BUILT_IN or rate == BUILT_IN[name].sample_rate,
+        lambda rate, name: f"{name} takes {BUILT_IN[name].sample_rate} Hz",
+        lambda rate, name: f"set it to {BUILT_IN[name].sample_rate}",
     ),
     Rule(
         ("convert.mono", "codec.name"),

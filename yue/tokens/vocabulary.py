@@ -1,9 +1,9 @@
 """The token vocabulary of YuE v1 ("mm v0.2"), and the range this project adds above it.
 
-The table is data: sizes in order. Every offset is a cumulative sum of it; the published ranges
-(YuE v1, mm tokenizer v0.2) are held to it
-by a test. Text pieces come from a SentencePiece model; every other id comes from here, by number,
-never from text.
+The table is data: sizes in order. Every offset is a cumulative sum of it, and a test compares them
+with the published ranges (YuE v1, mm tokenizer v0.2). Text pieces come from a SentencePiece model;
+every other id comes from here, by number, never from text. Shapes of codecs come from
+:mod:`yue.codec_facts`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
 
+from yue.codec_facts import BUILT_IN, YUE_ROWS
 from yue.errors import CodecError
 
 TEXT_SIZE = 32_000
@@ -31,15 +32,17 @@ EOA = SPECIAL_ID["EOA"]
 STAGE_1 = SPECIAL_ID["stage_1"]
 STAGE_2 = SPECIAL_ID["stage_2"]
 
-# (name, sizes of its codebooks), in the order of their ids, right above the specials.
+# The codebooks that the released tokenizer has pieces for, in the order of their ids, right above
+# the specials. semanticodec's two are named by themselves, since documents may carry one alone.
+_SEMANTIC, _ACOUSTIC = BUILT_IN["semanticodec"].sizes
 _CODEBOOKS: tuple[tuple[str, tuple[int, ...]], ...] = (
-    ("dac16k", (1024,) * 4),
-    ("dac44k", (1024,) * 9),
-    ("xcodec", (1024,) * 12),
+    ("dac16k", BUILT_IN["dac16k"].sizes),
+    ("dac44k", BUILT_IN["dac44k"].sizes),
+    ("xcodec", BUILT_IN["xcodec"].sizes),
     ("mert", (1024,)),
     ("hubert", (512,)),
-    ("semantic_s", (16384,)),
-    ("semantic_a", (8192,)),
+    ("semantic_s", (_SEMANTIC,)),
+    ("semantic_a", (_ACOUSTIC,)),
 )
 _ENDS = tuple(
     accumulate((sum(sizes) for _, sizes in _CODEBOOKS), initial=TEXT_SIZE + len(SPECIALS))
@@ -55,11 +58,7 @@ WRAPPER_SPECIALS = ("CLS", "SEP", "MASK", "PAD")
 
 WRAPPER_ID = {name: PIECES + place for place, name in enumerate(WRAPPER_SPECIALS)}
 
-YUE_ROWS = 83_968
-"""Embedding rows of the released models (padded)."""
-
-_MELRVQ_SIZES = (1024,) * 8
-MELRVQ_SEPARATOR = YUE_ROWS + sum(_MELRVQ_SIZES)
+MELRVQ_SEPARATOR = YUE_ROWS + sum(BUILT_IN["melrvq"].sizes)
 """Id of ``<melrvq>``; the codec's own codes lie between the released models' rows and this id."""
 
 ROW_MULTIPLE = 128
@@ -113,7 +112,7 @@ class CodecRange:
         return self.offset + sum(self.sizes)
 
     def first(self, codebooks: int) -> CodecRange:
-        """The ids of the first so many codebooks alone."""
+        """Return the ids of the first so many codebooks alone."""
         return replace(self, sizes=self.sizes[:codebooks])
 
     @property
@@ -128,49 +127,54 @@ class CodecRange:
         return ROWS if self.end > YUE_ROWS else YUE_ROWS
 
 
-def _range(
+def _built_in(
     name: str,
-    separators: tuple[str, ...],
-    rate: Fraction | None = None,
-    *,
-    parts: tuple[str, ...] = (),
+    offset: int,
+    *separators: int,
     stage1: int | None = None,
     stage2: int | None = None,
-    align: int = 1,
 ) -> CodecRange:
-    names = parts or (name,)
-    sizes = tuple(size for part in names for size in _SIZES[part])
-    ids = tuple(SPECIAL_ID[separator] for separator in separators)
-    books = (stage1 or len(sizes), stage2 or len(sizes))
-    return CodecRange(name, _OFFSETS[names[0]], sizes, ids, rate, *books, align)
+    """Return the ids of a codec; documents of a stage carry all codebooks where none is said."""
+    facts = BUILT_IN[name]
+    books = (stage1 or facts.codebooks, stage2 or facts.codebooks)
+    return CodecRange(
+        name, offset, facts.sizes, separators, facts.frame_rate, *books, align=facts.align
+    )
 
 
-_FIFTY = Fraction(50)
+def _without_rate(name: str, separator: str) -> CodecRange:
+    """Return the ids of a codec of other programs, whose rate the vocabulary does not fix."""
+    return CodecRange(name, _OFFSETS[name], _SIZES[name], (SPECIAL_ID[separator],), None)
+
+
+def _codebook_alone(name: str, separator: str) -> CodecRange:
+    """Return the ids of one codebook of semanticodec by itself."""
+    both, ids = BUILT_IN["semanticodec"], (SPECIAL_ID["semanticodec"], SPECIAL_ID[separator])
+    return CodecRange(name, _OFFSETS[name], _SIZES[name], ids, both.frame_rate, align=both.align)
+
+
 _RANGES = {
     entry.name: entry
     for entry in (
-        _range("dac16k", ("dac_16k",), _FIFTY),
-        _range("dac44k", ("dac_44k",), Fraction(44_100, 512)),
+        _built_in("dac16k", _OFFSETS["dac16k"], SPECIAL_ID["dac_16k"]),
+        _built_in("dac44k", _OFFSETS["dac44k"], SPECIAL_ID["dac_44k"]),
         # YuE's stage 1 models codebook 0 of xcodec, its stage 2 adds codebooks 1 to 7.
-        _range("xcodec", ("xcodec",), _FIFTY, stage1=1, stage2=8),
-        _range("mert", ("semantic_mert",)),
-        _range("hubert", ("semantic_hubert",)),
-        _range("semantic_s", ("semanticodec", "semantic"), _FIFTY, align=8),
-        _range("semantic_a", ("semanticodec", "acoustic"), _FIFTY, align=8),
-        # A patch of its encoder covers 16 mel frames of 10 ms in 8 bands: 8 positions.
-        _range("semanticodec", ("semanticodec",), _FIFTY, parts=("semantic_s", "semantic_a"),
-               align=8),
-        CodecRange("melrvq", YUE_ROWS, _MELRVQ_SIZES, (MELRVQ_SEPARATOR,), _FIFTY,
-                   stage1_codebooks=1, stage2_codebooks=len(_MELRVQ_SIZES)),
+        _built_in("xcodec", _OFFSETS["xcodec"], SPECIAL_ID["xcodec"], stage1=1, stage2=8),
+        _without_rate("mert", "semantic_mert"),
+        _without_rate("hubert", "semantic_hubert"),
+        _codebook_alone("semantic_s", "semantic"),
+        _codebook_alone("semantic_a", "acoustic"),
+        _built_in("semanticodec", _OFFSETS["semantic_s"], SPECIAL_ID["semanticodec"]),
+        _built_in("melrvq", YUE_ROWS, MELRVQ_SEPARATOR, stage1=1),
     )
-}  # fmt: skip
+}
 
 CODECS = tuple(_RANGES)
 """Names that :func:`codec_range` knows."""
 
 
 def codec_range(name: str) -> CodecRange:
-    """The ids of a codec's codes.
+    """Return the ids of a codec's codes.
 
     Raises:
         CodecError: The vocabulary has no such codec.
@@ -184,7 +188,7 @@ def codec_range(name: str) -> CodecRange:
 
 
 def token_name(token: int) -> str:
-    """A readable name of an id that is not text: ``<SOA>``, ``<xcodec/0/17>``, ``<id 90000>``."""
+    """Return a name of an id that is no text: ``<SOA>``, ``<xcodec/0/17>``, ``<id 90000>``."""
     if TEXT_SIZE <= token < TEXT_SIZE + len(SPECIALS):
         return f"<{SPECIALS[token - TEXT_SIZE]}>"
     if token == MELRVQ_SEPARATOR:
