@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yue.audio.converted_tracks import MIXTURE, Track
+from yue.audio.separator import find_weights, load_separator, write_vocal
 from yue.digests import Digests
 from yue.errors import AudioError
 from yue.files import value_digest
@@ -15,11 +16,6 @@ from yue.recipe.model import Recipe
 from yue.rejections import Rejected, rejection
 from yue.store import Store
 
-GET_WEIGHTS = (
-    "models/separator/README.md says where to get them; put the file into models/separator, or "
-    "set separate.weights to where it is"
-)
-_SUFFIXES = (".pt", ".safetensors")
 _VERSION = 1  # part of every store key: raise it when other samples come out
 _VOCAL = "vocal.npy"
 
@@ -63,28 +59,6 @@ def separation_of(recipe: Recipe, root: Path, songs_dir: Path, store: Path) -> S
     digests.save(weights.parent)
     device, resampler = recipe.runtime.device, recipe.convert.resampler
     return Separation(songs_dir, weights, digest, device, resampler)
-
-
-def find_weights(path: Path) -> Path:
-    """The file of weights that a path means: itself, or the only one in the folder.
-
-    Raises:
-        AudioError: There is none, or more than one.
-    """
-    if path.is_file():
-        return path
-    found = [file for file in sorted(path.glob("*")) if file.suffix in _SUFFIXES]
-    if len(found) == 1:
-        return found[0]
-    names = " and ".join(file.name for file in found[:2])
-    raise AudioError(
-        f"separate.weights: {path}",
-        why=f"there are {names}"
-        if found
-        else "separate.missing is separate, and there are no weights to separate with (one .pt or "
-        ".safetensors file)",
-        fix="name one of the files" if found else GET_WEIGHTS,
-    )
 
 
 @dataclass(frozen=True)
@@ -137,8 +111,6 @@ def _separate(
     """Separate sources into the store; those that cannot be."""
     if not tracks:
         return {}
-    from yue.audio.separator import load_separator, write_vocal
-
     separator = load_separator(separation.weights, separation.device)
     failed = {}
     with Progress("separate", len(tracks), "songs") as progress:
