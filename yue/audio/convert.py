@@ -8,13 +8,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from yue.audio.convert_song import ROWS, VERSION, convert_song
-from yue.audio.converted_tracks import Track, read_tracks
+from yue.audio.converted_tracks import Track, read_tracks, write_tracks
 from yue.audio.discover import SongFiles, discover_songs, rows_made
 from yue.digests import Digests
 from yue.errors import AudioError
-from yue.files import safe_name, value_digest
+from yue.files import atomic_folder, safe_name, value_digest
 from yue.recipe.model import Convert
-from yue.rejections import Rejected, Rejections, named_song, rejection
+from yue.rejections import (
+    Rejected,
+    Rejections,
+    check_share,
+    named_song,
+    rejection,
+    write_rejections,
+)
 from yue.store import Store, finish
 
 
@@ -52,21 +59,43 @@ class _Job:
 
 
 def convert_folder(
-    songs_dir: Path, folder: Path, prefix: str, settings: Convert, *, store: Path, workers: int
+    songs_dir: Path,
+    output: Path,
+    settings: Convert,
+    *,
+    store: Path,
+    workers: int,
+    max_rejected_share: float,
+    whole_list: Path | None = None,
 ) -> Converted:
-    """Write the arrays of all songs of a folder.
+    """Write the arrays of all songs, ``audio.jsonl`` and ``rejected.json``, all or nothing.
+
+    Paths in the rows begin with the name of ``output``, so they count from its parent.
 
     Args:
         songs_dir: The songs.
-        folder: An empty folder to write to.
-        prefix: What the rows' paths begin with: the final name of ``folder``.
+        output: The folder to make; a former one is replaced.
         settings: The recipe's section.
         store: Where finished songs are kept.
         workers: Processes; 0 is one for each core.
+        max_rejected_share: Share of the songs that may be lost, 0..1.
+        whole_list: Where the rejections are written when they are too many.
 
     Raises:
-        YueError: The folder holds no songs, nor rows of songs, or cannot be read.
+        YueError: The folder holds no songs, nor rows of songs, or cannot be read; or more songs
+            cannot be used than allowed.
     """
+    with atomic_folder(output) as folder:
+        done = _convert_songs(songs_dir, folder, output.name, settings, store, workers)
+        check_share(done.rejections, max_rejected_share, whole_list)
+        write_tracks(folder / ROWS, done.tracks)
+        write_rejections(folder / "rejected.json", done.rejections)
+    return done
+
+
+def _convert_songs(
+    songs_dir: Path, folder: Path, prefix: str, settings: Convert, store: Path, workers: int
+) -> Converted:
     discovery = discover_songs(songs_dir)
     rows = sum(1 for _ in rows_made(songs_dir))
     if not discovery.songs and not discovery.rejected and not rows:

@@ -10,15 +10,24 @@ from pathlib import Path
 
 import numpy as np
 
-from yue.audio.converted_tracks import INSTRUMENTAL, MIXTURE, VOCAL, Stems, Track, read_samples
+from yue.audio.converted_tracks import (
+    INSTRUMENTAL,
+    MIXTURE,
+    VOCAL,
+    Stems,
+    Track,
+    read_samples,
+    whole_songs,
+    write_stems,
+)
 from yue.audio.decode import Samples
 from yue.audio.measures import BAND_SHARE, bass_share, singing_spans
 from yue.audio.stem_pairs import UNSEPARATED, make_pair
 from yue.audio.vocal_estimates import Estimates, Separation, estimate_vocals
 from yue.errors import AudioError
-from yue.files import read_json, safe_name, value_digest, write_array
+from yue.files import atomic_folder, read_json, safe_name, value_digest, write_array
 from yue.recipe.model import Separate
-from yue.rejections import Rejected, Rejections, rejection
+from yue.rejections import Rejected, Rejections, check_share, rejection, write_rejections
 from yue.store import Store, finish
 
 _VERSION = 3  # part of every store key: raise it when other results come out
@@ -31,22 +40,13 @@ class Separated:
 
     Attributes:
         songs: The pairs.
-        rejected: What was left out.
+        rejections: What this stage and earlier ones left out.
         reused: How many of the songs came from the store.
     """
 
     songs: tuple[Stems, ...]
-    rejected: tuple[Rejected, ...]
+    rejections: Rejections
     reused: int
-
-    def rejections(self, earlier: Rejections, whole: Mapping[str, str]) -> Rejections:
-        """Return those of earlier stages with these; ``whole`` says of which song a piece is."""
-        return earlier.after(
-            "separate",
-            self.rejected,
-            left={whole[song.song_id] for song in self.songs},
-            song_of=lambda entry: whole[str(entry.song_id)],
-        )
 
 
 @dataclass(frozen=True)
@@ -62,29 +62,66 @@ class _Job:
     vocal: Path | None
 
 
-def separate_tracks(
+def separate_folder(
     tracks: Sequence[Track],
+    earlier: Rejections,
     base: Path,
-    folder: Path,
-    prefix: str,
+    output: Path,
     settings: Separate,
     *,
     separation: Separation | None,
     store: Path,
     workers: int,
+    max_rejected_share: float | None = None,
+    whole_list: Path | None = None,
 ) -> Separated:
-    """Pair the tracks of every song and find its singing.
+    """Write ``stems.jsonl``, the tracks made here and ``rejected.json``, all or nothing.
 
     Args:
         tracks: The rows of audio.jsonl.
-        base: The folder that their paths are relative to.
-        folder: An empty folder for the tracks that are made here.
-        prefix: What the paths of those begin with, relative to ``base``.
+        earlier: What earlier stages left out.
+        base: The folder that paths in rows are relative to; it holds ``output``.
+        output: The folder to make; a former one is replaced.
         settings: The recipe's section.
         separation: How to separate mixtures, if that is what songs without stems become.
         store: Where finished songs are kept.
         workers: Processes; 0 is one for each core.
+        max_rejected_share: Share of the songs that may be lost, 0..1; None checks nothing.
+        whole_list: Where the rejections are written when they are too many.
+
+    Raises:
+        YueError: More songs cannot be used than allowed.
     """
+    whole = whole_songs(tracks)
+    with atomic_folder(output) as folder:
+        prefix = output.relative_to(base).as_posix()
+        pairs, rejected, reused = _pair_songs(
+            tracks, base, folder, prefix, settings, separation, store, workers
+        )
+        rejections = earlier.after(
+            "separate",
+            rejected,
+            left={whole[song.song_id] for song in pairs},
+            song_of=lambda entry: whole[str(entry.song_id)],
+        )
+        if max_rejected_share is not None:
+            check_share(rejections, max_rejected_share, whole_list)
+        write_stems(folder / "stems.jsonl", pairs)
+        write_rejections(folder / "rejected.json", rejections)
+    return Separated(tuple(pairs), rejections, reused)
+
+
+def _pair_songs(
+    tracks: Sequence[Track],
+    base: Path,
+    folder: Path,
+    prefix: str,
+    settings: Separate,
+    separation: Separation | None,
+    store: Path,
+    workers: int,
+) -> tuple[list[Stems], list[Rejected], int]:
+    """Return the pairs, what was left out, and how many songs came from the store."""
     entries = Store(store)
     songs = _by_song(tracks)
     estimates = Estimates({}, {})
@@ -103,11 +140,7 @@ def separate_tracks(
         if job.song_id in done.folders
     ]
     rejected = [*done.failed.values(), *estimates.failed.values()]
-    return Separated(
-        songs=tuple(pairs),
-        rejected=tuple(sorted(rejected, key=lambda entry: entry.what)),
-        reused=done.reused,
-    )
+    return pairs, sorted(rejected, key=lambda entry: entry.what), done.reused
 
 
 def _by_song(tracks: Sequence[Track]) -> dict[str, dict[str, Track]]:
