@@ -15,11 +15,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from posixpath import normpath
 from typing import Any
 
-from yue.audio.discover import visible_files
-from yue.audio.folder_metadata import FILE_KEYS, METADATA_NAMES, Fault, metadata_rows
+from yue.audio.discover import Discovery
+from yue.audio.folder_metadata import METADATA_NAMES, MetadataRow
 from yue.audio.track_names import stem_mark
 from yue.errors import SongError
 from yue.songs.lrc import is_lrc, merge_labels
@@ -58,11 +57,6 @@ class Sidecars:
 
     of: dict[str, dict[str, str]]
     unclaimed: tuple[tuple[str, str], ...]
-
-
-def list_files(songs_dir: Path) -> list[str]:
-    """Return the relative POSIX paths of all files that are not hidden, sorted."""
-    return sorted(path.as_posix() for path in visible_files(songs_dir))
 
 
 def find_sidecars(files: Sequence[str], tracks: Mapping[str, Sequence[str]]) -> Sidecars:
@@ -129,9 +123,6 @@ def _only_songs(tracks: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {folder: next(iter(ids)) for folder, ids in songs.items() if len(ids) == 1}
 
 
-_MAX_METADATA_BYTES = 4 << 30
-
-
 @dataclass(frozen=True)
 class Described:
     """What was found.
@@ -147,16 +138,9 @@ class Described:
     warnings: tuple[Warned, ...]
 
 
-@dataclass(frozen=True)
-class _Record:
-    """One row of a metadata file: its place, and the audio file it is about (relative)."""
-
-    place: str
-    file: str
-    values: dict[str, Any]
-
-
-def describe_songs(songs_dir: Path, tracks: Mapping[str, Sequence[str]]) -> Described:
+def describe_songs(
+    songs_dir: Path, folder: Discovery, tracks: Mapping[str, Sequence[str]]
+) -> Described:
     """Describe every song by a metadata row and the files beside its audio.
 
     Where they disagree, the first of this list is believed: metadata row, ``song.json``,
@@ -165,18 +149,20 @@ def describe_songs(songs_dir: Path, tracks: Mapping[str, Sequence[str]]) -> Desc
 
     Args:
         songs_dir: The songs folder.
+        folder: Its files and rows of metadata.
         tracks: Song id to the paths of its audio files, relative to the folder.
     """
-    files = list_files(songs_dir)
-    sidecars = find_sidecars(files, tracks)
-    records = _records(songs_dir, files)
-    rows = _rows_of(records, tracks)
+    sidecars = find_sidecars(folder.files, tracks)
+    rows = _rows_of(folder.metadata, tracks)
     warnings = [
         Warned(f"belongs to no song; rename it to {NAMES[kind]}, beside SONG.mp3", printable(file))
         for file, kind in sidecars.unclaimed
     ]
     warnings += [
-        warning for record in records for warning in _misspelt(record.values, record.place)
+        warning
+        for row in folder.metadata
+        if row.main_file
+        for warning in _misspelt(row.values, printable(row.place))
     ]
     songs, faults = {}, {}
     for song in tracks:
@@ -204,11 +190,11 @@ def _misspelt_beside(songs_dir: Path, file: str | None) -> list[Warned]:
 
 
 def _describe(
-    songs_dir: Path, rows: Sequence[_Record], sidecars: Sidecars, song: str
+    songs_dir: Path, rows: Sequence[MetadataRow], sidecars: Sidecars, song: str
 ) -> Description:
     found = Description()
     for row in rows:
-        found = found.or_else(describe(row.values, row.place))
+        found = found.or_else(describe(row.values, printable(row.place)))
     files = sidecars.of[song]
     texts: dict[str, str] = {}
     for kind in ("json", "lrc", "lyrics", "text", "genres"):
@@ -252,35 +238,13 @@ def _object(text: str, place: str) -> dict[str, Any]:
     return value
 
 
-def _records(songs_dir: Path, files: Sequence[str]) -> list[_Record]:
-    """Rows of all metadata files in order; what is no row the stage ``convert`` has reported."""
-    records = []
-    for file in files:
-        path = PurePosixPath(file)
-        if path.name not in METADATA_NAMES:
-            continue
-        place = printable(file)
-        try:
-            text = read_text(songs_dir / file, place, _MAX_METADATA_BYTES)
-        except SongError:
-            continue
-        for number, values in metadata_rows(text, path.suffix):
-            if isinstance(values, Fault):
-                continue
-            names = [name for key in FILE_KEYS if isinstance(name := values.get(key), str) and name]
-            if names:
-                about = normpath((path.parent / names[0]).as_posix())
-                records.append(_Record(f"{place}:{number}", about, values))
-    return records
-
-
 def _rows_of(
-    records: Sequence[_Record], tracks: Mapping[str, Sequence[str]]
-) -> dict[str, list[_Record]]:
-    """Song id to its rows."""
+    rows: Sequence[MetadataRow], tracks: Mapping[str, Sequence[str]]
+) -> dict[str, list[MetadataRow]]:
+    """Return each song's rows of metadata, in order."""
     owner = {path: song for song in sorted(tracks) for path in tracks[song]}
-    rows: dict[str, list[_Record]] = {}
-    for record in records:
-        if (song := owner.get(record.file)) is not None:
-            rows.setdefault(song, []).append(record)
-    return rows
+    found: dict[str, list[MetadataRow]] = {}
+    for row in rows:
+        if (song := owner.get(str(row.main_file))) is not None:
+            found.setdefault(song, []).append(row)
+    return found

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from yue.audio.converted_tracks import read_stems, read_tracks, whole_songs
-from yue.audio.discover import discover_songs
+from yue.audio.discover import Discovery, discover_songs
 from yue.errors import SongError, YueError
 from yue.files import map_array, read_json, read_jsonl
 from yue.paths import Paths
@@ -25,6 +25,7 @@ class StageInputs:
     """The songs as earlier stages left them.
 
     Attributes:
+        folder: What the songs folder holds.
         songs: Song id to its pieces in order of time (a whole song is one piece).
         tracks: Song id to its audio files, relative to the songs folder; also of songs that were
             rejected since.
@@ -33,6 +34,7 @@ class StageInputs:
         rejections: What earlier stages left out.
     """
 
+    folder: Discovery
     songs: dict[str, list[Piece]]
     tracks: dict[str, tuple[str, ...]]
     codec: str
@@ -46,7 +48,8 @@ def read_inputs(songs_dir: Path, paths: Paths) -> StageInputs:
     Raises:
         YueError: A file is missing or damaged, or they are not of the same songs.
     """
-    tracks = _audio_files(songs_dir)
+    folder = discover_songs(songs_dir)
+    tracks = _audio_files(songs_dir, folder)
     owner = {path: song for song in sorted(tracks) for path in tracks[song]}
     converted = {track.song_id: track for track in read_tracks(paths.audio / "audio.jsonl")}
     codes = _codes(paths.codes / "codes.jsonl")
@@ -77,21 +80,14 @@ def read_inputs(songs_dir: Path, paths: Paths) -> StageInputs:
     for pieces in songs.values():
         pieces.sort(key=lambda piece: (piece.start, piece.stems.song_id))
     codec, rate = _codec(paths.codes / "codec.json")
-    return StageInputs(
-        songs=songs,
-        tracks=tracks,
-        codec=codec,
-        rate=rate,
-        rejections=rejections,
-    )
+    return StageInputs(folder, songs, tracks, codec, rate, rejections)
 
 
-def _audio_files(songs_dir: Path) -> dict[str, tuple[str, ...]]:
-    """Song id to its audio files; in a folder that ``yue convert`` made, those it was made from."""
+def _audio_files(songs_dir: Path, folder: Discovery) -> dict[str, tuple[str, ...]]:
+    """Return each song's audio files; in a folder that ``yue convert`` made, their sources."""
     rows = songs_dir / "audio.jsonl"
-    songs = discover_songs(songs_dir).songs
-    if songs or not rows.is_file():
-        return {song.song_id: tuple(song.tracks.values()) for song in songs}
+    if folder.songs or not rows.is_file():
+        return {song.song_id: tuple(song.tracks.values()) for song in folder.songs}
     tracks = read_tracks(rows)
     whole = whole_songs(tracks)
     first = {file: song for song, file in sorted(whole.items(), reverse=True)}

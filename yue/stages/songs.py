@@ -29,7 +29,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     """
     songs_dir = paths.root / recipe.data.songs_dir
     inputs = read_inputs(songs_dir, paths)
-    described = describe_songs(songs_dir, inputs.tracks)
+    described = describe_songs(songs_dir, inputs.folder, inputs.tracks)
     built = build(inputs.songs, described, inputs.rate, recipe.songs.untimed)
     taken = frozenset(built.sources)
     given = read_given(songs_dir, paths.work, inputs.codec, inputs.rate, taken)
