@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from yue.songs.align import Aligned, Sound, align
 from yue.songs.estimated_times import proportional, without_lyrics
-from yue.songs.lrc import TimedSection
 from yue.songs.lyrics import parse_lyrics
 from yue.songs.song_metadata import Description
-from yue.songs.timeline import Section, Span, even_lines, place_timed
+from yue.songs.timeline import OPEN, Section, Span, even_lines, place_timed
 
 SONG = Span(0.0, 100.0)
 
@@ -84,9 +83,9 @@ def test_a_song_without_lyrics_is_cut_into_moderate_parts_named_by_the_singing()
 
 def test_given_times_are_kept_and_gaps_are_named() -> None:
     given = [
-        TimedSection("verse", 10.0, 40.0, even_lines(["a"], 10, 40)),
-        TimedSection("chorus", 41.0, 60.0, ()),
-        TimedSection("verse", 70.0, None, even_lines(["b"], 70, 70)),
+        Section(10.0, 40.0, "verse", even_lines(["a"], 10, 40)),
+        Section(41.0, 60.0, "chorus"),
+        Section(70.0, OPEN, "verse", even_lines(["b"], 70, 70)),
     ]
     assert labels(place_timed(given, SONG, [Span(70, 85)])) == [
         ("intro", 0, 10), ("verse", 10, 41), ("chorus", 41, 60), ("inst", 60, 70),
@@ -95,7 +94,7 @@ def test_given_times_are_kept_and_gaps_are_named() -> None:
 
 
 def test_overlapping_sections_end_where_the_next_begins() -> None:
-    given = [TimedSection("a", 0.0, 60.0, ()), TimedSection("b", 50.0, 120.0, ())]
+    given = [Section(0.0, 60.0, "a"), Section(50.0, 120.0, "b")]
     assert labels(place_timed(given, SONG, [])) == [("a", 0, 50), ("b", 50, 100)]
 
 
@@ -107,9 +106,9 @@ def aligned(description: Description, *, has_vocal: bool = True, untimed: str = 
 
 def test_texts_go_to_the_given_sections_of_their_labels() -> None:
     given = (
-        TimedSection("intro", 0.0, 10.0, ()),
-        TimedSection("verse", 10.0, 50.0, ()),
-        TimedSection("chorus", 50.0, 100.0, ()),
+        Section(0.0, 10.0, "intro"),
+        Section(10.0, 50.0, "verse"),
+        Section(50.0, 100.0, "chorus"),
     )
     found = aligned(Description(sections=given, lyrics="[verse]\na\n[chorus]\nb\n"))
     assert found.alignment == "explicit"
@@ -119,13 +118,13 @@ def test_texts_go_to_the_given_sections_of_their_labels() -> None:
 
 
 def test_lines_with_times_go_to_the_given_sections_they_start_in() -> None:
-    given = (TimedSection("verse", 10.0, None, ()), TimedSection("chorus", 50.0, None, ()))
+    given = (Section(10.0, OPEN, "verse"), Section(50.0, OPEN, "chorus"))
     found = aligned(Description(sections=given, lyrics="[00:09.90]a\n[00:49.00]b\n[00:50.00]c\n"))
     assert [[x.text for x in s.lines] for s in found.sections if s.lines] == [["a", "b"], ["c"]]
 
 
 def test_given_sections_that_the_lyrics_do_not_fit_are_named_and_not_used() -> None:
-    given = (TimedSection("verse", 0.0, 100.0, ()),)
+    given = (Section(0.0, 100.0, "verse"),)
     description = Description(sections=given, lyrics="[verse]\na\n[chorus]\nb\n")
     found = aligned(description, untimed="proportional")
     assert found.alignment == "proportional"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yue.songs.lrc import TimedLine, is_lrc, parse_lrc
+from yue.songs.lrc import is_lrc, parse_lrc, untimed_sections
 from yue.songs.lyrics import clean_line, label_of
-from yue.songs.lyrics_files import line_contents
+from yue.songs.timeline import OPEN, TimedLine
 
 LINES = (
     st.text(max_size=20)
@@ -51,7 +51,8 @@ def test_labelled_sections_come_back(sections: list[tuple[str, list[str]]]) -> N
             text += f"{stamp(at)}{line}\n"
             at += 250
     assert [(s.label, [line.text for line in s.lines]) for s in parse_lrc(text)] == sections
-    assert line_contents(text)[0].startswith(f"[{sections[0][0]}]\n{sections[0][1][0]}\n")
+    first = untimed_sections(text)[0]
+    assert (first.label, first.lines) == (sections[0][0], tuple(sections[0][1]))
 
 
 def test_several_times_repeat_a_line_and_its_label() -> None:
@@ -85,13 +86,13 @@ def test_forms_of_a_time() -> None:
 
 def test_a_time_without_text_ends_the_section() -> None:
     first, second = parse_lrc("[00:01.00]a\n[00:02.00]b\n[00:05.00] ♪\n[00:20.00]c\n[00:21.00]d\n")
-    assert (first.start, first.end, second.start, second.end) == (1.0, 5.0, 20.0, None)
+    assert (first.start, first.end, second.start, second.end) == (1.0, 5.0, 20.0, OPEN)
 
 
 def test_a_pause_within_a_labelled_section_does_not_cut_it() -> None:
     (only,) = parse_lrc("[verse]\n[00:01.00]a\n[00:05.00]\n[00:20.00]c\n")
     assert [line.text for line in only.lines] == ["a", "c"]
-    assert only.end is None
+    assert only.end == OPEN
 
 
 def test_a_label_with_a_time_starts_there() -> None:

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from yue.errors import SongError
 from yue.songs.align import Sound, align
 from yue.songs.estimated_times import proportional
-from yue.songs.lrc import TimedSection
 from yue.songs.lyrics import LyricSection, clean_line, line_content
 from yue.songs.song_metadata import Description
-from yue.songs.timeline import Section, Span, cut, even_lines, shortest, to_frames
+from yue.songs.timeline import OPEN, Section, Span, cut, even_lines, shortest, to_frames
 
 RATES = st.sampled_from([Fraction(50), Fraction(25, 2), Fraction(44100, 512), Fraction(75)])
 LINES = st.lists(
@@ -46,13 +45,13 @@ def sounds(draw: st.DrawFn) -> Sound:
 
 
 @st.composite
-def timed(draw: st.DrawFn) -> tuple[TimedSection, ...]:
+def timed(draw: st.DrawFn) -> tuple[Section, ...]:
     starts = sorted(draw(st.lists(st.floats(0, 200), min_size=1, max_size=8)))
     sections = []
     for start in starts:
-        end = start + draw(st.floats(0.01, 60)) if draw(st.booleans()) else None
-        lines = even_lines(draw(LINES), start, end or start)
-        sections.append(TimedSection(draw(st.sampled_from(["verse", "solo"])), start, end, lines))
+        end = start + draw(st.floats(0.01, 60)) if draw(st.booleans()) else OPEN
+        lines = even_lines(draw(LINES), start, end if end < OPEN else start)
+        sections.append(Section(start, end, draw(st.sampled_from(["verse", "solo"])), lines))
     return tuple(sections)
 
 
@@ -93,7 +92,7 @@ def test_untimed_lyrics_cover_the_song_and_lose_no_line(
 
 @given(timed(), sounds(), RATES)
 def test_timed_lyrics_cover_the_song_and_keep_every_line_within_it(
-    sections: tuple[TimedSection, ...], sound: Sound, rate: Fraction
+    sections: tuple[Section, ...], sound: Sound, rate: Fraction
 ) -> None:
     try:
         aligned = align(Description(sections=sections), sound, "skip")

@@ -7,11 +7,18 @@ from dataclasses import dataclass, replace
 
 from yue.audio.stem_pairs import ADD_STEMS
 from yue.songs.estimated_times import proportional, whole, without_lyrics
-from yue.songs.lrc import TimedLine, TimedSection, is_lrc, parse_lrc
+from yue.songs.lrc import is_lrc, parse_lrc, untimed_sections
 from yue.songs.lyrics import LyricSection
-from yue.songs.lyrics_files import untimed_sections
 from yue.songs.song_metadata import Description
-from yue.songs.timeline import Section, Span, even_lines, lines_after, place_timed
+from yue.songs.timeline import (
+    OPEN,
+    Section,
+    Span,
+    TimedLine,
+    even_lines,
+    lines_after,
+    place_timed,
+)
 
 EXPLICIT, LRC, PROPORTIONAL, WHOLE, NONE = "explicit", "lrc", "proportional", "whole", "none"
 """How sections got their times; ``none``: there were no lyrics to place."""
@@ -116,7 +123,7 @@ def _left_out(sound: Sound) -> str:
     return f"lyrics left out: no vocal stem. If somebody sings, {ADD_STEMS}"
 
 
-def _timed(description: Description) -> tuple[tuple[TimedSection, ...], str, tuple[str, ...]]:
+def _timed(description: Description) -> tuple[tuple[Section, ...], str, tuple[str, ...]]:
     """Sections with times, if there are any; how they got them; and what did not fit."""
     given, lyrics = description.sections, description.lyrics or ""
     if not given:
@@ -137,9 +144,7 @@ def _timed(description: Description) -> tuple[tuple[TimedSection, ...], str, tup
     return joined, EXPLICIT, ()
 
 
-def _with_timed_lines(
-    given: Sequence[TimedSection], lines: Sequence[TimedLine]
-) -> tuple[TimedSection, ...]:
+def _with_timed_lines(given: Sequence[Section], lines: Sequence[TimedLine]) -> tuple[Section, ...]:
     """Each line in the last section that has begun by then (the first, before any)."""
     starts = [section.start for section in given]
     homes = [max(0, sum(start <= line.at for start in starts) - 1) for line in lines]
@@ -150,14 +155,14 @@ def _with_timed_lines(
 
 
 def _with_texts(
-    given: Sequence[TimedSection], texts: Sequence[LyricSection]
-) -> tuple[TimedSection, ...] | None:
+    given: Sequence[Section], texts: Sequence[LyricSection]
+) -> tuple[Section, ...] | None:
     """Lyrics into the given sections of the same labels in order; None if one finds no place."""
     waiting, joined = list(texts), []
     for section in given:
         if waiting and waiting[0].label == section.label:
             lines = waiting.pop(0).lines
-            end = section.start if section.end is None else section.end
+            end = section.end if section.end < OPEN else section.start
             section = replace(section, lines=even_lines(lines, section.start, end))
         joined.append(section)
     return None if any(text.lines for text in waiting) else tuple(joined)

@@ -11,6 +11,7 @@ Everything a songs folder says about its songs: metadata files and sidecars, rea
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,11 +23,12 @@ from yue.audio.folder_metadata import METADATA_NAMES, MetadataRow
 from yue.audio.track_names import stem_mark
 from yue.errors import SongError
 from yue.songs.lrc import is_lrc, merge_labels
-from yue.songs.lyrics_files import read_text
-from yue.songs.song_metadata import Description, clean_genres, describe, misspelt
+from yue.songs.lyrics import clean_genres
+from yue.songs.song_metadata import Description, describe, misspelt
 from yue.songs.song_warnings import Warned
 from yue.wording import printable
 
+_MAX_BYTES = 4 << 20  # a larger file is not about one song
 # Longest first: "song.lyrics.txt" is not the ".txt" of a song named "song.lyrics".
 _SUFFIXES = {
     ".lyrics.txt": "lyrics",
@@ -186,7 +188,7 @@ def _misspelt_beside(songs_dir: Path, file: str | None) -> list[Warned]:
     if file is None:
         return []
     place = printable(file)
-    return _misspelt(_object(read_text(songs_dir / file, place), place), place)
+    return _misspelt(_object(_read_text(songs_dir / file, place), place), place)
 
 
 def _describe(
@@ -200,7 +202,7 @@ def _describe(
     for kind in ("json", "lrc", "lyrics", "text", "genres"):
         if kind in files:
             place = printable(files[kind])
-            texts[kind] = read_text(songs_dir / files[kind], place)
+            texts[kind] = _read_text(songs_dir / files[kind], place)
             found = found.or_else(_sidecar(kind, texts[kind], place))
     return _with_labels(found, texts)
 
@@ -248,3 +250,35 @@ def _rows_of(
         if (song := owner.get(str(row.main_file))) is not None:
             found.setdefault(song, []).append(row)
     return found
+
+
+def _read_text(path: Path, place: str) -> str:
+    """Read a text file: UTF-8, with or without a byte order mark, or UTF-16 with one.
+
+    Args:
+        path: The file.
+        place: Its name for messages.
+
+    Raises:
+        SongError: It cannot be read, is too large, or has another encoding.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise SongError(
+                place,
+                why=f"larger than {_MAX_BYTES >> 20} MiB",
+                fix="rename the file if it is no text about a song",
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise SongError(
+            place, why=f"cannot be read ({error.strerror})", fix="make the file readable"
+        ) from error
+    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return data.decode("utf-16" if utf16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SongError(
+            place, why=f"not UTF-8 text ({error.reason} at byte {error.start})",
+            fix="save the file as UTF-8",
+        ) from error  # fmt: skip
