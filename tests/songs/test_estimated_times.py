@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from yue.songs.align import Aligned, Sound, align
-from yue.songs.estimated_times import proportional, without_lyrics
+from yue.songs.estimated_times import estimate_sections, textless_sections
 from yue.songs.lyrics import parse_lyrics
 from yue.songs.song_metadata import Description
 from yue.songs.timeline import OPEN, Section, Span, even_lines, place_timed
@@ -17,7 +17,7 @@ def labels(sections: tuple[Section, ...]) -> list[tuple[str, float, float]]:
 
 def test_long_rests_before_and_after_the_singing_become_sections() -> None:
     lyrics = parse_lyrics("[verse]\nabcd\n[chorus]\nefgh\n")
-    sections = proportional(lyrics, SONG, [Span(20, 50), Span(60, 90)])
+    sections = estimate_sections(lyrics, SONG, [Span(20, 50), Span(60, 90)])
     assert labels(sections) == [
         ("intro", 0, 20), ("verse", 20, 50), ("inst", 50, 60), ("chorus", 60, 90),
         ("outro", 90, 100),
@@ -26,19 +26,22 @@ def test_long_rests_before_and_after_the_singing_become_sections() -> None:
 
 def test_short_rests_belong_to_the_sections_beside_them() -> None:
     lyrics = parse_lyrics("[verse]\nabcd\n[chorus]\nefgh\n")
-    sections = proportional(lyrics, SONG, [Span(2, 50), Span(52, 98)])
+    sections = estimate_sections(lyrics, SONG, [Span(2, 50), Span(52, 98)])
     assert labels(sections) == [("verse", 0, 52), ("chorus", 52, 100)]
 
 
 def test_sections_are_as_long_as_their_text() -> None:
     lyrics = parse_lyrics("[verse]\n" + "a long line of words here\n" * 3 + "[chorus]\n"
                           + "a long line of words here\n")  # fmt: skip
-    assert labels(proportional(lyrics, SONG, [SONG])) == [("verse", 0, 75), ("chorus", 75, 100)]
+    assert labels(estimate_sections(lyrics, SONG, [SONG])) == [
+        ("verse", 0, 75),
+        ("chorus", 75, 100),
+    ]
 
 
 def test_a_boundary_moves_to_a_rest_nearby() -> None:
     lyrics = parse_lyrics("[verse]\nabcd\n[chorus]\nefgh\n")
-    sections = proportional(lyrics, SONG, [Span(0, 46), Span(47, 60), Span(60.5, 100)])
+    sections = estimate_sections(lyrics, SONG, [Span(0, 46), Span(47, 60), Span(60.5, 100)])
     assert labels(sections) == [("verse", 0, 47), ("chorus", 47, 100)]
 
 
@@ -52,13 +55,13 @@ def test_a_boundary_moves_no_further_than_a_quarter_of_the_shorter_neighbour() -
         (f"[verse]\n{short}[chorus]\n{long}", 34, 25),
     ):
         singing = [Span(0, rest), Span(rest + 1, 101)]
-        sections = proportional(parse_lyrics(lyrics), Span(0, 101), singing)
+        sections = estimate_sections(parse_lyrics(lyrics), Span(0, 101), singing)
         assert labels(sections) == [("verse", 0, bound), ("chorus", bound, 101)]
 
 
 def test_sections_without_text_take_the_rests() -> None:
     lyrics = parse_lyrics("[intro]\n[verse]\nabcd\n[guitar solo]\n[verse]\nefgh\n[outro]\n")
-    sections = proportional(lyrics, SONG, [Span(10, 40), Span(55, 85)])
+    sections = estimate_sections(lyrics, SONG, [Span(10, 40), Span(55, 85)])
     assert labels(sections) == [
         ("intro", 0, 10), ("verse", 10, 40), ("guitar solo", 40, 55), ("verse", 55, 85),
         ("outro", 85, 100),
@@ -67,16 +70,16 @@ def test_sections_without_text_take_the_rests() -> None:
 
 def test_without_singing_to_go_by_the_text_covers_the_whole_song() -> None:
     lyrics = parse_lyrics("[intro]\n[verse]\nabcd\n[chorus]\nefgh\n")
-    assert labels(proportional(lyrics, SONG, [])) == [
+    assert labels(estimate_sections(lyrics, SONG, [])) == [
         ("intro", 0, 20), ("verse", 20, 60), ("chorus", 60, 100),
     ]  # fmt: skip
 
 
 def test_a_song_without_lyrics_is_cut_into_moderate_parts_named_by_the_singing() -> None:
-    assert labels(without_lyrics(SONG, [])) == [
+    assert labels(textless_sections(SONG, [])) == [
         ("inst", 0, 25), ("inst", 25, 50), ("inst", 50, 75), ("inst", 75, 100),
     ]  # fmt: skip
-    assert [s.label for s in without_lyrics(SONG, [Span(30, 70)])] == [
+    assert [s.label for s in textless_sections(SONG, [Span(30, 70)])] == [
         "inst", "verse", "verse", "inst",
     ]  # fmt: skip
 

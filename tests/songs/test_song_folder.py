@@ -12,7 +12,7 @@ import pytest
 
 from yue.audio.discover import discover_songs
 from yue.errors import SongError
-from yue.songs.song_folder import Described, describe_songs, find_sidecars
+from yue.songs.song_folder import DescribedSongs, describe_songs, find_sidecars
 from yue.songs.song_metadata import Description, describe
 from yue.songs.timeline import OPEN
 
@@ -34,7 +34,7 @@ class Folder:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
 
-    def read(self) -> Described:
+    def read(self) -> DescribedSongs:
         return describe_songs(self.root, discover_songs(self.root), self.tracks)
 
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from yue.errors import SongError
 from yue.songs.align import Sound, align
-from yue.songs.estimated_times import proportional
+from yue.songs.estimated_times import estimate_sections
 from yue.songs.lyrics import LyricSection, clean_line, line_content
 from yue.songs.song_metadata import Description
-from yue.songs.timeline import OPEN, Section, Span, cut, even_lines, shortest, to_frames
+from yue.songs.timeline import OPEN, Section, Span, cut, even_lines, least_frames, to_frames
 
 RATES = st.sampled_from([Fraction(50), Fraction(25, 2), Fraction(44100, 512), Fraction(75)])
 LINES = st.lists(
@@ -64,7 +64,7 @@ def check_cover(sections: Sequence[Section], song: Span, rate: Fraction) -> None
     assert sections[-1].end == song.end
     assert all(a.end == b.start for a, b in itertools.pairwise(sections))
     frames = int(Fraction(song.end - song.start) * rate)
-    if frames < shortest(rate):
+    if frames < least_frames(rate):
         with pytest.raises(SongError, match="shorter than a second"):
             to_frames(cut(sections, song), frames, rate)
         return
@@ -111,7 +111,7 @@ def test_pieces_of_a_song_share_its_lines_without_loss_or_repetition(
     lyrics: list[LyricSection], sound: Sound, length: float, rate: Fraction
 ) -> None:
     song = sound.span
-    sections = proportional(lyrics or [LyricSection("verse", ())], song, sound.singing)
+    sections = estimate_sections(lyrics or [LyricSection("verse", ())], song, sound.singing)
     count = max(1, int(song.seconds / length))
     bounds = [song.start + song.seconds * n / count for n in range(count)] + [song.end]
     pieces = [cut(sections, Span(a, b)) for a, b in itertools.pairwise(bounds)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,41 +19,24 @@ from yue.audio.converted_tracks import INSTRUMENTAL, MIXTURE, VOCAL
 from yue.audio.discover import ROWS_MADE, rows_made
 from yue.errors import SongError
 from yue.files import file_digest, map_array
-from yue.rejections import Rejected
+from yue.rejections import Rejected, SongWarning
+from yue.songs.build_rows import BuiltRows, TrainingRow
 from yue.songs.lyrics import label_of
-from yue.songs.song_rows import Row
-from yue.songs.song_warnings import Warned
 from yue.songs.timeline import FrameSection
 from yue.tokens.options import Options
 from yue.tokens.row_reader import CODES_KEYS, Segment, SongRow, parse_line
 
-_SCHEMA = Options()  # what a row needs for vocal and instrumental, the layout that most are for
-
 GIVEN = "given"
 """The alignment of such rows: whoever made them placed their sections."""
 
+_SCHEMA = Options()  # what a row needs for vocal and instrumental, the layout that most are for
 _FIX = "correct the row; YuE's finetune/README describes its keys"
 
 
-@dataclass(frozen=True)
-class Given:
-    """What a songs folder has of such rows.
-
-    Attributes:
-        rows: In the order of the file.
-        rejected: Lines that cannot be used.
-        warnings: What was taken on trust.
-    """
-
-    rows: tuple[Row, ...] = ()
-    rejected: tuple[Rejected, ...] = ()
-    warnings: tuple[Warned, ...] = ()
-
-
-def read_given(
+def read_ready_rows(
     songs_dir: Path, work: Path, codec: str, rate: Fraction, taken: frozenset[str]
-) -> Given:
-    """Read the rows.
+) -> BuiltRows:
+    """Read the rows, in the order of the file; each is the source of itself.
 
     Args:
         songs_dir: The songs folder.
@@ -65,7 +48,7 @@ def read_given(
     Raises:
         YueError: The file cannot be read.
     """
-    rows: dict[str, Row] = {}
+    rows: dict[str, TrainingRow] = {}
     rejected = []
     for number, line in rows_made(songs_dir):
         place = f"{ROWS_MADE}:{number}"
@@ -82,15 +65,21 @@ def read_given(
             rejected.append(Rejected(place, str(error), _FIX))
         except SongError as error:
             rejected.append(Rejected(place, f"{error.what}: {error.why}", error.fix))
-    trusted = Warned(
+    trusted = SongWarning(
         f"codes taken as those of {codec}: no row says which codec they are of", ROWS_MADE
     )
-    return Given(tuple(rows.values()), tuple(rejected), (trusted,) if rows else ())
+    return BuiltRows(
+        rows=tuple(rows.values()),
+        sources={song: song for song in rows},
+        rejected=tuple(rejected),
+        skipped=(),
+        warnings=(trusted,) if rows else (),
+    )
 
 
 def _make_row(
     read: SongRow, original: dict[str, Any], songs_dir: Path, work: Path, rate: Fraction
-) -> Row:
+) -> TrainingRow:
     json.dumps(original, ensure_ascii=False).encode()  # half a surrogate pair is a ValueError
     named = {role: read.codes[role] for role in (VOCAL, INSTRUMENTAL)}
     if mixture := original.get(CODES_KEYS[MIXTURE]):
@@ -99,7 +88,7 @@ def _make_row(
     paths = {role: _relative(path, songs_dir, work) for role, path in files.items()}
     frames = min(_count_frames(files[role]) for role in (VOCAL, INSTRUMENTAL))
     artist = original.get("artist")
-    return Row(
+    return TrainingRow(
         id=read.id,
         vocal=paths[VOCAL],
         instrumental=paths[INSTRUMENTAL],
@@ -116,7 +105,7 @@ def _make_row(
 
 
 def _find_codes(songs_dir: Path, name: str) -> Path:
-    """The file of codes that a row names."""
+    """Find the file of codes that a row names."""
     parts = PurePosixPath(name).parts
     for first in range(max(1, len(parts))):
         path = songs_dir.joinpath(*parts[first:])
@@ -130,7 +119,7 @@ def _find_codes(songs_dir: Path, name: str) -> Path:
 
 
 def _relative(path: Path, songs_dir: Path, work: Path) -> str:
-    """As seen from the work folder; absolute where the songs are outside the project."""
+    """Return a path from the work folder; absolute where the songs are outside the project."""
     if songs_dir.is_relative_to(work.parent):
         return Path(os.path.relpath(path, work)).as_posix()
     return path.as_posix()

@@ -15,9 +15,8 @@ from yue.errors import SongError, YueError
 from yue.files import map_array, read_json, read_jsonl
 from yue.paths import Paths
 from yue.rejections import Rejections, read_rejections
-from yue.songs.build_rows import Piece
+from yue.songs.build_rows import Piece, TrainingRow
 from yue.songs.duplicates import Codes
-from yue.songs.song_rows import Row
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def read_inputs(songs_dir: Path, paths: Paths) -> StageInputs:
     tracks = _audio_files(songs_dir, folder)
     owner = {path: song for song in sorted(tracks) for path in tracks[song]}
     converted = {track.song_id: track for track in read_tracks(paths.audio / "audio.jsonl")}
-    codes = _codes(paths.codes / "codes.jsonl")
+    codes = _read_code_rows(paths.codes / "codes.jsonl")
     rejections = read_rejections(paths.codes / "rejected.json", "tokenize")
     tokenize = rejections.at("tokenize")
     without_codes = {entry.song_id for entry in (*tokenize.lost, *tokenize.partly)}
@@ -79,7 +78,7 @@ def read_inputs(songs_dir: Path, paths: Paths) -> StageInputs:
         songs.setdefault(song, []).append(piece)
     for pieces in songs.values():
         pieces.sort(key=lambda piece: (piece.start, piece.stems.song_id))
-    codec, rate = _codec(paths.codes / "codec.json")
+    codec, rate = _read_codec(paths.codes / "codec.json")
     return StageInputs(folder, songs, tracks, codec, rate, rejections)
 
 
@@ -99,16 +98,19 @@ def _audio_files(songs_dir: Path, folder: Discovery) -> dict[str, tuple[str, ...
     return {song: tuple(sources) for song, sources in made.items()}
 
 
-def read_codes(rows: Sequence[Row], work: Path) -> dict[str, tuple[Codes, Codes]]:
-    """Row id to codebook 0 of its vocal and its instrumental track, each shape (T,).
+def read_codes(rows: Sequence[TrainingRow], work: Path) -> dict[str, tuple[Codes, Codes]]:
+    """Read codebook 0 of each row's vocal and its instrumental track, each shape (T,).
 
     Raises:
         SongError: A file is missing or not codes.
     """
-    return {row.id: (_first(work / row.vocal), _first(work / row.instrumental)) for row in rows}
+    return {
+        row.id: (_read_codebook_0(work / row.vocal), _read_codebook_0(work / row.instrumental))
+        for row in rows
+    }
 
 
-def _first(path: Path) -> Codes:
+def _read_codebook_0(path: Path) -> Codes:
     try:
         array = map_array(path)
         if array.ndim != 2 or array.dtype.kind not in "iu":
@@ -121,8 +123,8 @@ def _first(path: Path) -> Codes:
     return np.array(array[0])
 
 
-def _codes(path: Path) -> dict[str, dict[str, tuple[str, int]]]:
-    """Song id to role to the path and length of its codes."""
+def _read_code_rows(path: Path) -> dict[str, dict[str, tuple[str, int]]]:
+    """Read the path and length of each song's codes, by role."""
     found: dict[str, dict[str, tuple[str, int]]] = {}
     for number, row in enumerate(read_jsonl(path), 1):
         try:
@@ -136,8 +138,8 @@ def _codes(path: Path) -> dict[str, dict[str, tuple[str, int]]]:
     return found
 
 
-def _codec(path: Path) -> tuple[str, Fraction]:
-    """Name and frames a second."""
+def _read_codec(path: Path) -> tuple[str, Fraction]:
+    """Read the codec's name and frames a second."""
     card = read_json(path)
     try:
         name, rate = str(card["name"]), Fraction(card["frame_rate"])

@@ -112,7 +112,7 @@ def even_lines(lines: Sequence[str], start: float, end: float) -> tuple[TimedLin
     return spread(lines, lambda share: start + share * (end - start))
 
 
-def rests(start: float, end: float, label: str) -> list[Section]:
+def rest_sections(start: float, end: float, label: str) -> list[Section]:
     """Return a stretch without words as equal sections of at most :data:`MAX_REST`."""
     count = max(1, math.ceil((end - start) / MAX_REST))
     bounds = [start + (end - start) * part / count for part in range(count)] + [end]
@@ -130,19 +130,19 @@ def fill(sections: Sequence[Section], song: Span) -> tuple[Section, ...]:
         song: The whole song.
     """
     if not sections:
-        return tuple(rests(song.start, song.end, "inst"))
+        return tuple(rest_sections(song.start, song.end, "inst"))
     full: list[Section] = []
     for section in sections:
         end = full[-1].end if full else song.start
         if section.start - end >= REST:
-            full += rests(end, section.start, "inst" if full else "intro")
+            full += rest_sections(end, section.start, "inst" if full else "intro")
         elif full:
             full[-1] = replace(full[-1], end=section.start)
         else:
             section = replace(section, start=song.start)
         full.append(section)
     if song.end - full[-1].end >= REST:
-        full += rests(full[-1].end, song.end, "outro")
+        full += rest_sections(full[-1].end, song.end, "outro")
     else:
         full[-1] = replace(full[-1], end=song.end)
     return tuple(full)
@@ -232,7 +232,7 @@ def _lines_within(section: Section, song: Span) -> tuple[TimedLine, ...]:
     )
 
 
-def shortest(rate: Fraction) -> int:
+def least_frames(rate: Fraction) -> int:
     """Return the frames of the shortest section: over a second, however it is rounded."""
     return math.floor(rate) + 1
 
@@ -248,7 +248,7 @@ def to_frames(sections: Sequence[Section], frames: int, rate: Fraction) -> tuple
     Raises:
         SongError: The song itself is shorter than a section may be.
     """
-    least = shortest(rate)
+    least = least_frames(rate)
     if frames < least:
         raise SongError(
             f"{frames} frames", why=f"shorter than a second ({least} frames)",
