@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.audio.conftest import RATE, convert_settings, music
 from yue.audio.convert_song import convert_song
-from yue.audio.decode import Samples
+from yue.audio.decoders import Samples
 from yue.audio.measures import BAND_SHARE, bass_share, singing_spans
 
 BAND = music(20, seed=2, level=0.4)

@@ -202,7 +202,7 @@ def _group_by_name(names: Iterable[str]) -> tuple[dict[str, SongFiles], list[Rej
     """Return songs by id, and the files whose place in a song is taken."""
     songs: dict[str, dict[str, str]] = defaultdict(dict)
     rejected = []
-    for song_id, role, name in _readings([PurePosixPath(name) for name in names]):
+    for song_id, role, name in _assign_roles([PurePosixPath(name) for name in names]):
         if role is None:
             reason = "it is one part of the accompaniment of a separated song"
             fix = "mix bass, drums and the others into one file: instrumental.wav"
@@ -216,7 +216,7 @@ def _group_by_name(names: Iterable[str]) -> tuple[dict[str, SongFiles], list[Rej
     return {i: SongFiles(i, tracks) for i, tracks in songs.items() if tracks}, rejected
 
 
-def _readings(paths: list[PurePosixPath]) -> Iterator[tuple[str, str | None, str]]:
+def _assign_roles(paths: list[PurePosixPath]) -> Iterator[tuple[str, str | None, str]]:
     """Yield song, role and name of every file; no role for a part of the accompaniment."""
     marks = {path: stem_mark(path) for path in paths}
     roles: dict[str, set[str]] = defaultdict(set)

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from yue.audio.converted_tracks import write_header
-from yue.audio.decode import Samples, open_audio
+from yue.audio.decode import open_audio
+from yue.audio.decoders import Samples
 from yue.audio.resample import make_resampler
 from yue.errors import AudioError
 
@@ -50,7 +51,7 @@ class Separator:
         model: Takes a mixture (B, 2, N) at 44.1 kHz and gives its sources (B, S, 2, N).
         vocal: Which of the sources is the vocal.
         chunk: Samples that it takes at once.
-        device: Where it is.
+        device: The device that it computes on.
     """
 
     model: torch.nn.Module
@@ -121,7 +122,7 @@ def _load_hdemucs(weights: Path) -> tuple[torch.nn.Module, list[str], int]:
 
 
 def _sizes(state: Mapping[str, torch.Tensor]) -> dict[str, int]:
-    """The arguments of HDemucs that these tensors are of."""
+    """Return the arguments of HDemucs that these tensors are of."""
     depth = len({name.split(".")[1] for name in state if name.startswith("freq_encoder.")})
     return {
         "channels": state["freq_encoder.0.conv.weight"].shape[0],
@@ -174,7 +175,7 @@ def write_vocal(
         AudioError: The file cannot be used.
     """
     scratch, raw = out.with_suffix(".mix"), out.with_suffix(".raw")
-    length = _decode(path, name, resampler, scratch)
+    length = _decode_stereo(path, name, resampler, scratch)
     mix = np.memmap(scratch, np.float32, "r", shape=(length, 2))
     to_rate = make_resampler(resampler, SAMPLE_RATE, rate, 1)
     with raw.open("wb") as file:
@@ -189,8 +190,12 @@ def write_vocal(
     raw.unlink()
 
 
-def _decode(path: Path, name: str, resampler: str, scratch: Path) -> int:
-    """Raw stereo at the model's rate; its length. One channel counts twice, many as their mean."""
+def _decode_stereo(path: Path, name: str, resampler: str, scratch: Path) -> int:
+    """Write raw stereo at the model's rate; one channel twice, many as their mean.
+
+    Returns:
+        Samples a channel.
+    """
     length = 0
     with open_audio(path, name) as audio, scratch.open("wb") as out:
         convert = make_resampler(resampler, audio.format.sample_rate, SAMPLE_RATE, 2)
@@ -205,7 +210,7 @@ def _decode(path: Path, name: str, resampler: str, scratch: Path) -> int:
 
 
 def vocal_blocks(mix: Samples, separator: Separator) -> Iterator[Samples]:
-    """The vocal as mono blocks, in all as long as the mixture (samples, 2).
+    """Yield the vocal as mono blocks, in all as long as the mixture (samples, 2).
 
     Chunks fade into each other, each with a triangle as its weight.
     """
@@ -214,13 +219,13 @@ def vocal_blocks(mix: Samples, separator: Separator) -> Iterator[Samples]:
     chunk = separator.chunk
     hop = chunk - chunk // _OVERLAP
     mean, deviation = _statistics(mix)
-    weight = _triangle(chunk)
+    weight = _triangle_window(chunk)
     total, weights = np.zeros(chunk, np.float32), np.zeros(chunk, np.float32)
     starts = range(0, max(1, len(mix) - (chunk - hop)), hop)
     size = _BATCH[separator.device.type]
     for first in range(0, len(starts), size):
         batch = starts[first : first + size]
-        chunks = np.stack([_chunk(mix, start, chunk) for start in batch])
+        chunks = np.stack([_padded_chunk(mix, start, chunk) for start in batch])
         scaled = torch.from_numpy((chunks - mean) / deviation).to(separator.device)
         with torch.inference_mode():
             vocals = separator.model(scaled)[:, separator.vocal].mean(dim=1).cpu().numpy()
@@ -234,14 +239,14 @@ def vocal_blocks(mix: Samples, separator: Separator) -> Iterator[Samples]:
             weights = np.concatenate([weights[hop:], np.zeros(hop, np.float32)])
 
 
-def _chunk(mix: Samples, start: int, length: int) -> Samples:
-    """Samples as the model takes them, (2, length); silence follows the end."""
+def _padded_chunk(mix: Samples, start: int, length: int) -> Samples:
+    """Return samples as the model takes them, (2, length); silence follows the end."""
     part = mix[start : start + length].T
     return np.pad(part, ((0, 0), (0, length - part.shape[1])))
 
 
 def _statistics(mix: Samples) -> tuple[np.float32, np.float32]:
-    """Mean and standard deviation of a mixture's mono sum, by which these models are scaled."""
+    """Return mean and standard deviation of the mono sum, by which these models scale."""
     total = squares = 0.0
     for start in range(0, len(mix), _BLOCK):
         mono = mix[start : start + _BLOCK].mean(axis=1, dtype=np.float64)
@@ -252,7 +257,7 @@ def _statistics(mix: Samples) -> tuple[np.float32, np.float32]:
     return np.float32(mean), np.float32(max(deviation, 1e-5))
 
 
-def _triangle(length: int) -> Samples:
+def _triangle_window(length: int) -> Samples:
     rising = np.arange(1, length // 2 + 1)
     falling = np.arange(length - length // 2, 0, -1)
     shape: Samples = (np.concatenate([rising, falling]) / (length - length // 2)).astype(np.float32)

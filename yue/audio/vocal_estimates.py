@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from yue.audio.converted_tracks import MIXTURE, Track
+from yue.audio.converted_tracks import MIXTURE, ConvertedTrack
 from yue.audio.separator import find_weights, load_separator, write_vocal
 from yue.digests import Digests
 from yue.errors import AudioError
@@ -21,7 +21,7 @@ _VOCAL = "vocal.npy"
 
 
 @dataclass(frozen=True)
-class Separation:
+class SeparationSettings:
     """What is needed to separate.
 
     Attributes:
@@ -39,8 +39,10 @@ class Separation:
     resampler: str
 
 
-def separation_of(recipe: Recipe, root: Path, songs_dir: Path, store: Path) -> Separation | None:
-    """What a recipe says of separating; None if songs without stems become something else.
+def separation_of(
+    recipe: Recipe, root: Path, songs_dir: Path, store: Path
+) -> SeparationSettings | None:
+    """Return what a recipe says of separating; None if songs without stems are not separated.
 
     Args:
         recipe: Its sections separate, convert and runtime are read.
@@ -58,11 +60,11 @@ def separation_of(recipe: Recipe, root: Path, songs_dir: Path, store: Path) -> S
     digest = digests.of(weights)
     digests.save(weights.parent)
     device, resampler = recipe.runtime.device, recipe.convert.resampler
-    return Separation(songs_dir, weights, digest, device, resampler)
+    return SeparationSettings(songs_dir, weights, digest, device, resampler)
 
 
 @dataclass(frozen=True)
-class Estimates:
+class VocalEstimates:
     """What became of the songs.
 
     Attributes:
@@ -75,9 +77,9 @@ class Estimates:
 
 
 def estimate_vocals(
-    songs: Mapping[str, Mapping[str, Track]], separation: Separation, store: Store
-) -> Estimates:
-    """Have the vocal of every song that has only a mixture.
+    songs: Mapping[str, Mapping[str, ConvertedTrack]], separation: SeparationSettings, store: Store
+) -> VocalEstimates:
+    """Estimate the vocal of every song that has only a mixture.
 
     Args:
         songs: Song to role to its track.
@@ -85,11 +87,13 @@ def estimate_vocals(
         store: Where finished vocals are kept.
     """
     wanting = {song: tracks[MIXTURE] for song, tracks in songs.items() if set(tracks) == {MIXTURE}}
-    keys = {song: _key(track, separation) for song, track in wanting.items()}
+    keys = {song: _store_key(track, separation) for song, track in wanting.items()}
     # Pieces of one song have one source, which is separated once.
     absent = {key: song for song, key in keys.items() if store.find(key) is None}
-    failed = _separate({key: wanting[song] for key, song in absent.items()}, separation, store)
-    estimates = Estimates({}, {})
+    failed = _separate_sources(
+        {key: wanting[song] for key, song in absent.items()}, separation, store
+    )
+    estimates = VocalEstimates({}, {})
     for song, key in keys.items():
         entry = store.find(key)
         if entry is not None:
@@ -99,16 +103,16 @@ def estimate_vocals(
     return estimates
 
 
-def _key(track: Track, separation: Separation) -> str:
+def _store_key(track: ConvertedTrack, separation: SeparationSettings) -> str:
     # A track's digest is of its source and of all settings of its conversion.
     made_from = [track.digest, track.sample_rate, separation.digest, separation.resampler]
     return value_digest(["vocal", _VERSION, made_from])
 
 
-def _separate(
-    tracks: Mapping[str, Track], separation: Separation, store: Store
+def _separate_sources(
+    tracks: Mapping[str, ConvertedTrack], separation: SeparationSettings, store: Store
 ) -> dict[str, AudioError]:
-    """Separate sources into the store; those that cannot be."""
+    """Separate sources into the store; return why some cannot be."""
     if not tracks:
         return {}
     separator = load_separator(separation.weights, separation.device)

@@ -21,7 +21,7 @@ from yue.audio.converted_tracks import (
     INSTRUMENTAL,
     MIXTURE,
     VOCAL,
-    Track,
+    ConvertedTrack,
     read_samples,
     read_stems,
     read_tracks,
@@ -120,8 +120,8 @@ def _plain_id(path: Path, folder: Path) -> str:
     return name
 
 
-def _converted_songs(rows: Iterable[Track], folder: Path) -> list[SongFiles]:
-    songs: dict[str, list[Track]] = defaultdict(list)
+def _converted_songs(rows: Iterable[ConvertedTrack], folder: Path) -> list[SongFiles]:
+    songs: dict[str, list[ConvertedTrack]] = defaultdict(list)
     for row in rows:
         if row.role in {other.role for other in songs[row.song_id]}:
             raise CodecError(
@@ -140,7 +140,7 @@ def _converted_songs(rows: Iterable[Track], folder: Path) -> list[SongFiles]:
     ]
 
 
-def _digest(row: Track) -> str:
+def _digest(row: ConvertedTrack) -> str:
     """A song's digest is one for all its tracks and pieces."""
     return f"{row.digest}/{row.role}/{row.trim_start}/{row.samples}"
 

@@ -10,7 +10,7 @@ from yue.commands.project import print_summary, run_stage
 from yue.errors import UsageError
 
 if TYPE_CHECKING:
-    from yue.audio.convert import Converted
+    from yue.audio.convert import ConvertedSongs
     from yue.recipe.model import Recipe
     from yue.summary import StageSummary
 
@@ -111,7 +111,7 @@ def convert_to_folder(
 
 
 def _detect_vocals(
-    done: Converted, songs_dir: Path, output: Path, recipe: Recipe, store: Path
+    done: ConvertedSongs, songs_dir: Path, output: Path, recipe: Recipe, store: Path
 ) -> tuple[str, str]:
     """Pair the stems and find the singing; say what was found and what was left out."""
     from yue.audio.separate import separate_folder
