@@ -5,7 +5,7 @@ algorithm's version) beside a manifest of what they are. Entries appear whole, b
 number of processes may add at once and a killed one leaves nothing half made. An entry counts as
 absent when a file has another size than the manifest says, or has other bytes: small files are read
 each time, so that none of them waits for the disk when it is written; large ones are read when they
-were written since, which their time tells. The store may be deleted at any time.
+were written since, by their time stamp. The store may be deleted at any time.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Nothing holds a whole track in memory: decoded samples go to a scratch file, a first pass over all
 tracks together finds where the song begins and ends and how loud it is (``segments.py``), a second
-pass writes.
+pass writes. A process takes 59 MiB (benchmarks/RESULTS.md; librosa, which holds files, 375).
 """
 
 from __future__ import annotations
@@ -24,10 +24,7 @@ from yue.audio.converted_tracks import (
 )
 from yue.audio.decode import open_audio
 from yue.audio.decoders import Samples
-from yue.audio.loudness import (
-    block_ranges,
-    downmix,
-)
+from yue.audio.loudness import block_ranges, downmix
 from yue.audio.measures import Meter, clipped
 from yue.audio.resample import make_resampler
 from yue.audio.segments import plan_song

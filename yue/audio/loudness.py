@@ -27,7 +27,7 @@ _ABSOLUTE_GATE = -70.0  # LUFS
 _RELATIVE_GATE = -10.0  # LU
 _OFFSET = -0.691  # LU: 997 Hz at full scale, on one channel, measures -3.01 LUFS
 _HOPS_AT_ONCE = 20  # short transforms stay in the processor's cache
-_OVERSAMPLING = 4
+_OVERSAMPLING = 4  # reads a peak at most 0.69 dB too low: -20 log10(cos(pi / 8))
 _FFT_STEP = 1024  # sizes that are multiples of this have small factors: fast, and hardly padded
 _MEMORY = 0.25  # seconds after which the weighting filter has forgotten everything (-500 dB)
 

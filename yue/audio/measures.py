@@ -1,8 +1,8 @@
 """What is measured of every converted track, block by block, and where there is singing.
 
-Singing is found by the level of the vocal stem against the level of the song. A level cannot tell a
-voice from a band, but the lowest octaves can: kick and bass put a quarter of a song's power and
-more below 80 Hz, a voice puts nothing there.
+Singing is found by the level of the vocal stem against the level of the song. Voice and band differ
+not in level but in the lowest octaves: kick and bass put a quarter of a song's power and more below
+80 Hz, a voice puts nothing there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from yue.audio.decoders import Samples
 from yue.audio.loudness import LoudnessMeter, frame_peaks
 
 _SILENCE = 1e-3  # of full scale: -60 dB
-_FLOOR = 1e-6  # of full scale: -120 dB, the least level that is told apart from nothing
+_FLOOR = 1e-6  # of full scale: -120 dB, the least level that differs from nothing
 _FULL_SCALE = 32767 / 32768  # the largest 16-bit sample
 _DIGITS = 6
 
@@ -27,7 +27,10 @@ _BRIDGED = 0.5  # seconds: a shorter pause is a breath
 _SHORTEST = 0.3  # seconds: a shorter sound is no singing
 
 BAND_SHARE = 0.1
-"""Share of a track's power in the bass, from which on it holds more than a voice."""
+"""Share of a track's power in the bass, from which on it holds more than a voice.
+
+Of the real song in the tests the vocal has less than 0.01 and the mix more than 0.2.
+"""
 
 _BASS = (30.0, 80.0)  # hertz; below it are offsets and rumble, above it voices begin
 

@@ -117,6 +117,7 @@ def _name_units(entries: Sequence[SplitSong]) -> dict[str, str]:
 
 
 def _draw(unit: str, seed: int) -> float:
+    # 13 hexadecimal digits are 52 bits: exact in a double, so never rounded up to 1.
     return int(bytes_digest(str(seed), unit)[:13], 16) / 16**13
 
 
