@@ -105,6 +105,7 @@ def _segment(**changes: Any) -> dict[str, Any]:
         ("{", "Expecting"),
         ("[1]", "not a JSON object"),
         (row("a", id=None), "'id' is missing"),
+        (row("a", audio_length_in_sec=None), "'audio_length_in_sec' is missing"),
         (row("a", genres="\ud800"), "surrogates not allowed"),
         (row("a", vocals_codec="nowhere.npy"), "no such file of codes"),
         (row("a", vocals_codec="../../secret.npy"), "no such file of codes"),

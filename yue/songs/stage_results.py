@@ -98,7 +98,7 @@ def _audio_files(songs_dir: Path, folder: Discovery) -> dict[str, tuple[str, ...
     return {song: tuple(sources) for song, sources in made.items()}
 
 
-def read_codes(rows: Sequence[TrainingRow], work: Path) -> dict[str, tuple[Codes, Codes]]:
+def read_first_codebooks(rows: Sequence[TrainingRow], work: Path) -> dict[str, tuple[Codes, Codes]]:
     """Read codebook 0 of each row's vocal and its instrumental track, each shape (T,).
 
     Raises:

@@ -14,7 +14,7 @@ from yue.songs.duplicates import find_duplicates
 from yue.songs.ready_rows import read_ready_rows
 from yue.songs.song_folder import describe_songs
 from yue.songs.split import SplitShares, SplitSong, split_songs
-from yue.songs.stage_results import read_codes, read_inputs
+from yue.songs.stage_results import read_first_codebooks, read_inputs
 from yue.summary import StageSummary
 from yue.wording import counted
 
@@ -36,7 +36,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     rejections = built.rejections(inputs.rejections)
     check_share(rejections, recipe.data.max_rejected_share, paths.too_many_rejected)
     entries = [SplitSong(row.id, built.sources[row.id], row.artist) for row in built.rows]
-    duplicates = find_duplicates(read_codes(built.rows, paths.work))
+    duplicates = find_duplicates(read_first_codebooks(built.rows, paths.work))
     settings = recipe.songs
     shares = SplitShares(settings.valid_share, settings.test_share, settings.split_seed)
     split = split_songs(entries, [group.songs for group in duplicates], shares)
