@@ -6,7 +6,7 @@ from yue.songs.align import Aligned, Sound, align
 from yue.songs.estimated_times import estimate_sections, textless_sections
 from yue.songs.lyrics import parse_lyrics
 from yue.songs.song_metadata import Description
-from yue.songs.timeline import OPEN, Section, Span, even_lines, place_timed
+from yue.songs.timeline import OPEN_END, Section, Span, even_lines, place_timed
 
 SONG = Span(0.0, 100.0)
 
@@ -88,7 +88,7 @@ def test_given_times_are_kept_and_gaps_are_named() -> None:
     given = [
         Section(10.0, 40.0, "verse", even_lines(["a"], 10, 40)),
         Section(41.0, 60.0, "chorus"),
-        Section(70.0, OPEN, "verse", even_lines(["b"], 70, 70)),
+        Section(70.0, OPEN_END, "verse", even_lines(["b"], 70, 70)),
     ]
     assert labels(place_timed(given, SONG, [Span(70, 85)])) == [
         ("intro", 0, 10), ("verse", 10, 41), ("chorus", 41, 60), ("inst", 60, 70),
@@ -121,7 +121,7 @@ def test_texts_go_to_the_given_sections_of_their_labels() -> None:
 
 
 def test_lines_with_times_go_to_the_given_sections_they_start_in() -> None:
-    given = (Section(10.0, OPEN, "verse"), Section(50.0, OPEN, "chorus"))
+    given = (Section(10.0, OPEN_END, "verse"), Section(50.0, OPEN_END, "chorus"))
     found = aligned(Description(sections=given, lyrics="[00:09.90]a\n[00:49.00]b\n[00:50.00]c\n"))
     assert [[x.text for x in s.lines] for s in found.sections if s.lines] == [["a", "b"], ["c"]]
 

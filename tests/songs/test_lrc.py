@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from yue.songs.lrc import is_lrc, merge_labels, parse_lrc, untimed_sections
 from yue.songs.lyrics import clean_line, label_of
-from yue.songs.timeline import OPEN, TimedLine
+from yue.songs.timeline import OPEN_END, TimedLine
 
 LINES = (
     st.text(max_size=20)
@@ -86,13 +86,13 @@ def test_forms_of_a_time() -> None:
 
 def test_a_time_without_text_ends_the_section() -> None:
     first, second = parse_lrc("[00:01.00]a\n[00:02.00]b\n[00:05.00] ♪\n[00:20.00]c\n[00:21.00]d\n")
-    assert (first.start, first.end, second.start, second.end) == (1.0, 5.0, 20.0, OPEN)
+    assert (first.start, first.end, second.start, second.end) == (1.0, 5.0, 20.0, OPEN_END)
 
 
 def test_a_pause_within_a_labelled_section_does_not_cut_it() -> None:
     (only,) = parse_lrc("[verse]\n[00:01.00]a\n[00:05.00]\n[00:20.00]c\n")
     assert [line.text for line in only.lines] == ["a", "c"]
-    assert only.end == OPEN
+    assert only.end == OPEN_END
 
 
 def test_a_label_with_a_time_starts_there() -> None:

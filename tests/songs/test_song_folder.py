@@ -14,7 +14,7 @@ from yue.audio.discover import discover_songs
 from yue.errors import SongError
 from yue.songs.song_folder import DescribedSongs, describe_songs, find_sidecars
 from yue.songs.song_metadata import Description, describe
-from yue.songs.timeline import OPEN
+from yue.songs.timeline import OPEN_END
 
 
 class Folder:
@@ -210,7 +210,7 @@ def test_sections_without_text_take_the_lyrics_beside_them(folder: Folder) -> No
     folder.write("a.lyrics.txt", "[verse]\none\n")
     found = folder.read().songs["a"]
     assert found.lyrics == "[verse]\none\n"
-    assert found.sections[0].end == OPEN
+    assert found.sections[0].end == OPEN_END
 
 
 @pytest.mark.parametrize(

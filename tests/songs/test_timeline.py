@@ -15,7 +15,7 @@ from yue.songs.align import Sound, align
 from yue.songs.estimated_times import estimate_sections
 from yue.songs.lyrics import LyricSection, clean_line, line_content
 from yue.songs.song_metadata import Description
-from yue.songs.timeline import OPEN, Section, Span, cut, even_lines, least_frames, to_frames
+from yue.songs.timeline import OPEN_END, Section, Span, cut, even_lines, least_frames, to_frames
 
 RATES = st.sampled_from([Fraction(50), Fraction(25, 2), Fraction(44100, 512), Fraction(75)])
 LINES = st.lists(
@@ -49,8 +49,8 @@ def timed(draw: st.DrawFn) -> tuple[Section, ...]:
     starts = sorted(draw(st.lists(st.floats(0, 200), min_size=1, max_size=8)))
     sections = []
     for start in starts:
-        end = start + draw(st.floats(0.01, 60)) if draw(st.booleans()) else OPEN
-        lines = even_lines(draw(LINES), start, end if end < OPEN else start)
+        end = start + draw(st.floats(0.01, 60)) if draw(st.booleans()) else OPEN_END
+        lines = even_lines(draw(LINES), start, end if end < OPEN_END else start)
         sections.append(Section(start, end, draw(st.sampled_from(["verse", "solo"])), lines))
     return tuple(sections)
 

@@ -55,28 +55,9 @@ def plan_song(song_id: str, tracks: Mapping[str, Samples], settings: Convert) ->
     """
     rate = settings.sample_rate
     length = max(map(len, tracks.values()))
-    channels = max(track.shape[1] for track in tracks.values())
-    loudness = LoudnessMeter(rate, channels)
-    true_peaks = {
-        role: TruePeakMeter(rate, track.shape[1])
-        for role, track in tracks.items()
-        if settings.normalize == "loudness"
-    }
-    highest, mix_peaks = [], []
-    for start, end in block_ranges(0, length, rate):
-        blocks = {role: track[start:end] for role, track in tracks.items()}
-        mix = blocks[MIXTURE] if MIXTURE in blocks else functools.reduce(np.add, blocks.values())
-        highest.append(np.max([frame_peaks(block, rate) for block in blocks.values()], axis=0))
-        mix_peaks.append(frame_peaks(mix, rate))
-        if settings.normalize == "loudness":
-            loudness.push(mix)
-        for role, meter in true_peaks.items():
-            meter.push(blocks[role])
-    frames = np.concatenate(highest)
-    first, last = 0, len(frames)
-    if settings.trim_silence:
-        first, last = sounding_frames(np.concatenate(mix_peaks))
-    peak = float(frames[first:last].max())
+    peaks, mix_peaks, lufs, true_peak = _measure(tracks, length, settings)
+    first, last = sounding_frames(mix_peaks) if settings.trim_silence else (0, len(peaks))
+    peak = float(peaks[first:last].max())
     if peak < _SILENT:
         raise AudioError(
             song_id,
@@ -90,7 +71,7 @@ def plan_song(song_id: str, tracks: Mapping[str, Samples], settings: Convert) ->
         rate,
         settings.segment_length,
         settings.min_segment_length,
-        np.concatenate(mix_peaks) if settings.segment_cut == "quiet" else None,
+        mix_peaks if settings.segment_cut == "quiet" else None,
     )
     if not pieces:
         raise AudioError(
@@ -101,12 +82,40 @@ def plan_song(song_id: str, tracks: Mapping[str, Samples], settings: Convert) ->
         )
     gain = song_gain(
         settings.normalize,
-        max([peak, *(meter.value() for meter in true_peaks.values())]),
-        loudness.value(),
+        max(peak, true_peak),
+        lufs,
         max_amplitude=settings.max_amplitude,
         loudness=settings.loudness,
     )
     return SongPlan(gain, pieces)
+
+
+def _measure(
+    tracks: Mapping[str, Samples], length: int, settings: Convert
+) -> tuple[Samples, Samples, float | None, float]:
+    """Measure all tracks together, block by block.
+
+    Returns:
+        The peak of each 10 ms frame over all tracks, and of the mix; the mix's loudness and the
+        true peak over all tracks, where the gain depends on them (else None and 0).
+    """
+    rate, by_loudness = settings.sample_rate, settings.normalize == "loudness"
+    loudness = LoudnessMeter(rate, max(track.shape[1] for track in tracks.values()))
+    true_peaks = {
+        role: TruePeakMeter(rate, track.shape[1]) for role, track in tracks.items() if by_loudness
+    }
+    peaks, mix_peaks = [], []
+    for start, end in block_ranges(0, length, rate):
+        blocks = {role: track[start:end] for role, track in tracks.items()}
+        mix = blocks[MIXTURE] if MIXTURE in blocks else functools.reduce(np.add, blocks.values())
+        peaks.append(np.max([frame_peaks(block, rate) for block in blocks.values()], axis=0))
+        mix_peaks.append(frame_peaks(mix, rate))
+        if by_loudness:
+            loudness.push(mix)
+        for role, meter in true_peaks.items():
+            meter.push(blocks[role])
+    true_peak = max((meter.value() for meter in true_peaks.values()), default=0.0)
+    return np.concatenate(peaks), np.concatenate(mix_peaks), loudness.value(), true_peak
 
 
 def sounding_frames(mix_peaks: Samples) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from yue.songs.lrc import is_lrc, parse_lrc, untimed_sections
 from yue.songs.lyrics import LyricSection
 from yue.songs.song_metadata import Description
 from yue.songs.timeline import (
-    OPEN,
+    OPEN_END,
     Section,
     Span,
     TimedLine,
@@ -163,7 +163,7 @@ def _add_texts(
     for section in given:
         if waiting and waiting[0].label == section.label:
             lines = waiting.pop(0).lines
-            end = section.end if section.end < OPEN else section.start
+            end = section.end if section.end < OPEN_END else section.start
             section = replace(section, lines=even_lines(lines, section.start, end))
         joined.append(section)
     return None if any(text.lines for text in waiting) else tuple(joined)

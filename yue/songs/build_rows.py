@@ -150,8 +150,8 @@ class BuiltRows:
         left = set(self.sources.values())
         return earlier.after("songs", self.rejected, left, skipped=self.skipped)
 
-    def joined(self, other: BuiltRows) -> BuiltRows:
-        """Return these rows with others, whose warnings come first."""
+    def merge(self, other: BuiltRows) -> BuiltRows:
+        """Merge these rows with others, whose warnings come first."""
         return BuiltRows(
             rows=tuple(sorted([*self.rows, *other.rows], key=lambda row: row.id)),
             sources=self.sources | other.sources,

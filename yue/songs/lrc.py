@@ -23,7 +23,7 @@ from yue.songs.lyrics import (
     parse_lyrics,
     words_of,
 )
-from yue.songs.timeline import OPEN, Section, TimedLine
+from yue.songs.timeline import OPEN_END, Section, TimedLine
 
 PAUSE = 4.0
 """Seconds without singing, after which a stanza without labels ends."""
@@ -53,7 +53,7 @@ class _Group:
     part: int
     start: float
     lines: list[TimedLine] = field(default_factory=list)
-    end: float = OPEN  # when the singing pauses
+    end: float = OPEN_END  # when the singing pauses
 
 
 def is_lrc(text: str) -> bool:
@@ -105,7 +105,7 @@ def merge_labels(lrc: str, lyrics: str) -> str | None:
     }
     if len(found) < _LEAST_SHARE * len(timed):
         return None
-    pauses = [stanza.end for stanza in stanzas if stanza.end < OPEN]
+    pauses = [stanza.end for stanza in stanzas if stanza.end < OPEN_END]
     return _write_lrc(timed, found, [section.label for section in sections], pauses)
 
 
@@ -163,7 +163,7 @@ def _group_entries(entries: Sequence[_TimedText], *, labelled: bool) -> list[_Gr
     for entry in entries:
         current = groups[-1] if groups else None
         if not entry.text and not entry.opens:
-            if current is not None and current.end == OPEN:
+            if current is not None and current.end == OPEN_END:
                 current.end = entry.at
             continue
         if (
@@ -176,7 +176,7 @@ def _group_entries(entries: Sequence[_TimedText], *, labelled: bool) -> list[_Gr
             groups.append(current)
         if entry.text:
             current.lines.append(TimedLine(entry.text, entry.at))
-            current.end = OPEN  # a pause inside a section does not end it
+            current.end = OPEN_END  # a pause inside a section does not end it
     return groups if labelled else [part for group in groups for part in _equal_groups(group)]
 
 

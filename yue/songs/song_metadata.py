@@ -11,7 +11,7 @@ from typing import Any
 from yue.audio.folder_metadata import FILE_KEYS
 from yue.errors import SongError
 from yue.songs.lyrics import clean_genres, clean_label, clean_line
-from yue.songs.timeline import OPEN, Section, even_lines
+from yue.songs.timeline import OPEN_END, Section, even_lines
 from yue.wording import nearest
 
 KEYS = ("id", *FILE_KEYS, "artist", "genres", "lyrics", "sections")
@@ -127,7 +127,7 @@ def _read_section(item: Any, place: str) -> Section:
         raise SongError(
             place, why=f"'label' is {label!r:.60}", fix='give a label such as "verse" or "intro"'
         )
-    start, end = _read_seconds(item, "start", place), OPEN
+    start, end = _read_seconds(item, "start", place), OPEN_END
     if item.get("end") is not None:
         end = _read_seconds(item, "end", place)
         if end <= start:
@@ -140,7 +140,7 @@ def _read_section(item: Any, place: str) -> Section:
     if not isinstance(text, str):
         raise SongError(place, why=f"'text' is {text!r:.60}", fix="write its lines as text")
     lines = list(filter(None, map(clean_line, text.splitlines())))
-    timed = even_lines(lines, start, end if end < OPEN else start)
+    timed = even_lines(lines, start, end if end < OPEN_END else start)
     return Section(start, end, clean_label(label), timed)
 
 

@@ -13,7 +13,7 @@ from yue.errors import SongError
 REST = 4.0
 """Seconds between sections (or before the first, after the last) that become one of their own."""
 
-OPEN = math.inf
+OPEN_END = math.inf
 """The end of a section of which only the start is known."""
 
 MAX_REST = 30.0
@@ -55,7 +55,7 @@ class Section:
 
     Attributes:
         start: Seconds.
-        end: Seconds; :data:`OPEN` where a file gives none. Sections that cover a song have one.
+        end: Seconds; :data:`OPEN_END` where a file gives none. Sections that cover a song have one.
         label: Lower case, without brackets.
         lines: In order of time.
     """
@@ -217,7 +217,7 @@ def lines_after(sections: Sequence[Section], song: Span) -> int:
 
 
 def _find_end(section: Section, limit: float, singing: Sequence[Span]) -> float:
-    if section.end < OPEN:
+    if section.end < OPEN_END:
         return section.end
     begun = section.lines[-1].at if section.lines else section.start
     ends = [min(span.end, limit) for span in singing if span.start < limit and span.end > begun]

@@ -32,7 +32,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     built = build_rows(inputs.songs, described, inputs.rate, recipe.songs.untimed)
     taken = frozenset(built.sources)
     given = read_ready_rows(songs_dir, paths.work, inputs.codec, inputs.rate, taken)
-    built = built.joined(given)
+    built = built.merge(given)
     rejections = built.rejections(inputs.rejections)
     check_share(rejections, recipe.data.max_rejected_share, paths.too_many_rejected)
     entries = [SplitSong(row.id, built.sources[row.id], row.artist) for row in built.rows]
