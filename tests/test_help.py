@@ -56,7 +56,7 @@ def convert(words: list[str], monkeypatch: pytest.MonkeyPatch) -> Recipe:
     def keep(_a: Path, _b: Path, recipe: Recipe, **_: object) -> None:
         found.append(recipe)
 
-    monkeypatch.setattr("yue.audio.convert_folder.convert_to_folder", keep)
+    monkeypatch.setattr("yue.commands.convert.convert_to_folder", keep)
     monkeypatch.setattr("yue.commands.convert.print_summary", lambda *_: None)
     assert main(["convert", "--input-dir", "a", "--output-dir", "b"]) == 0
     return found[0]

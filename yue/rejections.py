@@ -8,8 +8,8 @@ Told apart are:
   Lost songs alone count against ``data.max_rejected_share``.
 - A *skipped* song was left out because the recipe says so (``songs.untimed: skip``). It was found,
   and it is not lost.
-- A warning (:class:`yue.songs.song_warnings.Warned`) leaves nothing out: it is about what was
-  guessed, or is doubtful, in songs that stay.
+- A warning (:class:`SongWarning`) leaves nothing out: it is about what was guessed, or is doubtful,
+  in songs that stay.
 
 *Found* is what the user gave: every song of the folder, every line of its ``songs.jsonl`` that is
 not blank, and every music file, folder or row of metadata that is of no song though it should be
@@ -46,6 +46,22 @@ class Rejected:
     reason: str
     fix: str
     song_id: str | None = None
+
+
+@dataclass(frozen=True)
+class SongWarning:
+    """What was guessed or is doubtful, of a song that stays.
+
+    Attributes:
+        text: A sentence that is the same for all of its kind.
+        where: The song, file or line; "" for the data as a whole.
+    """
+
+    text: str
+    where: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.text}" if self.where else self.text
 
 
 def rejection(error: YueError, song_id: str | None) -> Rejected:

@@ -1,15 +1,11 @@
 """The per-song store: finished results, found again by what they were made from.
 
-The side store: finished per-song results, found again by what they were made from.
-
 An entry is a flat folder of files under a key (a digest of the inputs, the parameters and the
 algorithm's version) beside a manifest of what they are. Entries appear whole, by one rename, so any
 number of processes may add at once and a killed one leaves nothing half made. An entry counts as
 absent when a file has another size than the manifest says, or has other bytes: small files are read
 each time, so that none of them waits for the disk when it is written; large ones are read when they
-were written since, which their time tells. The store may be deleted at any time.
-
-Per-song work through the store: only what is not there yet is done, and at once added.
+were written since, by their time stamp. The store may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -72,8 +68,8 @@ class Store:
         return True
 
     def find(self, key: str) -> Path | None:
-        """The folder of an intact entry, only to be read; None if there is none."""
-        entry = self._entry(key)
+        """Return the folder of an intact entry, only to be read; None if there is none."""
+        entry = self._entry_folder(key)
         return entry if _is_intact(entry) else None
 
     def place(self, source: Path, target: Path) -> None:
@@ -95,7 +91,7 @@ class Store:
         The files stay where they are but become read-only: the store may share their bytes.
         An intact entry of that key is kept, since it was made from the same things.
         """
-        entry = self._entry(key)
+        entry = self._entry_folder(key)
         entry.parent.mkdir(parents=True, exist_ok=True)
         with self.scratch() as temporary:
             new = temporary / "entry"
@@ -106,7 +102,7 @@ class Store:
                 (new / path.name).chmod(_READ_ONLY)
                 if path.stat().st_size > _SMALL:
                     sync(new / path.name)  # a size alone must mean that they are there
-            states = {path.name: _state(new / path.name) for path in files}
+            states = {path.name: _describe_file(new / path.name) for path in files}
             (new / _MANIFEST).write_text(json.dumps(states))
             attempts = itertools.count()
             while not adopt(new, entry):
@@ -117,7 +113,7 @@ class Store:
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A temporary folder on the store's own file system, removed at the end."""
+        """Make a temporary folder on the store's own file system, removed at the end."""
         with temporary_folder(self.root / _SCRATCH) as temporary:
             yield temporary
 
@@ -125,28 +121,28 @@ class Store:
         """Remove the scratch folders of killed processes."""
         sweep(self.root / _SCRATCH)
 
-    def _entry(self, key: str) -> Path:
+    def _entry_folder(self, key: str) -> Path:
         if not key.isalnum():
             raise ValueError(f"not a digest: {key!r}")
         return self.root / key[:2] / key
 
 
-def _state(path: Path) -> list[int | str]:
+def _describe_file(path: Path) -> list[int | str]:
     state = path.stat()
     return [state.st_size, state.st_mtime_ns, file_digest(path)]
 
 
 def _is_intact(entry: Path) -> bool:
-    """Whether an entry is there and every file is what was recorded."""
+    """Return whether an entry is there and every file is what was recorded."""
     try:
         recorded = json.loads((entry / _MANIFEST).read_bytes())
-        return all(_is_as(entry / name, *state) for name, state in recorded.items())
+        return all(_is_unchanged(entry / name, *state) for name, state in recorded.items())
     except (OSError, ValueError, AttributeError, TypeError):
         return False
 
 
-def _is_as(path: Path, size: int, written: int, digest: str) -> bool:
-    """Whether a file is as recorded; one that was copied elsewhere has other times, and is read."""
+def _is_unchanged(path: Path, size: int, written: int, digest: str) -> bool:
+    """Return whether a file is as recorded; one with another time, as of a copy, is read."""
     state = path.stat()
     if state.st_size != size:
         return False
@@ -165,7 +161,7 @@ def _reflink(source: Path, target: Path) -> bool:
     return True
 
 
-class Job(Protocol):
+class StoreJob(Protocol):
     """One song's work, as it is sent to a worker."""
 
     @property
@@ -179,7 +175,7 @@ class Job(Protocol):
         ...
 
 
-_Job = TypeVar("_Job", bound=Job)
+_Job = TypeVar("_Job", bound=StoreJob)
 
 
 @dataclass(frozen=True)
@@ -205,7 +201,7 @@ def finish(
     workers: int,
     label: str,
 ) -> Finished:
-    """Have every job's entry in the store.
+    """Bring every job's entry into the store: what is not there yet is made and added.
 
     Args:
         jobs: One for each song; the first are started first.

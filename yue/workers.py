@@ -1,8 +1,6 @@
-"""Worker processes: the same work on many songs, whatever their number, gone with their parent.
+"""Worker processes: the same work on many songs, in processes that end with their parent.
 
-Worker processes that go when their parent does.
-
-The same work on many songs, in processes; the results do not depend on how many.
+The results do not depend on how many processes there are.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ from yue.progress import Progress
 def worker_pool(
     count: int, start: Callable[..., object] | None = None, *arguments: Any
 ) -> Iterator[ProcessPoolExecutor]:
-    """A pool of processes; work that has not begun is dropped at the end.
+    """Start a pool of processes; work that has not begun is dropped at the end.
 
     Args:
         count: How many.
@@ -36,7 +34,7 @@ def worker_pool(
     pool = ProcessPoolExecutor(
         count,
         mp_context=get_context("spawn"),
-        initializer=_begin,
+        initializer=_start_worker,
         initargs=(start, arguments),
     )
     try:
@@ -46,19 +44,19 @@ def worker_pool(
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _begin(start: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
-    """Leave interrupts to the parent, and go when it is gone: it may be killed without a word."""
+def _start_worker(start: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
+    """Leave interrupts to the parent, and end when it ends: it may be killed without a signal."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_leave_after_parent, daemon=True).start()
+    Thread(target=_exit_after_parent, daemon=True).start()
     if start is not None:
         start(*arguments)
 
 
-def _leave_after_parent() -> None:
+def _exit_after_parent() -> None:
     parent = parent_process()
     if parent is not None:
         parent.join()
@@ -92,7 +90,7 @@ def map_songs(
     count = min(workers or cores(), len(items))
     with (
         Progress(label, len(items), "songs") as progress,
-        _environment(_ONE_THREAD),
+        _set_environment(_ONE_THREAD),
         worker_pool(count) as pool,
     ):
         futures = [pool.submit(function, item) for item in items]
@@ -110,8 +108,8 @@ def map_songs(
 
 
 @contextlib.contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Variables for the processes that are started meanwhile."""
+def _set_environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for the processes that are started meanwhile."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

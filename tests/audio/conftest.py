@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from yue.audio.decode import Samples, open_audio
+from yue.audio.decode import open_audio
+from yue.audio.decoders import Samples
 from yue.errors import AudioError
 from yue.recipe.model import Convert
 

@@ -10,14 +10,14 @@ import pytest
 
 from tests.audio.conftest import RATE, convert_settings, music, write
 from yue.audio.convert_song import convert_song
-from yue.audio.converted_tracks import Track, as_float, read_tracks
-from yue.audio.decode import Samples
+from yue.audio.converted_tracks import ConvertedTrack, read_tracks, to_float
+from yue.audio.decoders import Samples
 from yue.errors import AudioError
 
 
 def convert(
     folder: Path, files: dict[str, Path], **settings: object
-) -> list[tuple[Track, Samples]]:
+) -> list[tuple[ConvertedTrack, Samples]]:
     """The rows of a song with their arrays."""
     folder.mkdir()
     named = {role: (path, path.name) for role, path in files.items()}
@@ -136,7 +136,7 @@ def test_int16_arrays_are_the_rounded_samples(tmp_path: Path) -> None:
     stored = convert(tmp_path / "int", files, dtype="int16")
     for (row, wanted), (other, found) in zip(exact, stored, strict=True):
         assert found.dtype == np.int16
-        samples = as_float(found)
+        samples = to_float(found)
         assert np.abs(samples - wanted).max() <= 0.5 / 32768 + 1e-9
         assert other.peak == pytest.approx(float(np.abs(samples).max()), abs=1e-6)
         assert (row.samples, row.gain_db) == (other.samples, other.gain_db)

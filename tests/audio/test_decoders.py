@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.audio.conftest import music, read, refusal
-from yue.audio.decode import Samples
+from yue.audio.decoders import Samples
 
 TONE = music(3, 44_100)
 

@@ -293,7 +293,8 @@ def test_a_table_is_separated_by_what_parts_file_name(
         "rain": {"vocal": "v.wav", "instrumental": "i.wav"},
         "2": {"mixture": "b,c;d.mp3"},
     }
-    described = describe_songs(tmp_path, {"rain": ("v.wav", "i.wav"), "2": ("b,c;d.mp3",)})
+    tracks = {"rain": ("v.wav", "i.wav"), "2": ("b,c;d.mp3",)}
+    described = describe_songs(tmp_path, found, tracks)
     assert described.songs["rain"].artist == "Ann, Bo; Cy"
     assert described.songs["rain"].lyrics == 'one, two; three,\tfour;\n\nla "la", oh'
     assert described.songs["2"].artist == "3,5", "a cell is text"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.audio.conftest import RATE, music
-from yue.audio.decode import Samples
+from yue.audio.decoders import Samples
 from yue.audio.loudness import (
     LoudnessMeter,
     block_ranges,

@@ -14,6 +14,7 @@ from torchaudio.pipelines import HDEMUCS_HIGH_MUSDB_PLUS
 
 from tests.audio.conftest import RATE, convert_settings, music, write
 from yue.audio import separator as separator_module
+from yue.audio import vocal_estimates
 from yue.audio.converted_tracks import Stems, read_stems
 from yue.audio.separator import SAMPLE_RATE, Separator, load_separator, vocal_blocks, write_vocal
 from yue.errors import AudioError
@@ -191,14 +192,11 @@ def test_a_mixture_becomes_a_pair_and_is_separated_once(paths: Paths, weights: P
 def test_pieces_of_a_song_share_one_separation_and_other_weights_make_another(
     paths: Paths, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from yue.audio import separator
-
     calls: list[str] = []
-    real = separator.write_vocal
     monkeypatch.setattr(
-        separator,
+        vocal_estimates,
         "write_vocal",
-        lambda *args: (calls.append(args[1]), real(*args)),
+        lambda *args: (calls.append(args[1]), write_vocal(*args)),
     )
     asked = recipe(weights, segment_length=0.4)
     convert.main(asked, paths)

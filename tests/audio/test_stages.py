@@ -11,7 +11,7 @@ import pytest
 
 from tests.audio.conftest import convert_settings, music, write
 from tests.folders import folder_digest
-from yue.audio.converted_tracks import Stems, Track, read_stems, read_tracks
+from yue.audio.converted_tracks import ConvertedTrack, Stems, read_stems, read_tracks
 from yue.errors import AudioError, SongError
 from yue.paths import Paths
 from yue.recipe.model import Data, Recipe, Runtime, Separate
@@ -116,7 +116,7 @@ def check_rows(paths: Paths) -> None:
     assert songs["c"].instrumental == songs["c"].mixture
     assert songs["album/a"].mixture is None
     rows = [json.loads(line) for line in (paths.audio / "audio.jsonl").read_text().splitlines()]
-    assert set(rows[0]) == set(Track.__dataclass_fields__)
+    assert set(rows[0]) == set(ConvertedTrack.__dataclass_fields__)
     rows = [json.loads(line) for line in (paths.stems / "stems.jsonl").read_text().splitlines()]
     assert set(rows[0]) == set(Stems.__dataclass_fields__)
     kept = {path.name for path in paths.audio.iterdir()} - {"audio.jsonl", "rejected.json"}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.audio.conftest import RATE, music
-from yue.audio.converted_tracks import Track
-from yue.audio.decode import Samples
+from yue.audio.converted_tracks import ConvertedTrack
+from yue.audio.decoders import Samples
 from yue.audio.stem_pairs import make_pair
 from yue.errors import AudioError
 
@@ -17,17 +17,17 @@ VOCAL, BAND = music(2, seed=1), music(2, seed=2)
 ALL = {"vocal": VOCAL, "instrumental": BAND, "mixture": VOCAL + BAND}
 
 
-def track(role: str, samples: Samples, folder: Path) -> Track:
+def track(role: str, samples: Samples, folder: Path) -> ConvertedTrack:
     np.save(folder / f"{role}.npy", samples)
     seconds = len(samples) / RATE
-    return Track(
+    return ConvertedTrack(
         song_id="a", role=role, path=f"{role}.npy", source=f"{role}.wav", sample_rate=RATE,
         samples=len(samples), seconds=seconds, gain_db=0, trim_start=0, peak=1, rms_db=0,
         lufs=None, clipped_share=0, dc=0, silence_share=0, digest="00",
     )  # fmt: skip
 
 
-def tracks(folder: Path, *roles: str) -> dict[str, Track]:
+def tracks(folder: Path, *roles: str) -> dict[str, ConvertedTrack]:
     return {role: track(role, ALL[role], folder) for role in roles}
 
 

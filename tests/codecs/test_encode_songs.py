@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.codecs.conftest import RATE
-from yue.audio.converted_tracks import Stems, Track, write_stems, write_tracks
+from yue.audio.converted_tracks import ConvertedTrack, Stems, write_stems, write_tracks
 from yue.codecs.audio_tracks import (
     SongTracks,
     TrackFile,
@@ -27,8 +27,8 @@ from yue.files import read_jsonl
 from yue.store import Store
 
 
-def row(song_id: str, role: str, path: str, samples: int, digest: str) -> Track:
-    return Track(
+def row(song_id: str, role: str, path: str, samples: int, digest: str) -> ConvertedTrack:
+    return ConvertedTrack(
         song_id, role, path, "song.wav", RATE, samples, samples / RATE,
         0.0, 0.0, 0.8, -20.0, None, 0.0, 0.0, 0.0, digest,
     )  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from yue.audio.converted_tracks import Stems, Track, whole_songs, write_stems, write_tracks
+from yue.audio.converted_tracks import ConvertedTrack, Stems, whole_songs, write_stems, write_tracks
 from yue.audio.discover import rows_made
 from yue.files import safe_name, write_json, write_jsonl
 from yue.paths import Paths
@@ -28,7 +28,7 @@ class Project:
     """A songs folder and the work folder of the stages before ``songs``."""
 
     root: Path
-    tracks: list[Track] = field(default_factory=list)
+    tracks: list[ConvertedTrack] = field(default_factory=list)
     stems: list[Stems] = field(default_factory=list)
     codes: list[dict[str, Any]] = field(default_factory=list)
 
@@ -78,8 +78,8 @@ class Project:
             row = {"song_id": song_id, "role": role, "path": path, "frames": frames}
             self.codes.append(row)
         self.tracks.append(
-            Track(song_id, "mixture", "audio/x.npy", names[0], RATE, round(seconds * RATE), seconds,
-                  0.0, start, 0.5, -20.0, None, 0.0, 0.0, 0.0, "0")
+            ConvertedTrack(song_id, "mixture", "audio/x.npy", names[0], RATE, round(seconds * RATE),
+                           seconds, 0.0, start, 0.5, -20.0, None, 0.0, 0.0, 0.0, "0")
         )  # fmt: skip
         self.stems.append(
             Stems(song_id, "audio/v.npy", "audio/i.npy", None, RATE, round(seconds * RATE), seconds,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from yue.songs.align import Aligned, Sound, align
-from yue.songs.estimated_times import proportional, without_lyrics
-from yue.songs.lrc import TimedSection
+from yue.songs.estimated_times import estimate_sections, textless_sections
 from yue.songs.lyrics import parse_lyrics
 from yue.songs.song_metadata import Description
-from yue.songs.timeline import Section, Span, even_lines, place_timed
+from yue.songs.timeline import OPEN_END, Section, Span, even_lines, place_timed
 
 SONG = Span(0.0, 100.0)
 
@@ -18,7 +17,7 @@ def labels(sections: tuple[Section, ...]) -> list[tuple[str, float, float]]:
 
 def test_long_rests_before_and_after_the_singing_become_sections() -> None:
     lyrics = parse_lyrics("[verse]\nabcd\n[chorus]\nefgh\n")
-    sections = proportional(lyrics, SONG, [Span(20, 50), Span(60, 90)])
+    sections = estimate_sections(lyrics, SONG, [Span(20, 50), Span(60, 90)])
     assert labels(sections) == [
         ("intro", 0, 20), ("verse", 20, 50), ("inst", 50, 60), ("chorus", 60, 90),
         ("outro", 90, 100),
@@ -27,19 +26,22 @@ def test_long_rests_before_and_after_the_singing_become_sections() -> None:
 
 def test_short_rests_belong_to_the_sections_beside_them() -> None:
     lyrics = parse_lyrics("[verse]\nabcd\n[chorus]\nefgh\n")
-    sections = proportional(lyrics, SONG, [Span(2, 50), Span(52, 98)])
+    sections = estimate_sections(lyrics, SONG, [Span(2, 50), Span(52, 98)])
     assert labels(sections) == [("verse", 0, 52), ("chorus", 52, 100)]
 
 
 def test_sections_are_as_long_as_their_text() -> None:
     lyrics = parse_lyrics("[verse]\n" + "a long line of words here\n" * 3 + "[chorus]\n"
                           + "a long line of words here\n")  # fmt: skip
-    assert labels(proportional(lyrics, SONG, [SONG])) == [("verse", 0, 75), ("chorus", 75, 100)]
+    assert labels(estimate_sections(lyrics, SONG, [SONG])) == [
+        ("verse", 0, 75),
+        ("chorus", 75, 100),
+    ]
 
 
 def test_a_boundary_moves_to_a_rest_nearby() -> None:
     lyrics = parse_lyrics("[verse]\nabcd\n[chorus]\nefgh\n")
-    sections = proportional(lyrics, SONG, [Span(0, 46), Span(47, 60), Span(60.5, 100)])
+    sections = estimate_sections(lyrics, SONG, [Span(0, 46), Span(47, 60), Span(60.5, 100)])
     assert labels(sections) == [("verse", 0, 47), ("chorus", 47, 100)]
 
 
@@ -53,13 +55,13 @@ def test_a_boundary_moves_no_further_than_a_quarter_of_the_shorter_neighbour() -
         (f"[verse]\n{short}[chorus]\n{long}", 34, 25),
     ):
         singing = [Span(0, rest), Span(rest + 1, 101)]
-        sections = proportional(parse_lyrics(lyrics), Span(0, 101), singing)
+        sections = estimate_sections(parse_lyrics(lyrics), Span(0, 101), singing)
         assert labels(sections) == [("verse", 0, bound), ("chorus", bound, 101)]
 
 
 def test_sections_without_text_take_the_rests() -> None:
     lyrics = parse_lyrics("[intro]\n[verse]\nabcd\n[guitar solo]\n[verse]\nefgh\n[outro]\n")
-    sections = proportional(lyrics, SONG, [Span(10, 40), Span(55, 85)])
+    sections = estimate_sections(lyrics, SONG, [Span(10, 40), Span(55, 85)])
     assert labels(sections) == [
         ("intro", 0, 10), ("verse", 10, 40), ("guitar solo", 40, 55), ("verse", 55, 85),
         ("outro", 85, 100),
@@ -68,25 +70,25 @@ def test_sections_without_text_take_the_rests() -> None:
 
 def test_without_singing_to_go_by_the_text_covers_the_whole_song() -> None:
     lyrics = parse_lyrics("[intro]\n[verse]\nabcd\n[chorus]\nefgh\n")
-    assert labels(proportional(lyrics, SONG, [])) == [
+    assert labels(estimate_sections(lyrics, SONG, [])) == [
         ("intro", 0, 20), ("verse", 20, 60), ("chorus", 60, 100),
     ]  # fmt: skip
 
 
 def test_a_song_without_lyrics_is_cut_into_moderate_parts_named_by_the_singing() -> None:
-    assert labels(without_lyrics(SONG, [])) == [
+    assert labels(textless_sections(SONG, [])) == [
         ("inst", 0, 25), ("inst", 25, 50), ("inst", 50, 75), ("inst", 75, 100),
     ]  # fmt: skip
-    assert [s.label for s in without_lyrics(SONG, [Span(30, 70)])] == [
+    assert [s.label for s in textless_sections(SONG, [Span(30, 70)])] == [
         "inst", "verse", "verse", "inst",
     ]  # fmt: skip
 
 
 def test_given_times_are_kept_and_gaps_are_named() -> None:
     given = [
-        TimedSection("verse", 10.0, 40.0, even_lines(["a"], 10, 40)),
-        TimedSection("chorus", 41.0, 60.0, ()),
-        TimedSection("verse", 70.0, None, even_lines(["b"], 70, 70)),
+        Section(10.0, 40.0, "verse", even_lines(["a"], 10, 40)),
+        Section(41.0, 60.0, "chorus"),
+        Section(70.0, OPEN_END, "verse", even_lines(["b"], 70, 70)),
     ]
     assert labels(place_timed(given, SONG, [Span(70, 85)])) == [
         ("intro", 0, 10), ("verse", 10, 41), ("chorus", 41, 60), ("inst", 60, 70),
@@ -95,7 +97,7 @@ def test_given_times_are_kept_and_gaps_are_named() -> None:
 
 
 def test_overlapping_sections_end_where_the_next_begins() -> None:
-    given = [TimedSection("a", 0.0, 60.0, ()), TimedSection("b", 50.0, 120.0, ())]
+    given = [Section(0.0, 60.0, "a"), Section(50.0, 120.0, "b")]
     assert labels(place_timed(given, SONG, [])) == [("a", 0, 50), ("b", 50, 100)]
 
 
@@ -107,9 +109,9 @@ def aligned(description: Description, *, has_vocal: bool = True, untimed: str = 
 
 def test_texts_go_to_the_given_sections_of_their_labels() -> None:
     given = (
-        TimedSection("intro", 0.0, 10.0, ()),
-        TimedSection("verse", 10.0, 50.0, ()),
-        TimedSection("chorus", 50.0, 100.0, ()),
+        Section(0.0, 10.0, "intro"),
+        Section(10.0, 50.0, "verse"),
+        Section(50.0, 100.0, "chorus"),
     )
     found = aligned(Description(sections=given, lyrics="[verse]\na\n[chorus]\nb\n"))
     assert found.alignment == "explicit"
@@ -119,13 +121,13 @@ def test_texts_go_to_the_given_sections_of_their_labels() -> None:
 
 
 def test_lines_with_times_go_to_the_given_sections_they_start_in() -> None:
-    given = (TimedSection("verse", 10.0, None, ()), TimedSection("chorus", 50.0, None, ()))
+    given = (Section(10.0, OPEN_END, "verse"), Section(50.0, OPEN_END, "chorus"))
     found = aligned(Description(sections=given, lyrics="[00:09.90]a\n[00:49.00]b\n[00:50.00]c\n"))
     assert [[x.text for x in s.lines] for s in found.sections if s.lines] == [["a", "b"], ["c"]]
 
 
 def test_given_sections_that_the_lyrics_do_not_fit_are_named_and_not_used() -> None:
-    given = (TimedSection("verse", 0.0, 100.0, ()),)
+    given = (Section(0.0, 100.0, "verse"),)
     description = Description(sections=given, lyrics="[verse]\na\n[chorus]\nb\n")
     found = aligned(description, untimed="proportional")
     assert found.alignment == "proportional"

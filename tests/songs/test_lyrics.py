@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from yue.songs.lrc import untimed_sections
 from yue.songs.lyrics import (
     LyricSection,
     clean_label,
@@ -14,7 +15,6 @@ from yue.songs.lyrics import (
     line_content,
     parse_lyrics,
 )
-from yue.songs.lyrics_files import line_contents
 
 LABELS = st.sampled_from(
     ["verse", "verse 2", "pre-chorus", "chorus", "intro", "guitar solo", "副歌", "outro"]
@@ -34,7 +34,7 @@ def test_a_section_is_written_as_yue_writes_it() -> None:
 def test_sections_survive_being_written_and_read(sections: list[LyricSection]) -> None:
     text = "".join(line_content(section.label, section.lines) for section in sections)
     assert parse_lyrics(text) == tuple(sections)
-    assert "".join(line_contents(text)) == text
+    assert "".join(line_content(s.label, s.lines) for s in untimed_sections(text)) == text
 
 
 @given(SECTIONS, st.sampled_from(["\r\n", "\r", "\n", "\u2028"]))

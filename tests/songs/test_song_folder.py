@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from yue.audio.discover import discover_songs
 from yue.errors import SongError
-from yue.songs.song_folder import Described, describe_songs, find_sidecars, list_files
+from yue.songs.song_folder import DescribedSongs, describe_songs, find_sidecars
 from yue.songs.song_metadata import Description, describe
+from yue.songs.timeline import OPEN_END
 
 
 class Folder:
@@ -32,8 +34,8 @@ class Folder:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
 
-    def read(self) -> Described:
-        return describe_songs(self.root, self.tracks)
+    def read(self) -> DescribedSongs:
+        return describe_songs(self.root, discover_songs(self.root), self.tracks)
 
 
 @pytest.fixture
@@ -208,7 +210,7 @@ def test_sections_without_text_take_the_lyrics_beside_them(folder: Folder) -> No
     folder.write("a.lyrics.txt", "[verse]\none\n")
     found = folder.read().songs["a"]
     assert found.lyrics == "[verse]\none\n"
-    assert found.sections[0].end is None
+    assert found.sections[0].end == OPEN_END
 
 
 @pytest.mark.parametrize(
@@ -243,7 +245,7 @@ def test_a_loop_of_links_is_entered_once(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x.txt").write_text("x")
     (tmp_path / "a" / "loop").symlink_to(tmp_path, target_is_directory=True)
-    assert list_files(tmp_path) == ["a/x.txt"]
+    assert discover_songs(tmp_path).files == ("a/x.txt",)
 
 
 def test_an_id_never_becomes_a_path(tmp_path: Path) -> None:

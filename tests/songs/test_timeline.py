@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from yue.errors import SongError
 from yue.songs.align import Sound, align
-from yue.songs.estimated_times import proportional
-from yue.songs.lrc import TimedSection
+from yue.songs.estimated_times import estimate_sections
 from yue.songs.lyrics import LyricSection, clean_line, line_content
 from yue.songs.song_metadata import Description
-from yue.songs.timeline import Section, Span, cut, even_lines, shortest, to_frames
+from yue.songs.timeline import OPEN_END, Section, Span, cut, even_lines, least_frames, to_frames
 
 RATES = st.sampled_from([Fraction(50), Fraction(25, 2), Fraction(44100, 512), Fraction(75)])
 LINES = st.lists(
@@ -46,13 +45,13 @@ def sounds(draw: st.DrawFn) -> Sound:
 
 
 @st.composite
-def timed(draw: st.DrawFn) -> tuple[TimedSection, ...]:
+def timed(draw: st.DrawFn) -> tuple[Section, ...]:
     starts = sorted(draw(st.lists(st.floats(0, 200), min_size=1, max_size=8)))
     sections = []
     for start in starts:
-        end = start + draw(st.floats(0.01, 60)) if draw(st.booleans()) else None
-        lines = even_lines(draw(LINES), start, end or start)
-        sections.append(TimedSection(draw(st.sampled_from(["verse", "solo"])), start, end, lines))
+        end = start + draw(st.floats(0.01, 60)) if draw(st.booleans()) else OPEN_END
+        lines = even_lines(draw(LINES), start, end if end < OPEN_END else start)
+        sections.append(Section(start, end, draw(st.sampled_from(["verse", "solo"])), lines))
     return tuple(sections)
 
 
@@ -65,7 +64,7 @@ def check_cover(sections: Sequence[Section], song: Span, rate: Fraction) -> None
     assert sections[-1].end == song.end
     assert all(a.end == b.start for a, b in itertools.pairwise(sections))
     frames = int(Fraction(song.end - song.start) * rate)
-    if frames < shortest(rate):
+    if frames < least_frames(rate):
         with pytest.raises(SongError, match="shorter than a second"):
             to_frames(cut(sections, song), frames, rate)
         return
@@ -93,7 +92,7 @@ def test_untimed_lyrics_cover_the_song_and_lose_no_line(
 
 @given(timed(), sounds(), RATES)
 def test_timed_lyrics_cover_the_song_and_keep_every_line_within_it(
-    sections: tuple[TimedSection, ...], sound: Sound, rate: Fraction
+    sections: tuple[Section, ...], sound: Sound, rate: Fraction
 ) -> None:
     try:
         aligned = align(Description(sections=sections), sound, "skip")
@@ -112,7 +111,7 @@ def test_pieces_of_a_song_share_its_lines_without_loss_or_repetition(
     lyrics: list[LyricSection], sound: Sound, length: float, rate: Fraction
 ) -> None:
     song = sound.span
-    sections = proportional(lyrics or [LyricSection("verse", ())], song, sound.singing)
+    sections = estimate_sections(lyrics or [LyricSection("verse", ())], song, sound.singing)
     count = max(1, int(song.seconds / length))
     bounds = [song.start + song.seconds * n / count for n in range(count)] + [song.end]
     pieces = [cut(sections, Span(a, b)) for a, b in itertools.pairwise(bounds)]

@@ -1,5 +1,5 @@
 """Songs in: a folder of audio files becomes clean, paired mono arrays.
 
-``discover`` finds the songs, ``convert`` turns each into arrays by ``decode``, ``resample``,
-``loudness``, ``trim`` and ``segments``; ``separate`` pairs the stems and finds the singing.
+``discover`` finds the songs; ``convert`` turns each into arrays (``convert_song``, by ``decode``,
+``resample``, ``segments`` and ``measures``); ``separate`` pairs the stems and finds the singing.
 """

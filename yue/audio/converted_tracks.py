@@ -1,8 +1,7 @@
-"""What the convert and separate stages leave: arrays, and typed rows that describe them.
+"""What the stages convert and separate leave: arrays, and the rows that describe them.
 
-Converted tracks as .npy files: float32, or int16 of which 32768 is full scale.
-
-Rows of audio.jsonl and stems.jsonl as typed values.
+Arrays are .npy files of float32, or of int16 of which 32768 is full scale; rows are those of
+audio.jsonl and stems.jsonl.
 """
 
 from __future__ import annotations
@@ -22,47 +21,6 @@ from yue.files import map_array, read_jsonl, write_jsonl
 _FULL_SCALE = 32768
 
 
-def write_header(out: IO[bytes], samples: int, channels: int, dtype: str, *, mono: bool) -> None:
-    """Begin a file; interleaved channels are a Fortran-order (channels, samples) array."""
-    shape = (samples,) if mono else (channels, samples)
-    descr = np.dtype(dtype).newbyteorder("<").str
-    header = {"descr": descr, "fortran_order": not mono, "shape": shape}
-    np.lib.format.write_array_header_1_0(out, header)
-
-
-def quantised(block: Samples, dtype: str) -> npt.NDArray[Any]:
-    """Samples as they are stored: rounded and clipped to 16 bits, or as they are."""
-    if dtype == "float32":
-        return block
-    scaled = np.rint(block * np.float32(_FULL_SCALE))
-    clipped: npt.NDArray[np.int16] = np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2")
-    return clipped
-
-
-def as_float(stored: npt.NDArray[Any]) -> Samples:
-    """Stored samples as float32 with full scale 1.
-
-    Raises:
-        ValueError: They are of another type.
-    """
-    if stored.dtype == np.int16:
-        scaled: Samples = stored * np.float32(1 / _FULL_SCALE)
-        return scaled
-    if stored.dtype != np.float32:
-        raise ValueError(f"samples of type {stored.dtype}")
-    return stored
-
-
-def read_samples(path: Path) -> Samples:
-    """A track, (samples,) or (channels, samples); float32 is mapped, not read.
-
-    Raises:
-        OSError: It is missing or cannot be read.
-        ValueError: It is no .npy file of samples.
-    """
-    return as_float(map_array(path))
-
-
 _Row = TypeVar("_Row")
 
 MIXTURE, VOCAL, INSTRUMENTAL = "mixture", "vocal", "instrumental"
@@ -71,7 +29,7 @@ _ALLOWED: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": 
 
 
 @dataclass(frozen=True)
-class Track:
+class ConvertedTrack:
     """One converted track.
 
     Attributes:
@@ -143,23 +101,67 @@ class Stems:
     singing_share: float
 
 
-def write_tracks(path: Path, tracks: Sequence[Track]) -> None:
+def write_header(out: IO[bytes], samples: int, channels: int, dtype: str, *, mono: bool) -> None:
+    """Begin a file; interleaved channels are a Fortran-order (channels, samples) array."""
+    shape = (samples,) if mono else (channels, samples)
+    descr = np.dtype(dtype).newbyteorder("<").str
+    header = {"descr": descr, "fortran_order": not mono, "shape": shape}
+    np.lib.format.write_array_header_1_0(out, header)
+
+
+def quantise(block: Samples, dtype: str) -> npt.NDArray[Any]:
+    """Return samples as they are stored: rounded and clipped to 16 bits, or as they are."""
+    if dtype == "float32":
+        return block
+    scaled = np.rint(block * np.float32(_FULL_SCALE))
+    clipped: npt.NDArray[np.int16] = np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2")
+    return clipped
+
+
+def to_float(stored: npt.NDArray[Any]) -> Samples:
+    """Return stored samples as float32 with full scale 1.
+
+    Raises:
+        ValueError: They are of another type.
+    """
+    if stored.dtype == np.int16:
+        scaled: Samples = stored * np.float32(1 / _FULL_SCALE)
+        return scaled
+    if stored.dtype != np.float32:
+        raise ValueError(f"samples of type {stored.dtype}")
+    return stored
+
+
+def read_samples(path: Path) -> Samples:
+    """Read a track, (samples,) or (channels, samples); float32 is mapped, not read.
+
+    Raises:
+        OSError: It is missing or cannot be read.
+        ValueError: It is no .npy file of samples.
+    """
+    return to_float(map_array(path))
+
+
+def write_tracks(path: Path, tracks: Sequence[ConvertedTrack]) -> None:
     """Write audio.jsonl, sorted by song and role."""
     write_jsonl(path, map(asdict, sorted(tracks, key=lambda track: (track.song_id, track.role))))
 
 
-def read_tracks(path: Path) -> tuple[Track, ...]:
+def read_tracks(path: Path) -> tuple[ConvertedTrack, ...]:
     """Read audio.jsonl.
 
     Raises:
         YueError: The file is missing or not JSONL.
         AudioError: A row lacks a field, or has a value that is none of it.
     """
-    return tuple(_row(Track, path, number, row) for number, row in enumerate(read_jsonl(path), 1))
+    return tuple(
+        _parse_row(ConvertedTrack, path, number, row)
+        for number, row in enumerate(read_jsonl(path), 1)
+    )
 
 
-def whole_songs(tracks: Iterable[Track]) -> dict[str, str]:
-    """Song, or piece of one, to a name of the whole song: the first of its source files.
+def whole_songs(tracks: Iterable[ConvertedTrack]) -> dict[str, str]:
+    """Return a name of the whole song for each song or piece: the first of its source files.
 
     Every file is of one song, so pieces of one song share that name and no other song has it.
     """
@@ -178,13 +180,13 @@ def read_stems(path: Path) -> tuple[Stems, ...]:
     """Read stems.jsonl; raises as :func:`read_tracks` does."""
     songs = []
     for number, row in enumerate(read_jsonl(path), 1):
-        song = _row(Stems, path, number, row)
+        song = _parse_row(Stems, path, number, row)
         spans = tuple((float(start), float(end)) for start, end in song.singing)
         songs.append(Stems(**{**vars(song), "singing": spans}))
     return tuple(songs)
 
 
-def _row(kind: type[_Row], path: Path, number: int, row: dict[str, Any]) -> _Row:
+def _parse_row(kind: type[_Row], path: Path, number: int, row: dict[str, Any]) -> _Row:
     try:
         for field in fields(kind):  # type: ignore[arg-type]
             allowed = _ALLOWED.get(str(field.type))

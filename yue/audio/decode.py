@@ -13,20 +13,17 @@ from pathlib import Path
 import numpy as np
 
 from yue.audio.decoders import (
-    Damaged,
-    Format,
-    Reader,
+    AudioReader,
+    DamagedError,
     Samples,
-    is_ffmpegs,
+    needs_ffmpeg,
     open_ffmpeg,
     open_libsndfile,
 )
 from yue.errors import AudioError
 
-__all__ = ["SAMPLE_RATES", "SHORTEST", "AudioFile", "Format", "Samples", "open_audio"]
-
-SHORTEST = 0.1  # seconds
-SAMPLE_RATES = range(1_000, 1_000_000)
+_SHORTEST = 0.1  # seconds
+_SAMPLE_RATES = range(1_000, 1_000_000)
 
 
 class AudioFile:
@@ -37,12 +34,12 @@ class AudioFile:
         reader: The open file.
     """
 
-    def __init__(self, name: str, reader: Reader) -> None:
+    def __init__(self, name: str, reader: AudioReader) -> None:
         self.name, self.format = name, reader.format
         self._reader = reader
 
     def blocks(self) -> Iterator[Samples]:
-        """All samples in order, in blocks of shape (samples, channels).
+        """Yield all samples in order, in blocks of shape (samples, channels).
 
         Raises:
             AudioError: The file is damaged, cut off, too short, or holds NaN or infinity.
@@ -51,19 +48,19 @@ class AudioFile:
         try:
             for block in self._reader.blocks:
                 if not np.isfinite(block).all():
-                    raise Damaged(
+                    raise DamagedError(
                         "there are samples that are not numbers (NaN or infinity) "
                         f"near {read / rate:.1f} s",
                         "export the file again, as 16 or 24 bit wav or flac",
                     )
                 read += len(block)
                 yield block
-            if read < SHORTEST * rate:
-                raise Damaged(
-                    f"it has {read / rate:.3f} s of audio; less than {SHORTEST} s is no music",
+            if read < _SHORTEST * rate:
+                raise DamagedError(
+                    f"it has {read / rate:.3f} s of audio; less than {_SHORTEST} s is no music",
                     "remove the file",
                 )
-        except Damaged as error:
+        except DamagedError as error:
             raise AudioError(self.name, why=error.why, fix=error.fix) from error
 
 
@@ -82,15 +79,15 @@ def open_audio(path: Path, name: str | None = None) -> Iterator[AudioFile]:
     with contextlib.ExitStack() as stack:
         try:
             if not path.stat().st_size:
-                raise Damaged("it is empty (0 bytes)", "get the file again, or remove it")
-            open_reader = open_ffmpeg if is_ffmpegs(path) else open_libsndfile
+                raise DamagedError("it is empty (0 bytes)", "get the file again, or remove it")
+            open_reader = open_ffmpeg if needs_ffmpeg(path) else open_libsndfile
             reader = stack.enter_context(open_reader(path))
-            if reader.format.sample_rate not in SAMPLE_RATES:
-                raise Damaged(
+            if reader.format.sample_rate not in _SAMPLE_RATES:
+                raise DamagedError(
                     f"its sample rate is {reader.format.sample_rate} Hz",
                     "export the file again, for example as 44.1 kHz flac",
                 )
-        except Damaged as error:
+        except DamagedError as error:
             raise AudioError(name, why=error.why, fix=error.fix) from error
         except OSError as error:
             raise AudioError(

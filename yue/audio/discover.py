@@ -1,9 +1,4 @@
-"""A folder of music as songs: its files, and which of them are tracks of one song.
-
-The files below a folder: the one way in which a folder of music is walked.
-
-A folder of music as songs: which files are there and which are tracks of one song.
-"""
+"""A folder of music as songs: its files, and which of them are tracks of one song."""
 
 from __future__ import annotations
 
@@ -16,36 +11,16 @@ from pathlib import Path, PurePosixPath
 
 from yue.audio import decoders
 from yue.audio.converted_tracks import MIXTURE, VOCAL
-from yue.audio.folder_metadata import METADATA_NAMES, Entry, read_entries
+from yue.audio.folder_metadata import (
+    METADATA_NAMES,
+    MetadataRow,
+    MetadataSong,
+    find_tracks,
+    read_metadata,
+)
 from yue.audio.track_names import is_part, plain_id, stem_mark
 from yue.errors import AudioError, YueError
 from yue.rejections import Rejected
-
-
-def visible_files(
-    folder: Path, unreadable: Callable[[OSError], None] | None = None
-) -> Iterator[PurePosixPath]:
-    """Yield the files below a folder, relative to it, in one order on every machine.
-
-    Hidden files and folders (``._song.wav`` of a Mac) are passed over. Links are followed, and no
-    folder is entered twice, so loops end.
-
-    Args:
-        folder: The folder.
-        unreadable: Told of folders that cannot be read.
-    """
-    seen: set[tuple[int, int]] = set()
-    for parent, children, files in os.walk(folder, followlinks=True, onerror=unreadable):
-        state = Path(parent).stat()
-        if (state.st_dev, state.st_ino) in seen:
-            children.clear()
-            continue
-        seen.add((state.st_dev, state.st_ino))
-        children[:] = sorted(child for child in children if not child.startswith("."))
-        for name in sorted(files):
-            if not name.startswith("."):
-                yield PurePosixPath(Path(parent, name).relative_to(folder).as_posix())
-
 
 READABLE = frozenset({
     ".wav", ".wave", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc",
@@ -76,18 +51,15 @@ class Discovery:
 
     Attributes:
         songs: Sorted by id.
-        rejected: Files that are music but of no song, with the reason.
+        rejected: Files that are music but of no song, and rows of metadata that cannot be used.
+        files: All files that are not hidden, relative to the folder.
+        metadata: The rows of its metadata files that could be read, of whatever files they are.
     """
 
     songs: tuple[SongFiles, ...]
     rejected: tuple[Rejected, ...]
-
-
-@dataclass(frozen=True)
-class _Listing:
-    audio: tuple[str, ...]
-    metadata: tuple[PurePosixPath, ...]
-    rejected: tuple[Rejected, ...]
+    files: tuple[str, ...]
+    metadata: tuple[MetadataRow, ...]
 
 
 def discover_songs(songs_dir: Path) -> Discovery:
@@ -99,18 +71,55 @@ def discover_songs(songs_dir: Path) -> Discovery:
     Raises:
         AudioError: The folder is missing or cannot be read.
     """
-    listing = _list_files(songs_dir)
-    rows = list(read_entries(songs_dir, list(listing.metadata), frozenset(listing.audio)))
-    rejected = [*listing.rejected, *(row for row in rows if isinstance(row, Rejected))]
-    entries = [row for row in rows if isinstance(row, Entry)]
-    claimed = {name for entry in entries for name in entry.tracks.values()}
-    named, collisions = _group_by_name(name for name in listing.audio if name not in claimed)
-    songs, refused = _apply(entries, named)
+    files, rejected = _list_files(songs_dir)
+    audio, unusable = _find_audio(songs_dir, files)
+    rejected += unusable
+    rows: list[MetadataRow] = []
+    described: list[MetadataSong] = []
+    for file in sorted(file for file in files if file.name in METADATA_NAMES):
+        for row in read_metadata(songs_dir, file):
+            song = row if isinstance(row, Rejected) else find_tracks(row, audio)
+            if isinstance(row, MetadataRow):
+                rows.append(row)
+            if isinstance(song, MetadataSong):
+                described.append(song)
+            else:
+                rejected.append(song)
+    claimed = {name for song in described for name in song.tracks.values()}
+    named, collisions = _group_by_name(sorted(audio - claimed))
+    songs, refused = _join(described, named)
     rejected += [*collisions, *refused]
     return Discovery(
         songs=tuple(songs[song_id] for song_id in sorted(songs)),
         rejected=tuple(sorted(rejected, key=lambda entry: (entry.what, entry.reason))),
+        files=tuple(sorted(file.as_posix() for file in files)),
+        metadata=tuple(rows),
     )
+
+
+def visible_files(
+    folder: Path, unreadable: Callable[[OSError], None] | None = None
+) -> Iterator[PurePosixPath]:
+    """Yield the files below a folder, relative to it, in one order on every machine.
+
+    Hidden files and folders (``._song.wav`` of a Mac) are passed over. Links are followed, and no
+    folder is entered twice, so loops end.
+
+    Args:
+        folder: The folder.
+        unreadable: Called with the error of each folder that cannot be read.
+    """
+    seen: set[tuple[int, int]] = set()
+    for parent, children, files in os.walk(folder, followlinks=True, onerror=unreadable):
+        state = Path(parent).stat()
+        if (state.st_dev, state.st_ino) in seen:
+            children.clear()
+            continue
+        seen.add((state.st_dev, state.st_ino))
+        children[:] = sorted(child for child in children if not child.startswith("."))
+        for name in sorted(files):
+            if not name.startswith("."):
+                yield PurePosixPath(Path(parent, name).relative_to(folder).as_posix())
 
 
 def rows_made(songs_dir: Path) -> Iterator[tuple[int, bytes]]:
@@ -132,15 +141,13 @@ def rows_made(songs_dir: Path) -> Iterator[tuple[int, bytes]]:
         ) from error
 
 
-def _list_files(songs_dir: Path) -> _Listing:
-    """All files by kind."""
+def _list_files(songs_dir: Path) -> tuple[list[PurePosixPath], list[Rejected]]:
+    """Return all visible files, and the folders that cannot be read."""
     if not songs_dir.is_dir():
         raise AudioError(
             f"{songs_dir}: no such folder of songs",
             fix="make it and put audio files there, or correct data.songs_dir",
         )
-    audio: list[str] = []
-    metadata: list[PurePosixPath] = []
     rejected: list[Rejected] = []
 
     def unreadable(error: OSError) -> None:
@@ -149,20 +156,25 @@ def _list_files(songs_dir: Path) -> _Listing:
             Rejected(name, f"the folder cannot be read ({error.strerror})", "check its rights")
         )
 
-    for path in visible_files(songs_dir, unreadable):
-        if path.name in METADATA_NAMES:
-            metadata.append(path)
-        elif path.suffix.lower() in READABLE | _OTHER_MEDIA:
-            problem = _problem(songs_dir, path)
+    return list(visible_files(songs_dir, unreadable)), rejected
+
+
+def _find_audio(songs_dir: Path, files: Iterable[PurePosixPath]) -> tuple[set[str], list[Rejected]]:
+    """Return the audio files, and the media that cannot be used."""
+    audio: set[str] = set()
+    rejected = []
+    for path in files:
+        if path.suffix.lower() in READABLE | _OTHER_MEDIA:
+            problem = _media_problem(songs_dir, path)
             if problem is None:
-                audio.append(path.as_posix())
+                audio.add(path.as_posix())
             else:
                 rejected.append(problem)
-    return _Listing(tuple(sorted(audio)), tuple(sorted(metadata)), tuple(rejected))
+    return audio, rejected
 
 
-def _problem(songs_dir: Path, path: PurePosixPath) -> Rejected | None:
-    """Why a media file cannot be listed, if so."""
+def _media_problem(songs_dir: Path, path: PurePosixPath) -> Rejected | None:
+    """Return why a media file cannot be listed, if so."""
     try:
         path.as_posix().encode()
     except UnicodeEncodeError:
@@ -187,10 +199,10 @@ def _is_regular(path: Path) -> bool:
 
 
 def _group_by_name(names: Iterable[str]) -> tuple[dict[str, SongFiles], list[Rejected]]:
-    """Songs by id, and the files whose place in a song is taken."""
+    """Return songs by id, and the files whose place in a song is taken."""
     songs: dict[str, dict[str, str]] = defaultdict(dict)
     rejected = []
-    for song_id, role, name in _readings([PurePosixPath(name) for name in names]):
+    for song_id, role, name in _assign_roles([PurePosixPath(name) for name in names]):
         if role is None:
             reason = "it is one part of the accompaniment of a separated song"
             fix = "mix bass, drums and the others into one file: instrumental.wav"
@@ -204,8 +216,8 @@ def _group_by_name(names: Iterable[str]) -> tuple[dict[str, SongFiles], list[Rej
     return {i: SongFiles(i, tracks) for i, tracks in songs.items() if tracks}, rejected
 
 
-def _readings(paths: list[PurePosixPath]) -> Iterator[tuple[str, str | None, str]]:
-    """Song, role and name of every file; the role is None for a part of the accompaniment."""
+def _assign_roles(paths: list[PurePosixPath]) -> Iterator[tuple[str, str | None, str]]:
+    """Yield song, role and name of every file; no role for a part of the accompaniment."""
     marks = {path: stem_mark(path) for path in paths}
     roles: dict[str, set[str]] = defaultdict(set)
     for path, mark in marks.items():
@@ -223,25 +235,25 @@ def _readings(paths: list[PurePosixPath]) -> Iterator[tuple[str, str | None, str
             yield plain_id(path), MIXTURE, path.as_posix()
 
 
-def _apply(
-    entries: list[Entry], named: dict[str, SongFiles]
+def _join(
+    described: list[MetadataSong], named: dict[str, SongFiles]
 ) -> tuple[dict[str, SongFiles], list[Rejected]]:
-    """Songs by id: those that metadata describes, then those that only names describe."""
+    """Return songs by id: those that metadata describes, then those that only names describe."""
     songs: dict[str, SongFiles] = {}
     rejected = []
     by_file = {name: song for song in named.values() for name in song.tracks.values()}
     used: set[str] = set()
-    for entry in entries:
-        song = SongFiles("", entry.tracks) if entry.tracks else by_file.get(entry.main)
+    for row in described:
+        song = SongFiles("", row.tracks) if row.tracks else by_file.get(row.main)
         if song is None or used & set(song.tracks.values()):
-            reason = f"{entry.main} belongs to another row already"
-            rejected.append(Rejected(entry.place, reason, "name every file once", entry.song_id))
+            reason = f"{row.main} belongs to another row already"
+            rejected.append(Rejected(row.place, reason, "name every file once", row.song_id))
             continue
         used |= set(song.tracks.values())
-        song_id = entry.song_id or song.song_id or _main_id(entry.main)
+        song_id = row.song_id or song.song_id or _main_id(row.main)
         if song_id in songs:
             reason = f"another row has the id '{song_id}'"
-            rejected.append(Rejected(entry.place, reason, "give every song its own id", song_id))
+            rejected.append(Rejected(row.place, reason, "give every song its own id", song_id))
             continue
         songs[song_id] = replace(song, song_id=song_id)
     for song in named.values():

@@ -1,8 +1,6 @@
-"""Integrated loudness by ITU-R BS.1770-4, on the time grid that all measures share.
+"""Loudness by ITU-R BS.1770-4, the gain of a song, and the time grid that all measures share.
 
-The time grid that all measures share: 10 ms frames, 100 ms hops, blocks of ten seconds.
-
-Integrated loudness by ITU-R BS.1770-4, in blocks, and the one gain of a song.
+The grid is frames of 10 ms, hops of 100 ms and blocks of ten seconds.
 
 Every channel counts with weight 1: mono and stereo are as the standard says, surround channels are
 not raised. The K weighting is applied in the frequency domain, with the filters of the standard
@@ -19,20 +17,28 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from yue.audio.decode import Samples
+from yue.audio.decoders import Samples
 from yue.audio.resample import make_resampler
 
 _FRAMES_IN_HOP = 10
 _HOPS_IN_BLOCK = 100
+_HOPS_IN_GATE = 4  # a gating block is 400 ms; blocks start every 100 ms
+_ABSOLUTE_GATE = -70.0  # LUFS
+_RELATIVE_GATE = -10.0  # LU
+_OFFSET = -0.691  # LU: 997 Hz at full scale, on one channel, measures -3.01 LUFS
+_HOPS_AT_ONCE = 20  # short transforms stay in the processor's cache
+_OVERSAMPLING = 4  # reads a peak at most 0.69 dB too low: -20 log10(cos(pi / 8))
+_FFT_STEP = 1024  # sizes that are multiples of this have small factors: fast, and hardly padded
+_MEMORY = 0.25  # seconds after which the weighting filter has forgotten everything (-500 dB)
 
 
 def frame_samples(sample_rate: int) -> int:
-    """Samples in 10 ms."""
+    """Return the number of samples in 10 ms."""
     return max(1, round(sample_rate / 100))
 
 
 def hop_samples(sample_rate: int) -> int:
-    """Samples in 100 ms: ten frames."""
+    """Return the number of samples in 100 ms: ten frames."""
     return _FRAMES_IN_HOP * frame_samples(sample_rate)
 
 
@@ -44,26 +50,16 @@ def block_ranges(start: int, end: int, sample_rate: int) -> Iterator[tuple[int, 
 
 
 def frame_peaks(block: Samples, sample_rate: int) -> Samples:
-    """The largest absolute sample of every frame of a block; the last frame may be short."""
+    """Return the largest absolute sample of every frame of a block; the last may be short."""
     frame = frame_samples(sample_rate)
     levels = functools.reduce(np.maximum, np.abs(block).T)  # faster than a reduction of short rows
     return np.maximum.reduceat(levels, np.arange(0, len(levels), frame))
 
 
 def downmix(block: Samples) -> Samples:
-    """The mean of a block's channels, (samples, 1)."""
+    """Return the mean of a block's channels, (samples, 1)."""
     total: Samples = functools.reduce(np.add, block.T)
     return (total / np.float32(block.shape[1]))[:, None]
-
-
-_HOPS_IN_GATE = 4  # a gating block is 400 ms; blocks start every 100 ms
-_ABSOLUTE_GATE = -70.0  # LUFS
-_RELATIVE_GATE = -10.0  # LU
-_OFFSET = -0.691  # LU: 997 Hz at full scale, on one channel, measures -3.01 LUFS
-_HOPS_AT_ONCE = 20  # short transforms stay in the processor's cache
-_OVERSAMPLING = 4
-_FFT_STEP = 1024  # sizes that are multiples of this have small factors: fast, and hardly padded
-_MEMORY = 0.25  # seconds after which the weighting filter has forgotten everything (-500 dB)
 
 
 class LoudnessMeter:
@@ -97,16 +93,16 @@ class LoudnessMeter:
         self._memory = signal[-memory:]
 
     def value(self) -> float | None:
-        """LUFS; None for less than 400 ms, or when all of it is below -70 LUFS."""
+        """Return LUFS; None for less than 400 ms, or when all of it is below -70 LUFS."""
         hops = np.concatenate(self._energies) if self._energies else np.zeros(0)
         if len(hops) < _HOPS_IN_GATE:
             return None
         blocks = np.lib.stride_tricks.sliding_window_view(hops, _HOPS_IN_GATE).mean(axis=1)
-        blocks = blocks[blocks > _power(_ABSOLUTE_GATE)]
+        blocks = blocks[blocks > _to_power(_ABSOLUTE_GATE)]
         if not len(blocks):
             return None
-        blocks = blocks[blocks > _power(_lufs(blocks.mean()) + _RELATIVE_GATE)]
-        return _lufs(blocks.mean())
+        blocks = blocks[blocks > _to_power(_to_lufs(blocks.mean()) + _RELATIVE_GATE)]
+        return _to_lufs(blocks.mean())
 
 
 class TruePeakMeter:
@@ -125,21 +121,21 @@ class TruePeakMeter:
 
     def push(self, block: Samples) -> None:
         """Take a block (samples, channels)."""
-        self._raise(self._finer.push(block))
+        self._update_peak(self._finer.push(block))
 
     def value(self) -> float:
-        """The largest absolute value; no more can be pushed after it."""
-        self._raise(self._finer.finish())
+        """Return the largest absolute value; no more can be pushed after it."""
+        self._update_peak(self._finer.finish())
         return self._peak
 
-    def _raise(self, finer: Samples) -> None:
+    def _update_peak(self, finer: Samples) -> None:
         self._peak = max(self._peak, float(np.abs(finer).max(initial=0)))
 
 
 def song_gain(
     normalize: str, peak: float, lufs: float | None, *, max_amplitude: float, loudness: float
 ) -> float:
-    """The factor by which all tracks of a song are scaled.
+    """Return the factor by which all tracks of a song are scaled.
 
     Args:
         normalize: ``peak``, ``loudness`` or ``none``.
@@ -157,17 +153,17 @@ def song_gain(
     return to_peak
 
 
-def _lufs(power: float) -> float:
+def _to_lufs(power: float) -> float:
     return _OFFSET + 10 * math.log10(power)
 
 
-def _power(lufs: float) -> float:
+def _to_power(lufs: float) -> float:
     return math.pow(10, (lufs - _OFFSET) / 10)
 
 
 @lru_cache(maxsize=4)
 def _k_weighting(sample_rate: int, size: int) -> npt.NDArray[np.complex64]:
-    """The frequency response of the two filters at the bins of a real FFT of ``size``."""
+    """Return the frequency response of the two filters at the bins of a real FFT of ``size``."""
     response = np.ones(size // 2 + 1, np.complex128)
     delay = np.exp(-2j * np.pi * np.arange(size // 2 + 1) / size)
     for numerator, denominator in k_weighting_filters(sample_rate):
@@ -178,7 +174,7 @@ def _k_weighting(sample_rate: int, size: int) -> npt.NDArray[np.complex64]:
 def k_weighting_filters(
     sample_rate: int,
 ) -> tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]:
-    """Numerator and denominator of the shelf (the head) and the high-pass of BS.1770.
+    """Return numerator and denominator of the shelf (the head) and the high-pass of BS.1770.
 
     The analogue prototypes reproduce the standard's coefficients at 48 kHz (a test compares them).
     """

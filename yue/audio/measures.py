@@ -1,11 +1,8 @@
-"""What is measured of a track, block by block, and where there is singing.
+"""What is measured of every converted track, block by block, and where there is singing.
 
-What is measured of every converted track, block by block.
-
-Where there is singing: the level of the vocal stem against the level of the song.
-
-A level cannot tell a voice from a band, but the lowest octaves can: kick and bass put a quarter of
-a song's power and more below 80 Hz, a voice puts nothing there.
+Singing is found by the level of the vocal stem against the level of the song. Voice and band differ
+not in level but in the lowest octaves: kick and bass put a quarter of a song's power and more below
+80 Hz, a voice puts nothing there.
 """
 
 from __future__ import annotations
@@ -16,13 +13,28 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from yue.audio.decode import Samples
+from yue.audio.decoders import Samples
 from yue.audio.loudness import LoudnessMeter, frame_peaks
 
 _SILENCE = 1e-3  # of full scale: -60 dB
-_FLOOR = 1e-6  # of full scale: -120 dB, the least level that is told apart from nothing
+_FLOOR = 1e-6  # of full scale: -120 dB, the least level that differs from nothing
 _FULL_SCALE = 32767 / 32768  # the largest 16-bit sample
 _DIGITS = 6
+
+_FRAME = 0.05  # seconds
+_HYSTERESIS = 6.0  # dB: singing that has begun goes on until the level is that far below
+_BRIDGED = 0.5  # seconds: a shorter pause is a breath
+_SHORTEST = 0.3  # seconds: a shorter sound is no singing
+
+BAND_SHARE = 0.1
+"""Share of a track's power in the bass, from which on it holds more than a voice.
+
+Of the real song in the tests the vocal has less than 0.01 and the mix more than 0.2.
+"""
+
+_BASS = (30.0, 80.0)  # hertz; below it are offsets and rumble, above it voices begin
+
+Levels = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,7 @@ class Measures:
 
 
 class Meter:
-    """Measures a track that comes in blocks.
+    """A meter of a track that comes in blocks.
 
     Args:
         sample_rate: Hertz.
@@ -70,7 +82,7 @@ class Meter:
         self._loudness.push(block)
 
     def measures(self) -> Measures:
-        """The measures of all that was pushed."""
+        """Return the measures of all that was pushed."""
         lufs = self._loudness.value()
         rms = math.sqrt(self._squares / self._values)
         return Measures(
@@ -83,32 +95,19 @@ class Meter:
 
 
 def clipped(block: Samples) -> int:
-    """How many samples of a block are at full scale or beyond."""
+    """Count the samples of a block that are at full scale or beyond."""
     return int(np.count_nonzero(np.abs(block) >= _FULL_SCALE))
 
 
 def decibels(amplitude: float) -> float:
-    """An amplitude in dB of full scale, -120 or more."""
+    """Return an amplitude in dB of full scale, -120 or more."""
     return 20 * math.log10(max(amplitude, _FLOOR))
-
-
-_FRAME = 0.05  # seconds
-_HYSTERESIS = 6.0  # dB: singing that has begun goes on until the level is that far below
-_BRIDGED = 0.5  # seconds: a shorter pause is a breath
-_SHORTEST = 0.3  # seconds: a shorter sound is no singing
-
-BAND_SHARE = 0.1
-"""Share of a track's power in the bass, from which on it holds more than a voice."""
-
-_BASS = (30.0, 80.0)  # hertz; below it are offsets and rumble, above it voices begin
-
-Levels = npt.NDArray[np.float64]
 
 
 def singing_spans(
     vocal: Samples, mixture: Samples, sample_rate: int, threshold_db: float
 ) -> tuple[tuple[float, float], ...]:
-    """The stretches with singing.
+    """Find the stretches with singing.
 
     The reference is the loud part of the mixture (its frames' power, weighted by itself), one level
     for the whole song: a local one would call the bleed between two verses singing whenever the
@@ -124,11 +123,11 @@ def singing_spans(
         Start and end of each stretch in seconds, in order.
     """
     frame = round(_FRAME * sample_rate)
-    reference = _loud_power(_powers(mixture, frame))
+    reference = _reference_power(_mean_squares(mixture, frame))
     if reference == 0:
         return ()
-    active = _gate(_powers(vocal, frame) / reference, threshold_db)
-    spans = [(first * frame, min(last * frame, len(vocal))) for first, last in _runs(active)]
+    active = _apply_gate(_mean_squares(vocal, frame) / reference, threshold_db)
+    spans = [(first * frame, min(last * frame, len(vocal))) for first, last in _find_runs(active)]
     merged: list[tuple[int, int]] = []
     for start, end in spans:
         if merged and start - merged[-1][1] < _BRIDGED * sample_rate:
@@ -143,7 +142,7 @@ def singing_spans(
 
 
 def bass_share(samples: Samples, sample_rate: int) -> float:
-    """Share of a track's power that lies in the bass; 0 for silence.
+    """Return the share of a track's power that lies in the bass; 0 for silence.
 
     Args:
         samples: The track, (samples,).
@@ -160,32 +159,32 @@ def bass_share(samples: Samples, sample_rate: int) -> float:
     return float(low / total) if total else 0.0
 
 
-def _powers(samples: Samples, frame: int) -> Levels:
-    """Mean square of every frame; the last may be short."""
+def _mean_squares(samples: Samples, frame: int) -> Levels:
+    """Return the mean square of every frame; the last may be short."""
     starts = np.arange(0, len(samples), frame)
     sums = np.add.reduceat(np.square(samples, dtype=np.float64), starts)
     powers: Levels = sums / np.diff(np.append(starts, len(samples)))
     return powers
 
 
-def _loud_power(powers: Levels) -> float:
+def _reference_power(powers: Levels) -> float:
     total = float(powers.sum())
     return float(np.square(powers).sum()) / total if total else 0.0
 
 
-def _gate(ratios: Levels, threshold_db: float) -> npt.NDArray[np.bool_]:
-    """Frames above the threshold, and those that follow one without falling below the lower one."""
+def _apply_gate(ratios: Levels, threshold_db: float) -> npt.NDArray[np.bool_]:
+    """Find frames above the threshold, and those after one that stay above the lower one."""
     on = ratios >= math.pow(10, threshold_db / 10)
     held = ratios >= math.pow(10, (threshold_db - _HYSTERESIS) / 10)
     active = np.zeros(len(ratios), np.bool_)
-    for first, last in _runs(held):
+    for first, last in _find_runs(held):
         opened = np.flatnonzero(on[first:last])
         if len(opened):
             active[first + opened[0] : last] = True
     return active
 
 
-def _runs(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """The maximal ranges of true values."""
+def _find_runs(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return the maximal ranges of true values."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]])))
     return [(int(first), int(last)) for first, last in zip(edges[::2], edges[1::2], strict=True)]

@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from yue.audio.decode import Samples
+from yue.audio.decoders import Samples
 
 _ZERO_CROSSINGS = 6  # of the sinc on each side: torchaudio's lowpass_filter_width
 _ROLLOFF = 0.99  # of the band that is kept
@@ -27,16 +27,16 @@ class Resampler(Protocol):
     """A converter for one track."""
 
     def push(self, block: Samples) -> Samples:
-        """Take a block (samples, channels); give what can be computed so far."""
+        """Take a block (samples, channels); return what can be computed so far."""
         ...
 
     def finish(self) -> Samples:
-        """Give the rest."""
+        """Return the rest."""
         ...
 
 
 def make_resampler(kind: str, old: int, new: int, channels: int) -> Resampler:
-    """A converter from ``old`` to ``new`` hertz.
+    """Make a converter from ``old`` to ``new`` hertz.
 
     Args:
         kind: ``sinc_hann`` or ``soxr``.
@@ -45,13 +45,13 @@ def make_resampler(kind: str, old: int, new: int, channels: int) -> Resampler:
         channels: How many.
     """
     if old == new:
-        return _Same(channels)
+        return _Unchanged(channels)
     if kind == "soxr":
         return _Soxr(old, new, channels)
     return SincHann(old, new, channels)
 
 
-class _Same:
+class _Unchanged:
     def __init__(self, channels: int) -> None:
         self._empty = np.zeros((0, channels), np.float32)
 
@@ -95,7 +95,7 @@ class SincHann:
         self._received = self._given = 0
 
     def push(self, block: Samples) -> Samples:
-        """Take a block (samples, channels); give what can be computed so far."""
+        """Take a block (samples, channels); return what can be computed so far."""
         self._received += len(block)
         self._pending = np.concatenate([self._pending, block])
         groups = max(0, (len(self._pending) - self._filter.taps) // self._filter.step + 1)
@@ -107,7 +107,7 @@ class SincHann:
         return converted
 
     def finish(self) -> Samples:
-        """Give the rest: as many samples in all as torchaudio gives."""
+        """Return the rest: as many samples in all as torchaudio gives."""
         received, given = self._received, self._given
         total = -(-self._new * received // self._old)
         silence = np.zeros((self._filter.taps, self._pending.shape[1]), np.float32)
@@ -161,7 +161,7 @@ def _make_filter(old: int, new: int) -> _Filter:
 
 
 def _windowed_sinc(lobes: npt.NDArray[np.float64], scale: float) -> Samples:
-    """The kernel at distances given in lobes of the sinc."""
+    """Return the kernel at distances given in lobes of the sinc."""
     lobes = np.clip(lobes, -_ZERO_CROSSINGS, _ZERO_CROSSINGS)
     window = np.cos(lobes * math.pi / _ZERO_CROSSINGS / 2) ** 2
     kernel: Samples = (np.sinc(lobes) * window * scale).astype(np.float32)

@@ -1,15 +1,12 @@
-"""Separate a mixture: a model of demucs, run in chunks that overlap.
-
-A model that finds the vocal in a mixture, from a file of weights.
+"""The model that finds the vocal in a mixture: its weights, and its work in chunks that overlap.
 
 ``.pt``: HDemucs of torchaudio, as in its bundles ``HDEMUCS_HIGH_MUSDB`` and ``..._PLUS``; the size
 of the model is read off the tensors. ``.safetensors``: a model of the package demucs (htdemucs).
 Neither file is ever executed: one is loaded as tensors only, of the other the class is checked.
 
-The vocal of a mixture by a separator, in chunks that overlap: memory does not grow with length.
-
-The file is decoded and resampled here, by the same code as every track: other readers keep the
-delay of mp3 encoders, and the vocal would be late against its mixture.
+Memory does not grow with the length of a song. A file is decoded and resampled by the same code as
+every track: other readers keep the delay of mp3 encoders, and the vocal would be late against its
+mixture. torch is imported where a model is loaded or runs, so that finding weights needs none.
 """
 
 from __future__ import annotations
@@ -18,21 +15,32 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from yue.audio.converted_tracks import write_header
-from yue.audio.decode import Samples, open_audio
+from yue.audio.decode import open_audio
+from yue.audio.decoders import Samples
 from yue.audio.resample import make_resampler
-from yue.audio.vocal_estimates import GET_WEIGHTS
 from yue.errors import AudioError
 
+if TYPE_CHECKING:
+    import torch
+
+GET_WEIGHTS = (
+    "models/separator/README.md says where to get them; put the file into models/separator, or "
+    "set separate.weights to where it is"
+)
 SAMPLE_RATE = 44_100
 _SOURCES = ["drums", "bass", "other", "vocals"]  # the order of torchaudio's weights
 _HDEMUCS_CHUNK = 10 * SAMPLE_RATE  # samples, as torchaudio's own examples have it
 _DEMUCS_CLASSES = {"demucs.htdemucs.HTDemucs", "demucs.hdemucs.HDemucs"}
+_SUFFIXES = (".pt", ".safetensors")
+
+_OVERLAP = 4  # a chunk overlaps the next by one part in so many
+_BATCH = {"cpu": 1, "cuda": 8}  # chunks at once; a CPU gains nothing from more
+_BLOCK = 1 << 20  # samples
 
 
 @dataclass(frozen=True)
@@ -43,13 +51,35 @@ class Separator:
         model: Takes a mixture (B, 2, N) at 44.1 kHz and gives its sources (B, S, 2, N).
         vocal: Which of the sources is the vocal.
         chunk: Samples that it takes at once.
-        device: Where it is.
+        device: The device that it computes on.
     """
 
     model: torch.nn.Module
     vocal: int
     chunk: int
     device: torch.device
+
+
+def find_weights(path: Path) -> Path:
+    """Return the file of weights that a path means: itself, or the only one in the folder.
+
+    Raises:
+        AudioError: There is none, or more than one.
+    """
+    if path.is_file():
+        return path
+    found = [file for file in sorted(path.glob("*")) if file.suffix in _SUFFIXES]
+    if len(found) == 1:
+        return found[0]
+    names = " and ".join(file.name for file in found[:2])
+    raise AudioError(
+        f"separate.weights: {path}",
+        why=f"there are {names}"
+        if found
+        else "separate.missing is separate, and there are no weights to separate with (one .pt or "
+        ".safetensors file)",
+        fix="name one of the files" if found else GET_WEIGHTS,
+    )
 
 
 def load_separator(weights: Path, device: str) -> Separator:
@@ -62,6 +92,8 @@ def load_separator(weights: Path, device: str) -> Separator:
     Raises:
         AudioError: It is not the weights of a known model.
     """
+    import torch
+
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     demucs = weights.suffix == ".safetensors"
@@ -71,6 +103,7 @@ def load_separator(weights: Path, device: str) -> Separator:
 
 
 def _load_hdemucs(weights: Path) -> tuple[torch.nn.Module, list[str], int]:
+    import torch
     from torchaudio.models import HDemucs
 
     try:
@@ -89,7 +122,7 @@ def _load_hdemucs(weights: Path) -> tuple[torch.nn.Module, list[str], int]:
 
 
 def _sizes(state: Mapping[str, torch.Tensor]) -> dict[str, int]:
-    """The arguments of HDemucs that these tensors are of."""
+    """Return the arguments of HDemucs that these tensors are of."""
     depth = len({name.split(".")[1] for name in state if name.startswith("freq_encoder.")})
     return {
         "channels": state["freq_encoder.0.conv.weight"].shape[0],
@@ -125,11 +158,6 @@ def _load_demucs(weights: Path) -> tuple[Any, list[str], int]:
         ) from error
 
 
-_OVERLAP = 4  # a chunk overlaps the next by one part in so many
-_BATCH = {"cpu": 1, "cuda": 8}  # chunks at once; a CPU gains nothing from more
-_BLOCK = 1 << 20  # samples
-
-
 def write_vocal(
     path: Path, name: str, separator: Separator, rate: int, resampler: str, out: Path
 ) -> None:
@@ -147,7 +175,7 @@ def write_vocal(
         AudioError: The file cannot be used.
     """
     scratch, raw = out.with_suffix(".mix"), out.with_suffix(".raw")
-    length = _decode(path, name, resampler, scratch)
+    length = _decode_stereo(path, name, resampler, scratch)
     mix = np.memmap(scratch, np.float32, "r", shape=(length, 2))
     to_rate = make_resampler(resampler, SAMPLE_RATE, rate, 1)
     with raw.open("wb") as file:
@@ -162,8 +190,12 @@ def write_vocal(
     raw.unlink()
 
 
-def _decode(path: Path, name: str, resampler: str, scratch: Path) -> int:
-    """Raw stereo at the model's rate; its length. One channel counts twice, many as their mean."""
+def _decode_stereo(path: Path, name: str, resampler: str, scratch: Path) -> int:
+    """Write raw stereo at the model's rate; one channel twice, many as their mean.
+
+    Returns:
+        Samples a channel.
+    """
     length = 0
     with open_audio(path, name) as audio, scratch.open("wb") as out:
         convert = make_resampler(resampler, audio.format.sample_rate, SAMPLE_RATE, 2)
@@ -177,26 +209,27 @@ def _decode(path: Path, name: str, resampler: str, scratch: Path) -> int:
     return length + len(part)
 
 
-@torch.inference_mode()
 def vocal_blocks(mix: Samples, separator: Separator) -> Iterator[Samples]:
-    """The vocal as mono blocks, in all as long as the mixture (samples, 2).
+    """Yield the vocal as mono blocks, in all as long as the mixture (samples, 2).
 
     Chunks fade into each other, each with a triangle as its weight.
     """
+    import torch
+
     chunk = separator.chunk
     hop = chunk - chunk // _OVERLAP
     mean, deviation = _statistics(mix)
-    weight = _triangle(chunk)
+    weight = _triangle_window(chunk)
     total, weights = np.zeros(chunk, np.float32), np.zeros(chunk, np.float32)
     starts = range(0, max(1, len(mix) - (chunk - hop)), hop)
     size = _BATCH[separator.device.type]
     for first in range(0, len(starts), size):
         batch = starts[first : first + size]
-        chunks = np.stack([_chunk(mix, start, chunk) for start in batch])
-        sources = separator.model(
-            torch.from_numpy((chunks - mean) / deviation).to(separator.device)
-        )
-        vocals = sources[:, separator.vocal].mean(dim=1).cpu().numpy() * deviation + mean
+        chunks = np.stack([_padded_chunk(mix, start, chunk) for start in batch])
+        scaled = torch.from_numpy((chunks - mean) / deviation).to(separator.device)
+        with torch.inference_mode():
+            vocals = separator.model(scaled)[:, separator.vocal].mean(dim=1).cpu().numpy()
+        vocals = vocals * deviation + mean
         for start, vocal in zip(batch, vocals, strict=True):
             total += weight * vocal
             weights += weight
@@ -206,14 +239,14 @@ def vocal_blocks(mix: Samples, separator: Separator) -> Iterator[Samples]:
             weights = np.concatenate([weights[hop:], np.zeros(hop, np.float32)])
 
 
-def _chunk(mix: Samples, start: int, length: int) -> Samples:
-    """Samples as the model takes them, (2, length); silence follows the end."""
+def _padded_chunk(mix: Samples, start: int, length: int) -> Samples:
+    """Return samples as the model takes them, (2, length); silence follows the end."""
     part = mix[start : start + length].T
     return np.pad(part, ((0, 0), (0, length - part.shape[1])))
 
 
 def _statistics(mix: Samples) -> tuple[np.float32, np.float32]:
-    """Mean and standard deviation of a mixture's mono sum, by which these models are scaled."""
+    """Return mean and standard deviation of the mono sum, by which these models scale."""
     total = squares = 0.0
     for start in range(0, len(mix), _BLOCK):
         mono = mix[start : start + _BLOCK].mean(axis=1, dtype=np.float64)
@@ -224,7 +257,7 @@ def _statistics(mix: Samples) -> tuple[np.float32, np.float32]:
     return np.float32(mean), np.float32(max(deviation, 1e-5))
 
 
-def _triangle(length: int) -> Samples:
+def _triangle_window(length: int) -> Samples:
     rising = np.arange(1, length // 2 + 1)
     falling = np.arange(length - length // 2, 0, -1)
     shape: Samples = (np.concatenate([rising, falling]) / (length - length // 2)).astype(np.float32)

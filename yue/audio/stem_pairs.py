@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from yue.audio.converted_tracks import INSTRUMENTAL, MIXTURE, VOCAL, Track, read_samples
-from yue.audio.decode import Samples
+from yue.audio.converted_tracks import INSTRUMENTAL, MIXTURE, VOCAL, ConvertedTrack, read_samples
+from yue.audio.decoders import Samples
 from yue.errors import AudioError
 
 # Kinds of songs, beside INSTRUMENTAL.
@@ -22,7 +22,7 @@ _SAME = 0.99  # correlation of two tracks that are one recording
 
 
 @dataclass(frozen=True)
-class Pair:
+class StemPair:
     """The tracks of one song.
 
     Attributes:
@@ -41,8 +41,8 @@ class Pair:
 
 
 def make_pair(
-    tracks: Mapping[str, Track], base: Path, missing: str, vocal: Samples | None = None
-) -> Pair:
+    tracks: Mapping[str, ConvertedTrack], base: Path, missing: str, vocal: Samples | None = None
+) -> StemPair:
     """Pair a song's tracks.
 
     Args:
@@ -55,7 +55,7 @@ def make_pair(
         AudioError: No pair can be made of these tracks.
     """
     song_id = next(iter(tracks.values())).song_id
-    samples = {role: load(base / track.path) for role, track in tracks.items()}
+    samples = {role: load_mono(base / track.path) for role, track in tracks.items()}
     if len({track.shape for track in samples.values()}) > 1:
         lengths = ", ".join(f"{role} {track.shape}" for role, track in samples.items())
         raise AudioError(
@@ -65,29 +65,29 @@ def make_pair(
         )
     mixture = samples.get(MIXTURE)
     if vocal is not None and mixture is not None:
-        return Pair(STEMS, vocal, mixture - vocal, mixture, (VOCAL, INSTRUMENTAL))
+        return StemPair(STEMS, vocal, mixture - vocal, mixture, (VOCAL, INSTRUMENTAL))
     vocal, instrumental = samples.get(VOCAL), samples.get(INSTRUMENTAL)
     if vocal is not None and instrumental is not None:
         _refuse_copies(vocal, instrumental, song_id)
-        return Pair(STEMS, vocal, instrumental, mixture, ())
+        return StemPair(STEMS, vocal, instrumental, mixture, ())
     if vocal is not None and mixture is not None:
-        rest = _remainder(mixture, vocal, song_id, VOCAL)
-        return Pair(STEMS, vocal, rest, mixture, (INSTRUMENTAL,))
+        rest = _subtract_stem(mixture, vocal, song_id, VOCAL)
+        return StemPair(STEMS, vocal, rest, mixture, (INSTRUMENTAL,))
     if instrumental is not None and mixture is not None:
-        rest = _remainder(mixture, instrumental, song_id, INSTRUMENTAL)
-        return Pair(STEMS, rest, instrumental, mixture, (VOCAL,))
+        rest = _subtract_stem(mixture, instrumental, song_id, INSTRUMENTAL)
+        return StemPair(STEMS, rest, instrumental, mixture, (VOCAL,))
     if vocal is not None:
         raise AudioError(
             song_id,
             why="it has a vocal track only",
             fix="add its mixture or its instrumental: song.mp3 or song.Instrumental.mp3",
         )
-    return _without_vocal(song_id, instrumental, mixture, missing)
+    return _pair_without_vocal(song_id, instrumental, mixture, missing)
 
 
-def _without_vocal(
+def _pair_without_vocal(
     song_id: str, instrumental: Samples | None, mixture: Samples | None, missing: str
-) -> Pair:
+) -> StemPair:
     if missing == "reject":
         raise AudioError(
             song_id,
@@ -98,11 +98,11 @@ def _without_vocal(
     music = instrumental if instrumental is not None else mixture
     if music is None:
         raise AudioError(song_id, why="it has no track", fix="convert it again")
-    return Pair(INSTRUMENTAL, np.zeros_like(music), music, mixture, (VOCAL,))
+    return StemPair(INSTRUMENTAL, np.zeros_like(music), music, mixture, (VOCAL,))
 
 
 def _refuse_copies(vocal: Samples, instrumental: Samples, song_id: str) -> None:
-    """Two stems that are one recording: an instrumental (or the song) exported under both names."""
+    """Refuse two stems of one recording: an instrumental (or the song) under both names."""
     product = float(np.dot(vocal, instrumental))
     norms = float(np.dot(vocal, vocal)) * float(np.dot(instrumental, instrumental))
     if norms and abs(product) > _SAME * norms**0.5:
@@ -113,8 +113,8 @@ def _refuse_copies(vocal: Samples, instrumental: Samples, song_id: str) -> None:
         )
 
 
-def _remainder(mixture: Samples, stem: Samples, song_id: str, role: str) -> Samples:
-    """The mixture without one stem, if the stem is in it."""
+def _subtract_stem(mixture: Samples, stem: Samples, song_id: str, role: str) -> Samples:
+    """Return the mixture without one stem, if the stem is in it."""
     rest = mixture - stem
     if np.square(rest, dtype=np.float64).sum() > np.square(mixture, dtype=np.float64).sum():
         raise AudioError(
@@ -125,8 +125,8 @@ def _remainder(mixture: Samples, stem: Samples, song_id: str, role: str) -> Samp
     return rest
 
 
-def load(path: Path) -> Samples:
-    """A mono array.
+def load_mono(path: Path) -> Samples:
+    """Read a mono array.
 
     Raises:
         AudioError: It is missing, damaged, or not mono.

@@ -34,7 +34,7 @@ _PART_NAMES = frozenset({"bass", "drums", "other", "guitar", "piano"})
 
 
 @dataclass(frozen=True)
-class Mark:
+class NameMark:
     """One reading of a file's path.
 
     Attributes:
@@ -50,52 +50,52 @@ class Mark:
 
 
 def plain_id(path: PurePosixPath) -> str:
-    """The song that a file is when its name is read as a title only."""
+    """Return the song that a file is when its name is read as a title only."""
     return path.with_suffix("").as_posix()
 
 
-def stem_mark(path: PurePosixPath) -> Mark | None:
-    """The stem that a path names by its file name or, failing that, by one of its folders."""
+def stem_mark(path: PurePosixPath) -> NameMark | None:
+    """Return the stem that a path names by its file name, else by one of its folders."""
     by_name = _name_mark(path)
     by_folder = _folder_mark(path)
     if by_name is None or (by_folder is not None and not by_name.sure):
         return by_folder
     if by_folder is not None and by_folder.role == by_name.role:
         outer = _folder_mark(PurePosixPath(by_name.song_id + path.suffix))
-        return Mark(outer.song_id, by_name.role, sure=True) if outer else by_name
+        return NameMark(outer.song_id, by_name.role, sure=True) if outer else by_name
     return by_name
 
 
 def is_part(path: PurePosixPath) -> bool:
-    """Whether a file is named as one instrument group of a separated song (``song/drums.wav``)."""
+    """Return whether a file is named as one instrument group of a song (``song/drums.wav``)."""
     return path.stem.lower() in _PART_NAMES
 
 
-def _folder_mark(path: PurePosixPath) -> Mark | None:
+def _folder_mark(path: PurePosixPath) -> NameMark | None:
     for index in range(len(path.parts) - 2, -1, -1):
         found = _STEM.fullmatch(path.parts[index])
         if found:
             rest = PurePosixPath(*path.parts[:index], *path.parts[index + 1 :])
             role = str(found.lastgroup)
-            return Mark(plain_id(rest), role, sure=role != MIXTURE)
+            return NameMark(plain_id(rest), role, sure=role != MIXTURE)
     return None
 
 
-def _name_mark(path: PurePosixPath) -> Mark | None:
+def _name_mark(path: PurePosixPath) -> NameMark | None:
     name = path.stem
-    readings = [_reading(name, found) for found in _STEM.finditer(name)]
+    readings = [_read_words(name, found) for found in _STEM.finditer(name)]
     if not readings:
         return None
     base, role, sure = max(reversed(readings), key=lambda reading: reading[2])
     folder = path.parent
     if base:
-        return Mark((folder / base).as_posix(), role, sure)
+        return NameMark((folder / base).as_posix(), role, sure)
     # The name is the stem's alone: the folder is the song, and in no folder there is no song name.
-    return Mark(folder.as_posix() if folder.name else "song", role, sure=False)
+    return NameMark(folder.as_posix() if folder.name else "song", role, sure=False)
 
 
-def _reading(name: str, found: re.Match[str]) -> tuple[str, str, bool]:
-    """The name without the words that were found, the role, and whether that is sure."""
+def _read_words(name: str, found: re.Match[str]) -> tuple[str, str, bool]:
+    """Return the name without the words found, the role, and whether that is sure."""
     left, right = name[: found.start()], name[found.end() :]
     bracketed = left[-1:] in tuple(_OPEN) and right[:1] in tuple(_CLOSE)
     if bracketed:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from yue.audio.converted_tracks import MIXTURE, Track
+from yue.audio.converted_tracks import MIXTURE, ConvertedTrack
+from yue.audio.separator import find_weights, load_separator, write_vocal
 from yue.digests import Digests
 from yue.errors import AudioError
 from yue.files import value_digest
@@ -15,17 +16,12 @@ from yue.recipe.model import Recipe
 from yue.rejections import Rejected, rejection
 from yue.store import Store
 
-GET_WEIGHTS = (
-    "models/separator/README.md says where to get them; put the file into models/separator, or "
-    "set separate.weights to where it is"
-)
-_SUFFIXES = (".pt", ".safetensors")
 _VERSION = 1  # part of every store key: raise it when other samples come out
 _VOCAL = "vocal.npy"
 
 
 @dataclass(frozen=True)
-class Separation:
+class SeparationSettings:
     """What is needed to separate.
 
     Attributes:
@@ -43,8 +39,10 @@ class Separation:
     resampler: str
 
 
-def separation_of(recipe: Recipe, root: Path, songs_dir: Path, store: Path) -> Separation | None:
-    """What a recipe says of separating; None if songs without stems become something else.
+def separation_of(
+    recipe: Recipe, root: Path, songs_dir: Path, store: Path
+) -> SeparationSettings | None:
+    """Return what a recipe says of separating; None if songs without stems are not separated.
 
     Args:
         recipe: Its sections separate, convert and runtime are read.
@@ -62,33 +60,11 @@ def separation_of(recipe: Recipe, root: Path, songs_dir: Path, store: Path) -> S
     digest = digests.of(weights)
     digests.save(weights.parent)
     device, resampler = recipe.runtime.device, recipe.convert.resampler
-    return Separation(songs_dir, weights, digest, device, resampler)
-
-
-def find_weights(path: Path) -> Path:
-    """The file of weights that a path means: itself, or the only one in the folder.
-
-    Raises:
-        AudioError: There is none, or more than one.
-    """
-    if path.is_file():
-        return path
-    found = [file for file in sorted(path.glob("*")) if file.suffix in _SUFFIXES]
-    if len(found) == 1:
-        return found[0]
-    names = " and ".join(file.name for file in found[:2])
-    raise AudioError(
-        f"separate.weights: {path}",
-        why=f"there are {names}"
-        if found
-        else "separate.missing is separate, and there are no weights to separate with (one .pt or "
-        ".safetensors file)",
-        fix="name one of the files" if found else GET_WEIGHTS,
-    )
+    return SeparationSettings(songs_dir, weights, digest, device, resampler)
 
 
 @dataclass(frozen=True)
-class Estimates:
+class VocalEstimates:
     """What became of the songs.
 
     Attributes:
@@ -101,9 +77,9 @@ class Estimates:
 
 
 def estimate_vocals(
-    songs: Mapping[str, Mapping[str, Track]], separation: Separation, store: Store
-) -> Estimates:
-    """Have the vocal of every song that has only a mixture.
+    songs: Mapping[str, Mapping[str, ConvertedTrack]], separation: SeparationSettings, store: Store
+) -> VocalEstimates:
+    """Estimate the vocal of every song that has only a mixture.
 
     Args:
         songs: Song to role to its track.
@@ -111,11 +87,13 @@ def estimate_vocals(
         store: Where finished vocals are kept.
     """
     wanting = {song: tracks[MIXTURE] for song, tracks in songs.items() if set(tracks) == {MIXTURE}}
-    keys = {song: _key(track, separation) for song, track in wanting.items()}
+    keys = {song: _store_key(track, separation) for song, track in wanting.items()}
     # Pieces of one song have one source, which is separated once.
     absent = {key: song for song, key in keys.items() if store.find(key) is None}
-    failed = _separate({key: wanting[song] for key, song in absent.items()}, separation, store)
-    estimates = Estimates({}, {})
+    failed = _separate_sources(
+        {key: wanting[song] for key, song in absent.items()}, separation, store
+    )
+    estimates = VocalEstimates({}, {})
     for song, key in keys.items():
         entry = store.find(key)
         if entry is not None:
@@ -125,20 +103,18 @@ def estimate_vocals(
     return estimates
 
 
-def _key(track: Track, separation: Separation) -> str:
+def _store_key(track: ConvertedTrack, separation: SeparationSettings) -> str:
     # A track's digest is of its source and of all settings of its conversion.
     made_from = [track.digest, track.sample_rate, separation.digest, separation.resampler]
     return value_digest(["vocal", _VERSION, made_from])
 
 
-def _separate(
-    tracks: Mapping[str, Track], separation: Separation, store: Store
+def _separate_sources(
+    tracks: Mapping[str, ConvertedTrack], separation: SeparationSettings, store: Store
 ) -> dict[str, AudioError]:
-    """Separate sources into the store; those that cannot be."""
+    """Separate sources into the store; return why some cannot be."""
     if not tracks:
         return {}
-    from yue.audio.separator import load_separator, write_vocal
-
     separator = load_separator(separation.weights, separation.device)
     failed = {}
     with Progress("separate", len(tracks), "songs") as progress:

@@ -18,7 +18,7 @@ from yue.audio.converted_tracks import (
     INSTRUMENTAL,
     MIXTURE,
     VOCAL,
-    Track,
+    ConvertedTrack,
     read_samples,
     read_stems,
     read_tracks,
@@ -142,8 +142,8 @@ def _path_id(path: Path, folder: Path) -> str:
     return name
 
 
-def _converted_songs(rows: Iterable[Track], folder: Path) -> list[SongTracks]:
-    songs: dict[str, list[Track]] = defaultdict(list)
+def _converted_songs(rows: Iterable[ConvertedTrack], folder: Path) -> list[SongTracks]:
+    songs: dict[str, list[ConvertedTrack]] = defaultdict(list)
     for row in rows:
         if row.role in {other.role for other in songs[row.song_id]}:
             raise CodecError(
@@ -165,7 +165,7 @@ def _converted_songs(rows: Iterable[Track], folder: Path) -> list[SongTracks]:
     ]
 
 
-def _track_digest(row: Track) -> str:
+def _track_digest(row: ConvertedTrack) -> str:
     """Return a digest of one track; a row's own is that of all its song's tracks and pieces."""
     return f"{row.digest}/{row.role}/{row.trim_start}/{row.samples}"
 

@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from yue.errors import GenerationError
 from yue.generation.prompt_songs import SongSource
-from yue.songs.lyrics import line_content, parse_lyrics
-from yue.songs.song_metadata import clean_genres
+from yue.songs.lyrics import clean_genres, line_content, parse_lyrics
 from yue.tokens.layouts import cot, icl, interleave
 from yue.tokens.layouts.blocks import END, Draws, opening
 from yue.tokens.layouts.table import LAYOUTS

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from yue.audio.converted_tracks import Track, read_tracks, whole_songs, write_tracks
+from yue.audio.converted_tracks import ConvertedTrack, read_tracks, whole_songs, write_tracks
 from yue.audio.discover import rows_made
 from yue.errors import AudioError, UsageError, YueError
 from yue.files import atomic_folder, write_text
@@ -74,7 +74,7 @@ def check_arrays(source: Path) -> None:
         )
 
 
-def _adopt(track: Track, source: Path, folder: Path, name: str) -> Track:
+def _adopt(track: ConvertedTrack, source: Path, folder: Path, name: str) -> ConvertedTrack:
     array = source / Path(track.path).name
     if not array.is_file():
         raise AudioError(

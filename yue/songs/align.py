@@ -1,4 +1,4 @@
-"""From what is known of a song to sections in time: given times, LRC times, or a guess."""
+"""Sections in time from what is known of a song: given times, LRC times, or a guess."""
 
 from __future__ import annotations
 
@@ -6,18 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from yue.audio.stem_pairs import ADD_STEMS
-from yue.songs.estimated_times import proportional, whole, without_lyrics
-from yue.songs.lrc import TimedLine, TimedSection, is_lrc, parse_lrc
+from yue.songs.estimated_times import estimate_sections, single_section, textless_sections
+from yue.songs.lrc import is_lrc, parse_lrc, untimed_sections
 from yue.songs.lyrics import LyricSection
-from yue.songs.lyrics_files import untimed_sections
 from yue.songs.song_metadata import Description
-from yue.songs.timeline import Section, Span, even_lines, lines_after, place_timed
+from yue.songs.timeline import (
+    OPEN_END,
+    Section,
+    Span,
+    TimedLine,
+    even_lines,
+    lines_after,
+    place_timed,
+)
 
 EXPLICIT, LRC, PROPORTIONAL, WHOLE, NONE = "explicit", "lrc", "proportional", "whole", "none"
 """How sections got their times; ``none``: there were no lyrics to place."""
 
-_LONG = 90.0  # seconds
-_ALL = 0.98  # of a song
+# What no singer does: this long without pauses of half a second that add up to 2 %.
+_ENDLESS_SECONDS = 90.0
+_ENDLESS_SHARE = 0.98
 
 
 @dataclass(frozen=True)
@@ -67,9 +75,9 @@ def align(description: Description, sound: Sound, untimed: str) -> Aligned | Non
         SongError: The times do not fit the audio.
     """
     if not sound.has_vocal:
-        return _instrumental(description, sound)
-    timed, alignment, warnings = _timed(description)
-    if _never_rests(sound):
+        return _align_instrumental(description, sound)
+    timed, alignment, warnings = _read_timed(description)
+    if _sings_without_rest(sound):
         warnings += ("its vocal track never rests: is it the instrumental or the whole song?",)
     if timed:
         sections = place_timed(timed, sound.span, sound.singing)
@@ -80,44 +88,44 @@ def align(description: Description, sound: Sound, untimed: str) -> Aligned | Non
     if not texts:
         if sound.singing:
             warnings += ("there is singing, but there are no lyrics",)
-        return Aligned(without_lyrics(sound.span, sound.singing), NONE, warnings)
+        return Aligned(textless_sections(sound.span, sound.singing), NONE, warnings)
     if untimed == "skip":
         return None
     if any(section.lines for section in texts) and not sound.singing:
         warnings += ("there are lyrics, but no singing was found in the vocal track",)
     if untimed == "whole":
-        return Aligned(whole(texts, sound.span), WHOLE, warnings)
-    return Aligned(proportional(texts, sound.span, sound.singing), PROPORTIONAL, warnings)
+        return Aligned(single_section(texts, sound.span), WHOLE, warnings)
+    return Aligned(estimate_sections(texts, sound.span, sound.singing), PROPORTIONAL, warnings)
 
 
-def _never_rests(sound: Sound) -> bool:
-    """No singer goes so long without a breath of half a second; a mix named as a vocal does."""
+def _sings_without_rest(sound: Sound) -> bool:
+    """Return whether singing fills a long song, as it does where a mix is named as a vocal."""
     sung = sum(span.seconds for span in sound.singing)
-    return sound.span.seconds >= _LONG and sung >= _ALL * sound.span.seconds
+    return sound.span.seconds >= _ENDLESS_SECONDS and sung >= _ENDLESS_SHARE * sound.span.seconds
 
 
-def _instrumental(description: Description, sound: Sound) -> Aligned:
-    """Lyrics over a silent vocal track would teach the model not to sing: labels alone are kept."""
-    timed, alignment, _ = _timed(description)
+def _align_instrumental(description: Description, sound: Sound) -> Aligned:
+    """Keep labels alone: lyrics over a silent vocal track would teach the model not to sing."""
+    timed, alignment, _ = _read_timed(description)
     texts = untimed_sections(description.lyrics or "")
     lines = any(section.lines for section in timed) or any(section.lines for section in texts)
-    warnings = (_left_out(sound),) if lines else ()
+    warnings = (_lyrics_warning(sound),) if lines else ()
     if timed and alignment == EXPLICIT:
         bare = tuple(replace(section, lines=()) for section in timed)
         return Aligned(place_timed(bare, sound.span, ()), EXPLICIT, warnings)
     if texts and not lines:
-        return Aligned(proportional(texts, sound.span, ()), PROPORTIONAL)
-    return Aligned(without_lyrics(sound.span, ()), NONE, warnings)
+        return Aligned(estimate_sections(texts, sound.span, ()), PROPORTIONAL)
+    return Aligned(textless_sections(sound.span, ()), NONE, warnings)
 
 
-def _left_out(sound: Sound) -> str:
+def _lyrics_warning(sound: Sound) -> str:
     if sound.is_separated:
         return "lyrics left out: nobody sings in the song"
     return f"lyrics left out: no vocal stem. If somebody sings, {ADD_STEMS}"
 
 
-def _timed(description: Description) -> tuple[tuple[TimedSection, ...], str, tuple[str, ...]]:
-    """Sections with times, if there are any; how they got them; and what did not fit."""
+def _read_timed(description: Description) -> tuple[tuple[Section, ...], str, tuple[str, ...]]:
+    """Return sections with times, if any; how they got them; and what did not fit."""
     given, lyrics = description.sections, description.lyrics or ""
     if not given:
         return (parse_lrc(lyrics), LRC, ()) if is_lrc(lyrics) else ((), NONE, ())
@@ -125,9 +133,9 @@ def _timed(description: Description) -> tuple[tuple[TimedSection, ...], str, tup
         return given, EXPLICIT, ()
     if is_lrc(lyrics):
         lines = [line for section in parse_lrc(lyrics) for line in section.lines]
-        return _with_timed_lines(given, lines), EXPLICIT, ()
+        return _add_timed_lines(given, lines), EXPLICIT, ()
     texts = untimed_sections(lyrics)
-    joined = _with_texts(given, texts)
+    joined = _add_texts(given, texts)
     if joined is None:
         labels = ", ".join(section.label for section in texts)
         return (), NONE, (
@@ -137,10 +145,8 @@ def _timed(description: Description) -> tuple[tuple[TimedSection, ...], str, tup
     return joined, EXPLICIT, ()
 
 
-def _with_timed_lines(
-    given: Sequence[TimedSection], lines: Sequence[TimedLine]
-) -> tuple[TimedSection, ...]:
-    """Each line in the last section that has begun by then (the first, before any)."""
+def _add_timed_lines(given: Sequence[Section], lines: Sequence[TimedLine]) -> tuple[Section, ...]:
+    """Put each line into the last section that has begun by then (the first, before any)."""
     starts = [section.start for section in given]
     homes = [max(0, sum(start <= line.at for start in starts) - 1) for line in lines]
     return tuple(
@@ -149,15 +155,15 @@ def _with_timed_lines(
     )
 
 
-def _with_texts(
-    given: Sequence[TimedSection], texts: Sequence[LyricSection]
-) -> tuple[TimedSection, ...] | None:
-    """Lyrics into the given sections of the same labels in order; None if one finds no place."""
+def _add_texts(
+    given: Sequence[Section], texts: Sequence[LyricSection]
+) -> tuple[Section, ...] | None:
+    """Put lyrics into the given sections of their labels, in order; None if one finds no place."""
     waiting, joined = list(texts), []
     for section in given:
         if waiting and waiting[0].label == section.label:
             lines = waiting.pop(0).lines
-            end = section.start if section.end is None else section.end
+            end = section.end if section.end < OPEN_END else section.start
             section = replace(section, lines=even_lines(lines, section.start, end))
         joined.append(section)
     return None if any(text.lines for text in waiting) else tuple(joined)

@@ -7,20 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from yue.rejections import Rejections
-from yue.songs.build_rows import Built
+from yue.rejections import Rejections, SongWarning
+from yue.songs.build_rows import BuiltRows, TrainingRow
 from yue.songs.duplicates import Duplicates
-from yue.songs.song_rows import Row
-from yue.songs.song_warnings import Warned
 from yue.songs.split import MIN_SONGS, Split, artist_key
-from yue.wording import counted, few
+from yue.wording import counted, few, printable
 
 _GENRES_SHOWN = 100
+_KINDS_SHOWN = 12  # of warnings: with their places, half a screen
 _FEW_SECONDS = 600  # under ten minutes of music nothing but the demo is learned
 
 
 @dataclass(frozen=True)
-class Inputs:
+class ReportInputs:
     """What the report is made from.
 
     Attributes:
@@ -31,32 +30,32 @@ class Inputs:
         warnings: About files that describe no song.
     """
 
-    built: Built
+    built: BuiltRows
     split: Split
     duplicates: tuple[Duplicates, ...]
     rejections: Rejections
-    warnings: tuple[Warned, ...]
+    warnings: tuple[SongWarning, ...]
 
 
-def all_warnings(inputs: Inputs) -> list[Warned]:
-    """About the data as a whole, then about files and songs."""
-    return [*_warnings(inputs), *inputs.warnings, *inputs.built.warnings]
+def all_warnings(inputs: ReportInputs) -> list[SongWarning]:
+    """Return warnings about the data as a whole, then about files and songs."""
+    return [*_data_warnings(inputs), *inputs.warnings, *inputs.built.warnings]
 
 
-def data_report(inputs: Inputs) -> dict[str, Any]:
-    """The report as JSON."""
+def data_report(inputs: ReportInputs) -> dict[str, Any]:
+    """Return the report as JSON."""
     rows = inputs.built.rows
     home = inputs.split.of()
     return {
         "songs": len(rows),
-        "seconds": _seconds(rows),
+        "seconds": _sum_seconds(rows),
         "splits": {
-            name: _totals(row for row in rows if home[row.id] == name)
+            name: _sum_up(row for row in rows if home[row.id] == name)
             for name in ("train", "valid", "test")
         },
-        "genres": _genres(rows),
+        "genres": _count_genres(rows),
         "alignment": dict(sorted(Counter(row.alignment for row in rows).items())),
-        "sections": _sections(rows),
+        "sections": _sum_sections(rows),
         "duplicates": [
             {**asdict(group), "split": home[group.songs[0]]} for group in inputs.duplicates
         ],
@@ -66,29 +65,42 @@ def data_report(inputs: Inputs) -> dict[str, Any]:
                 for group in inputs.duplicates
                 if len({home[song] for song in group.songs}) > 1
             ],
-            "artists": _artists_apart(rows, home),
+            "artists": _find_split_artists(rows, home),
         },
         "warnings": [str(warning) for warning in all_warnings(inputs)],
         **inputs.rejections.record(),
     }
 
 
-def _seconds(rows: Iterable[Row]) -> float:
+def warning_lines(warnings: Iterable[SongWarning]) -> list[str]:
+    """Return a line for each kind of warning, in order, with the first few places of each."""
+    places: dict[str, list[str]] = {}
+    for warning in warnings:
+        known = places.setdefault(warning.text, [])
+        if warning.where:
+            known.append(printable(warning.where))
+    lines = [str(SongWarning(text, few(known))) for text, known in places.items()]
+    if (more := len(lines) - _KINDS_SHOWN) > 0:
+        lines[_KINDS_SHOWN:] = [f"and {counted(more, 'more kind')} of warning, in data_report.json"]
+    return lines
+
+
+def _sum_seconds(rows: Iterable[TrainingRow]) -> float:
     return round(sum(row.seconds for row in rows), 3)
 
 
-def _totals(rows: Iterable[Row]) -> dict[str, Any]:
+def _sum_up(rows: Iterable[TrainingRow]) -> dict[str, Any]:
     held = list(rows)
     return {
         "songs": len(held),
-        "seconds": _seconds(held),
+        "seconds": _sum_seconds(held),
         "sections": sum(len(row.sections) for row in held),
         "artists": len({key for row in held if (key := artist_key(row.artist))}),
     }
 
 
-def _genres(rows: Sequence[Row]) -> dict[str, int]:
-    """The most frequent tags; text without commas is split at spaces."""
+def _count_genres(rows: Sequence[TrainingRow]) -> dict[str, int]:
+    """Count the most frequent tags; text without commas is split at spaces."""
     count: Counter[str] = Counter()
     for row in rows:
         tags = row.genres.split(",") if "," in row.genres else row.genres.split()
@@ -97,7 +109,7 @@ def _genres(rows: Sequence[Row]) -> dict[str, int]:
     return dict(ordered[:_GENRES_SHOWN])
 
 
-def _sections(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
+def _sum_sections(rows: Sequence[TrainingRow]) -> dict[str, dict[str, Any]]:
     count: Counter[str] = Counter()
     seconds: defaultdict[str, float] = defaultdict(float)
     for row in rows:
@@ -110,8 +122,10 @@ def _sections(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _artists_apart(rows: Sequence[Row], home: Mapping[str, str]) -> dict[str, list[str]]:
-    """Artists with songs both in train and held out, and the splits they are in."""
+def _find_split_artists(
+    rows: Sequence[TrainingRow], home: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """Return artists with songs both in train and held out, and the splits they are in."""
     places: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:
         if key := artist_key(row.artist):
@@ -123,8 +137,8 @@ def _artists_apart(rows: Sequence[Row], home: Mapping[str, str]) -> dict[str, li
     }
 
 
-def _warnings(inputs: Inputs) -> list[Warned]:
-    """About the data as a whole."""
+def _data_warnings(inputs: ReportInputs) -> list[SongWarning]:
+    """Return warnings about the data as a whole."""
     rows, split = inputs.built.rows, inputs.split
     found = []
     if not split.valid:
@@ -135,26 +149,26 @@ def _warnings(inputs: Inputs) -> list[Warned]:
             else "songs.valid_share is 0, or all are duplicates"
         )
         found.append(
-            Warned(
+            SongWarning(
                 f"no held-out songs: {why}; nothing shows whether the adapter learned more than "
                 "these songs"
             )
         )
     found += [
-        Warned("artist in train and held out: too few others to keep the two apart", artist)
-        for artist in _artists_apart(rows, split.of())
+        SongWarning("artist in train and held out: too few others to keep the two apart", artist)
+        for artist in _find_split_artists(rows, split.of())
     ]
     found += [
-        Warned("copies of one recording, kept in one split", f"({few(group.songs)})")
+        SongWarning("copies of one recording, kept in one split", f"({few(group.songs)})")
         for group in inputs.duplicates
     ]
     if blank := [row.id for row in rows if not row.genres]:
         of = f"{len(blank)} of {counted(len(rows), 'song')}"
-        found.append(Warned(f"no genres in {of}, so the prompt says nothing: {few(blank)}"))
-    if _seconds(rows) < _FEW_SECONDS:
+        found.append(SongWarning(f"no genres in {of}, so the prompt says nothing: {few(blank)}"))
+    if _sum_seconds(rows) < _FEW_SECONDS:
         found.append(
-            Warned(
-                f"only {_seconds(rows):.0f} seconds of music: of less than {_FEW_SECONDS} an "
+            SongWarning(
+                f"only {_sum_seconds(rows):.0f} seconds of music: of less than {_FEW_SECONDS} an "
                 "adapter learns little, or the songs by heart"
             )
         )

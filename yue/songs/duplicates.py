@@ -1,4 +1,4 @@
-"""Songs that are the same recording, told by their codes.
+"""Songs that are the same recording, recognised by their codes.
 
 Two songs are duplicates when they have the same codes, or (the audio encoded again, or cut
 elsewhere) many short runs of equal codes at one offset. A run is of both tracks at once: a common
@@ -18,10 +18,14 @@ from yue.files import bytes_digest
 Codes = npt.NDArray[np.integer]
 _Numbers = npt.NDArray[np.int64]
 
-_SAMPLED = 8  # one run in so many is looked at, chosen by its content, so the same in every song
+# One run in so many is looked at, chosen by its content, so the same in every song: at 50 frames a
+# second still 1,100 of a song of three minutes.
+_SAMPLED = 8
 _COMMON = 32  # a run that is found more often than this says nothing (silence, a held note)
 _LEAST_MATCHES = 6
-_LEAST_SHARE = 0.2  # of the runs looked at in the song with fewer, at one offset
+# Of the runs looked at in the song with fewer, at one offset. A run is four codes (two frames of
+# two tracks), so audio encoded again with a third of its codes changed keeps (2/3)^4 = 0.2 of them.
+_LEAST_SHARE = 0.2
 _LEAST_DISTINCT = 8  # a track of fewer different codes is silence
 
 
@@ -39,29 +43,29 @@ class Duplicates:
 
 
 def find_duplicates(tracks: Mapping[str, tuple[Codes, Codes]]) -> tuple[Duplicates, ...]:
-    """Groups of songs that are one recording.
+    """Group songs that are one recording.
 
     Args:
         tracks: Song id to its two tracks' codes of codebook 0, integers, each shape (T,).
     """
     songs = sorted(tracks)
-    frames = [_frames(*tracks[song]) for song in songs]
+    frames = [_pair_codes(*tracks[song]) for song in songs]
     same: dict[str, list[int]] = {}
     for number, values in enumerate(frames):
         if values.any():
             same.setdefault(bytes_digest(values.tobytes()), []).append(number)
     firsts = [numbers[0] for numbers in same.values()]
-    near = [(firsts[a], firsts[b]) for a, b in _near_pairs([frames[n] for n in firsts])]
+    near = [(firsts[a], firsts[b]) for a, b in _find_near_pairs([frames[n] for n in firsts])]
     exact = [(numbers[0], number) for numbers in same.values() for number in numbers[1:]]
     alike = {tuple(numbers) for numbers in same.values()}
     return tuple(
         Duplicates(tuple(songs[number] for number in group), exact=group in alike)
-        for group in _groups([*exact, *near])
+        for group in _join_pairs([*exact, *near])
     )
 
 
-def _frames(vocal: Codes, instrumental: Codes) -> _Numbers:
-    """Both codes of each frame as one number, shape (T,); a silent track counts as zeros."""
+def _pair_codes(vocal: Codes, instrumental: Codes) -> _Numbers:
+    """Return both codes of each frame as one number, shape (T,); a silent track counts as zeros."""
     length = min(len(vocal), len(instrumental))
     numbers = np.zeros(length, np.int64)
     for codes in (vocal, instrumental):
@@ -71,9 +75,9 @@ def _frames(vocal: Codes, instrumental: Codes) -> _Numbers:
     return numbers
 
 
-def _near_pairs(songs: Sequence[_Numbers]) -> list[tuple[int, int]]:
-    """Pairs of songs with many runs in common at one offset."""
-    runs = [_runs(frames) for frames in songs]
+def _find_near_pairs(songs: Sequence[_Numbers]) -> list[tuple[int, int]]:
+    """Find pairs of songs with many runs in common at one offset."""
+    runs = [_sample_runs(frames) for frames in songs]
     words = np.concatenate([np.zeros(0, np.int64), *(word for word, _ in runs)])
     places = np.concatenate([np.zeros(0, np.int64), *(place for _, place in runs)])
     owners = np.repeat(np.arange(len(songs)), [len(word) for word, _ in runs])
@@ -94,8 +98,8 @@ def _near_pairs(songs: Sequence[_Numbers]) -> list[tuple[int, int]]:
     return sorted({(a, b) for a, b, _ in votes[enough].tolist()})
 
 
-def _runs(frames: _Numbers) -> tuple[_Numbers, _Numbers]:
-    """Every two frames in a row as one number, and where they are; a sample, none of a held one."""
+def _sample_runs(frames: _Numbers) -> tuple[_Numbers, _Numbers]:
+    """Return a sample of two frames in a row as one number, none held, and where they are."""
     first, second = frames[:-1], frames[1:]
     words = first << 30 | second
     mixed = (words * 0x9E3779B97F4A7C1 & 0x7FFFFFFFFFFFFFFF) >> 40
@@ -103,8 +107,8 @@ def _runs(frames: _Numbers) -> tuple[_Numbers, _Numbers]:
     return words[kept], kept
 
 
-def _groups(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, ...]]:
-    """Numbers that are linked by pairs, directly or not; sorted."""
+def _join_pairs(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, ...]]:
+    """Group numbers that are linked by pairs, directly or not; sorted."""
     group: dict[int, set[int]] = {}
     for a, b in pairs:
         joined = group.get(a, {a}) | group.get(b, {b})

@@ -32,7 +32,7 @@ class _Singing:
         return list(accumulate(span.seconds for span in self.spans))
 
     def time(self, position: float, *, late: bool) -> float:
-        """Moment at a position; at a rest its end (``late``) or its start."""
+        """Return the moment at a position; at a rest its end (``late``) or its start."""
         before = 0.0
         for span, end in zip(self.spans, self.ends, strict=True):
             if position < end or (position == end and not late):
@@ -41,7 +41,7 @@ class _Singing:
         return self.spans[-1].end
 
     def rest_near(self, position: float, reach: float) -> float:
-        """Position of the longest rest within ``reach``, or ``position`` itself."""
+        """Return the position of the longest rest within ``reach``, or ``position`` itself."""
         found = [
             (after.start - span.end, end)
             for span, after, end in zip(self.spans, self.spans[1:], self.ends, strict=False)
@@ -50,10 +50,10 @@ class _Singing:
         return max(found)[1] if found else position
 
 
-def proportional(
+def estimate_sections(
     sections: Sequence[LyricSection], song: Span, singing: Sequence[Span]
 ) -> tuple[Section, ...]:
-    """Cover the song with sections whose times are guessed.
+    """Cover the song with sections whose times are estimated.
 
     Args:
         sections: At least one.
@@ -67,12 +67,27 @@ def proportional(
     )
     any_text = any(section.lines for section in sections)
     if not inside or not any_text:
-        return fill(_by_weight(sections, song), song)
-    return fill(_by_singing(sections, song, _Singing(inside)), song)
+        return fill(_place_by_weight(sections, song), song)
+    return fill(_place_by_singing(sections, song, _Singing(inside)), song)
 
 
-def _by_weight(sections: Sequence[LyricSection], song: Span) -> list[Section]:
-    """Without singing to go by: all of the song, textless sections as long as half a mean one."""
+def single_section(sections: Sequence[LyricSection], song: Span) -> tuple[Section, ...]:
+    """Make one section of all lines, under the label of the first section that has any."""
+    texts = [section for section in sections if section.lines] or list(sections)
+    lines = [line for section in texts for line in section.lines]
+    return (Section(song.start, song.end, texts[0].label, even_lines(lines, song.start, song.end)),)
+
+
+def textless_sections(song: Span, singing: Sequence[Span]) -> tuple[Section, ...]:
+    """Make equal textless sections, ``[verse]`` where there is singing, ``[inst]`` elsewhere."""
+    return tuple(
+        Section(part.start, part.end, "verse" if _is_sung(part, singing) else "inst")
+        for part in fill([], song)
+    )
+
+
+def _place_by_weight(sections: Sequence[LyricSection], song: Span) -> list[Section]:
+    """Fill the song by length of text; textless sections are half as long as a mean one."""
     weights = [weight(section.lines) for section in sections]
     texts = [w for w in weights if w]
     textless = sum(texts) / len(texts) / 2 if texts else 1.0
@@ -85,8 +100,10 @@ def _by_weight(sections: Sequence[LyricSection], song: Span) -> list[Section]:
     ]
 
 
-def _by_singing(sections: Sequence[LyricSection], song: Span, singing: _Singing) -> list[Section]:
-    bounds = _bounds(sections, singing)
+def _place_by_singing(
+    sections: Sequence[LyricSection], song: Span, singing: _Singing
+) -> list[Section]:
+    bounds = _find_bounds(sections, singing)
     placed: list[Section] = []
     waiting: list[LyricSection] = []  # textless ones since the last sung one
     number = 0
@@ -96,18 +113,18 @@ def _by_singing(sections: Sequence[LyricSection], song: Span, singing: _Singing)
             continue
         first, last = bounds[number], bounds[number + 1]
         start = singing.time(first, late=True)
-        placed += _share(waiting, placed[-1].end if placed else song.start, start)
+        placed += _share_rest(waiting, placed[-1].end if placed else song.start, start)
         lines = spread(
             section.lines,
             lambda share, a=first, b=last: singing.time(a + share * (b - a), late=True),  # type: ignore[misc]
         )
         placed.append(Section(start, singing.time(last, late=False), section.label, lines))
         waiting, number = [], number + 1
-    return placed + _share(waiting, placed[-1].end, song.end)
+    return placed + _share_rest(waiting, placed[-1].end, song.end)
 
 
-def _share(sections: Sequence[LyricSection], start: float, end: float) -> list[Section]:
-    """Textless sections in equal parts of a rest; none where there is no rest."""
+def _share_rest(sections: Sequence[LyricSection], start: float, end: float) -> list[Section]:
+    """Place textless sections in equal parts of a rest; none where there is no rest."""
     if end <= start or not sections:
         return []
     step = (end - start) / len(sections)
@@ -118,8 +135,8 @@ def _share(sections: Sequence[LyricSection], start: float, end: float) -> list[S
     ]
 
 
-def _bounds(sections: Sequence[LyricSection], singing: _Singing) -> list[float]:
-    """Positions at which the sung sections begin and end, one more than there are."""
+def _find_bounds(sections: Sequence[LyricSection], singing: _Singing) -> list[float]:
+    """Return the positions at which the sung sections begin and end, one more than there are."""
     sung = [section for section in sections if section.lines]
     # Numbers of sung sections that follow a textless one.
     after_textless, count = set(), 0
@@ -138,21 +155,6 @@ def _bounds(sections: Sequence[LyricSection], singing: _Singing) -> list[float]:
         reach = share * min(lengths[number - 1], lengths[number])
         bounds.append(singing.rest_near(ends[number - 1], reach))
     return [*bounds, total]
-
-
-def whole(sections: Sequence[LyricSection], song: Span) -> tuple[Section, ...]:
-    """One section over the whole song: all lines, under the label of the first that has lines."""
-    texts = [section for section in sections if section.lines] or list(sections)
-    lines = [line for section in texts for line in section.lines]
-    return (Section(song.start, song.end, texts[0].label, even_lines(lines, song.start, song.end)),)
-
-
-def without_lyrics(song: Span, singing: Sequence[Span]) -> tuple[Section, ...]:
-    """Equal textless sections, ``[verse]`` where there is singing, ``[inst]`` elsewhere."""
-    return tuple(
-        Section(part.start, part.end, "verse" if _is_sung(part, singing) else "inst")
-        for part in fill([], song)
-    )
 
 
 def _is_sung(part: Section, singing: Sequence[Span]) -> bool:

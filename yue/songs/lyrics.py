@@ -36,30 +36,35 @@ class LyricSection:
 
 
 def line_content(label: str, lines: Iterable[str]) -> str:
-    """The text of a section as training and generation give it to the model."""
+    """Return the text of a section as training and generation give it to the model."""
     return f"[{label}]\n" + "".join(f"{line}\n" for line in lines) + "\n"
 
 
 def clean_line(line: str) -> str:
-    """A line in composed Unicode, without control characters and with single spaces."""
+    """Return a line in composed Unicode, without control characters and with single spaces."""
     text = unicodedata.normalize("NFC", line)
     kept = (c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cs", "Co"))
     return " ".join("".join(kept).replace("\ufeff", "").split())
 
 
 def clean_label(label: str) -> str:
-    """A label without brackets, lower case and without what follows a colon; may be empty."""
+    """Return a label in lower case, without brackets and what follows a colon; may be empty."""
     return clean_line(re.sub(r"[\[\]]", " ", label).split(":")[0]).lower()
 
 
+def clean_genres(text: str) -> str:
+    """Return tags as one line (a line break would end the header's line)."""
+    return clean_line(text.replace("\n", " ")).strip(" ,")
+
+
 def label_of(line: str) -> str | None:
-    """The label of a line that starts a section, else None."""
+    """Return the label of a line that starts a section, else None."""
     match = _LABEL.fullmatch(line.strip())
     return (clean_label(match[1]) or None) if match else None
 
 
 def parse_lyrics(text: str) -> tuple[LyricSection, ...]:
-    """The sections of plain or labelled lyrics, in order; none when there is no text.
+    """Return the sections of plain or labelled lyrics, in order; none when there is no text.
 
     Text before the first label becomes stanzas of its own.
     """
@@ -78,25 +83,25 @@ def parse_lyrics(text: str) -> tuple[LyricSection, ...]:
 
 
 def label_stanzas(stanzas: Sequence[Sequence[str]]) -> tuple[LyricSection, ...]:
-    """Stanzas as sections: one that comes back is a chorus, any other a verse."""
-    count = Counter(_key(stanza) for stanza in stanzas)
+    """Label stanzas: one that comes back is a chorus, any other a verse."""
+    count = Counter(_words_key(stanza) for stanza in stanzas)
     return tuple(
-        LyricSection("chorus" if count[_key(stanza)] > 1 else "verse", tuple(stanza))
+        LyricSection("chorus" if count[_words_key(stanza)] > 1 else "verse", tuple(stanza))
         for stanza in stanzas
     )
 
 
-def _key(stanza: Sequence[str]) -> tuple[str, ...]:
+def _words_key(stanza: Sequence[str]) -> tuple[str, ...]:
     return tuple(map(words_of, stanza))
 
 
 def words_of(line: str) -> str:
-    """A line without what two writings of it may differ in: punctuation and case."""
+    """Return a line without what two writings of it may differ in: punctuation and case."""
     return re.sub(r"[^\w]+", " ", line).strip().casefold()
 
 
 def _stanzas(lines: Sequence[str]) -> list[list[str]]:
-    """Runs of lines between blank ones, long ones cut; double-spaced text is one run."""
+    """Return runs of lines between blank ones, long ones cut; double-spaced text is one run."""
     runs: list[list[str]] = [[]]
     for line in lines:
         if line:
@@ -110,7 +115,7 @@ def _stanzas(lines: Sequence[str]) -> list[list[str]]:
 
 
 def equal_parts(lines: Sequence[str]) -> list[list[str]]:
-    """Lines in the fewest parts of at most :data:`MAX_STANZA`, of lengths that differ by one."""
+    """Cut lines into the fewest parts of at most :data:`MAX_STANZA`, equal but for one line."""
     count = -(-len(lines) // MAX_STANZA)
     bounds = [len(lines) * part // count for part in range(count + 1)] if count else []
     return [list(lines[a:b]) for a, b in itertools.pairwise(bounds)]

@@ -1,33 +1,30 @@
-"""Everything a songs folder says about its songs: metadata files and sidecars, read once.
-
-Which files beside the audio describe which song.
+"""Everything a songs folder says about its songs: metadata and the files beside the audio.
 
 For a song ``album/song``: ``album/song.json``, ``song.lrc``, ``song.lyrics.txt`` or ``song.txt``,
 ``song.genres.txt``. In a folder with exactly one song (at any depth) also ``lyrics.lrc``,
 ``lyrics.txt``, ``genres.txt`` and ``genre.txt``. Names are compared, never built from ids.
-
-Everything a songs folder says about its songs: metadata files and sidecars, read once.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from posixpath import normpath
 from typing import Any
 
-from yue.audio.discover import visible_files
-from yue.audio.folder_metadata import FILE_KEYS, METADATA_NAMES, Fault, metadata_rows
-from yue.audio.track_names import stem_mark
+from yue.audio.discover import Discovery
+from yue.audio.folder_metadata import METADATA_NAMES, MetadataRow
+from yue.audio.track_names import plain_id, stem_mark
 from yue.errors import SongError
+from yue.rejections import SongWarning
 from yue.songs.lrc import is_lrc, merge_labels
-from yue.songs.lyrics_files import read_text
-from yue.songs.song_metadata import Description, clean_genres, describe, misspelt
-from yue.songs.song_warnings import Warned
+from yue.songs.lyrics import clean_genres
+from yue.songs.song_metadata import Description, describe, misspelt
 from yue.wording import printable
 
+_MAX_BYTES = 4 << 20  # a larger file is not about one song
 # Longest first: "song.lyrics.txt" is not the ".txt" of a song named "song.lyrics".
 _SUFFIXES = {
     ".lyrics.txt": "lyrics",
@@ -37,14 +34,15 @@ _SUFFIXES = {
     ".lrc": "lrc",
     ".txt": "text",
 }
-_PLAIN = {
+# Of the one song in a folder.
+_FOLDER_NAMES = {
     "lyrics.lrc": "lrc",
     "lyrics.txt": "lyrics",
     "genres.txt": "genres",
     "genre.txt": "genres",
 }
 # What must belong to a song, and is called so; other .txt and .json files may be anything.
-NAMES = {"lyrics": "SONG.lyrics.txt", "genres": "SONG.genres.txt", "lrc": "SONG.lrc"}
+_EXPECTED_NAMES = {"lyrics": "SONG.lyrics.txt", "genres": "SONG.genres.txt", "lrc": "SONG.lrc"}
 
 
 @dataclass(frozen=True)
@@ -60,9 +58,59 @@ class Sidecars:
     unclaimed: tuple[tuple[str, str], ...]
 
 
-def list_files(songs_dir: Path) -> list[str]:
-    """Return the relative POSIX paths of all files that are not hidden, sorted."""
-    return sorted(path.as_posix() for path in visible_files(songs_dir))
+@dataclass(frozen=True)
+class DescribedSongs:
+    """What was found.
+
+    Attributes:
+        songs: Song id to its description, for every song.
+        faults: Song id to what is wrong with its metadata or sidecars.
+        warnings: About files that describe no song, and keys that nothing reads.
+    """
+
+    songs: dict[str, Description]
+    faults: dict[str, SongError]
+    warnings: tuple[SongWarning, ...]
+
+
+def describe_songs(
+    songs_dir: Path, folder: Discovery, tracks: Mapping[str, Sequence[str]]
+) -> DescribedSongs:
+    """Describe every song by a metadata row and the files beside its audio.
+
+    Where they disagree, the first of this list is believed: metadata row, ``song.json``,
+    ``song.lrc``, ``song.lyrics.txt``, ``song.txt``, ``song.genres.txt``. An LRC takes the labels
+    of labelled lyrics beside it.
+
+    Args:
+        songs_dir: The songs folder.
+        folder: Its files and rows of metadata.
+        tracks: Song id to the paths of its audio files, relative to the folder.
+    """
+    sidecars = find_sidecars(folder.files, tracks)
+    rows = _group_rows(folder.metadata, tracks)
+    warnings = [
+        SongWarning(
+            f"belongs to no song; rename it to {_EXPECTED_NAMES[kind]}, beside SONG.mp3",
+            printable(file),
+        )
+        for file, kind in sidecars.unclaimed
+    ]
+    warnings += [
+        warning
+        for row in folder.metadata
+        if row.main_file
+        for warning in _warn_misspelt(row.values, printable(row.place))
+    ]
+    songs, faults = {}, {}
+    for song in tracks:
+        try:
+            found = _describe_song(songs_dir, rows.get(song, ()), sidecars.of[song])
+            songs[song] = found[0]
+            warnings += found[1]
+        except SongError as error:
+            songs[song], faults[song] = Description(), error
+    return DescribedSongs(songs, faults, tuple(warnings))
 
 
 def find_sidecars(files: Sequence[str], tracks: Mapping[str, Sequence[str]]) -> Sidecars:
@@ -79,8 +127,10 @@ def find_sidecars(files: Sequence[str], tracks: Mapping[str, Sequence[str]]) -> 
         if (mark := stem_mark(PurePosixPath(path)))
     }
     owner |= {song: song for song in tracks}
-    owner |= {_without_suffix(path): song for song in sorted(tracks) for path in tracks[song]}
-    alone = _only_songs(tracks)
+    owner |= {
+        plain_id(PurePosixPath(path)): song for song in sorted(tracks) for path in tracks[song]
+    }
+    alone = _find_lone_songs(tracks)
     of: dict[str, dict[str, str]] = {song: {} for song in tracks}
     plain: dict[str, dict[str, str]] = {song: {} for song in tracks}
     unclaimed: list[tuple[str, str]] = []
@@ -89,22 +139,22 @@ def find_sidecars(files: Sequence[str], tracks: Mapping[str, Sequence[str]]) -> 
         name = PurePosixPath(file).name.lower()
         if name in METADATA_NAMES:
             continue
-        song, kind = _named(file, owner)
-        if song is None and name in _PLAIN:
-            kind = _PLAIN[name]
+        song, kind = _match_song(file, owner)
+        if song is None and name in _FOLDER_NAMES:
+            kind = _FOLDER_NAMES[name]
             single = alone.get(PurePosixPath(file).parent.as_posix())
             if single is not None:
                 plain[single].setdefault(kind, file)
                 continue
         if song is not None and kind is not None:
             of[song].setdefault(kind, file)
-        elif kind is not None and kind in NAMES:
+        elif kind is not None and kind in _EXPECTED_NAMES:
             unclaimed.append((file, kind))
     return Sidecars({song: plain[song] | of[song] for song in tracks}, tuple(sorted(unclaimed)))
 
 
-def _named(file: str, owner: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """The song whose name a file bears, and its kind; None for what is not known."""
+def _match_song(file: str, owner: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """Return the song whose name a file bears, and its kind; None for what is not known."""
     found = None
     for suffix, kind in _SUFFIXES.items():
         if file.lower().endswith(suffix):
@@ -115,12 +165,8 @@ def _named(file: str, owner: Mapping[str, str]) -> tuple[str | None, str | None]
     return None, found
 
 
-def _without_suffix(path: str) -> str:
-    return PurePosixPath(path).with_suffix("").as_posix()
-
-
-def _only_songs(tracks: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Folder to its song, for folders with tracks of exactly one song in and below them."""
+def _find_lone_songs(tracks: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the song of each folder with tracks of exactly one song in and below it."""
     songs: dict[str, set[str]] = {}
     for song, paths in tracks.items():
         for path in paths:
@@ -129,98 +175,37 @@ def _only_songs(tracks: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {folder: next(iter(ids)) for folder, ids in songs.items() if len(ids) == 1}
 
 
-_MAX_METADATA_BYTES = 4 << 30
-
-
-@dataclass(frozen=True)
-class Described:
-    """What was found.
-
-    Attributes:
-        songs: Song id to its description, for every song.
-        faults: Song id to what is wrong with its metadata or sidecars.
-        warnings: About files that describe no song, and keys that nothing reads.
-    """
-
-    songs: dict[str, Description]
-    faults: dict[str, SongError]
-    warnings: tuple[Warned, ...]
-
-
-@dataclass(frozen=True)
-class _Record:
-    """One row of a metadata file: its place, and the audio file it is about (relative)."""
-
-    place: str
-    file: str
-    values: dict[str, Any]
-
-
-def describe_songs(songs_dir: Path, tracks: Mapping[str, Sequence[str]]) -> Described:
-    """Describe every song by a metadata row and the files beside its audio.
-
-    Where they disagree, the first of this list is believed: metadata row, ``song.json``,
-    ``song.lrc``, ``song.lyrics.txt``, ``song.txt``, ``song.genres.txt``. An LRC takes the labels
-    of labelled lyrics beside it.
-
-    Args:
-        songs_dir: The songs folder.
-        tracks: Song id to the paths of its audio files, relative to the folder.
-    """
-    files = list_files(songs_dir)
-    sidecars = find_sidecars(files, tracks)
-    records = _records(songs_dir, files)
-    rows = _rows_of(records, tracks)
-    warnings = [
-        Warned(f"belongs to no song; rename it to {NAMES[kind]}, beside SONG.mp3", printable(file))
-        for file, kind in sidecars.unclaimed
-    ]
-    warnings += [
-        warning for record in records for warning in _misspelt(record.values, record.place)
-    ]
-    songs, faults = {}, {}
-    for song in tracks:
-        try:
-            songs[song] = _describe(songs_dir, rows.get(song, ()), sidecars, song)
-            warnings += _misspelt_beside(songs_dir, sidecars.of[song].get("json"))
-        except SongError as error:
-            songs[song], faults[song] = Description(), error
-    return Described(songs, faults, tuple(warnings))
-
-
-def _misspelt(values: Mapping[str, Any], place: str) -> list[Warned]:
+def _warn_misspelt(values: Mapping[str, Any], place: str) -> list[SongWarning]:
     return [
-        Warned(f"unknown key {key!r}, not read; did you mean '{near}'?", place)
+        SongWarning(f"unknown key {key!r}, not read; did you mean '{near}'?", place)
         for key, near in misspelt(values)
     ]
 
 
-def _misspelt_beside(songs_dir: Path, file: str | None) -> list[Warned]:
-    """Of a ``song.json`` that could be read."""
-    if file is None:
-        return []
-    place = printable(file)
-    return _misspelt(_object(read_text(songs_dir / file, place), place), place)
-
-
-def _describe(
-    songs_dir: Path, rows: Sequence[_Record], sidecars: Sidecars, song: str
-) -> Description:
-    found = Description()
+def _describe_song(
+    songs_dir: Path, rows: Sequence[MetadataRow], files: Mapping[str, str]
+) -> tuple[Description, list[SongWarning]]:
+    """Return what rows and sidecars (by kind) say, and warnings about keys of ``song.json``."""
+    found, warnings = Description(), []
     for row in rows:
-        found = found.or_else(describe(row.values, row.place))
-    files = sidecars.of[song]
+        found = found.or_else(describe(row.values, printable(row.place)))
     texts: dict[str, str] = {}
     for kind in ("json", "lrc", "lyrics", "text", "genres"):
-        if kind in files:
-            place = printable(files[kind])
-            texts[kind] = read_text(songs_dir / files[kind], place)
-            found = found.or_else(_sidecar(kind, texts[kind], place))
-    return _with_labels(found, texts)
+        if kind not in files:
+            continue
+        place = printable(files[kind])
+        texts[kind] = _read_text(songs_dir / files[kind], place)
+        if kind == "json":
+            values = _parse_object(texts[kind], place)
+            warnings = _warn_misspelt(values, place)
+            found = found.or_else(describe(values, place))
+        else:
+            found = found.or_else(_describe_text(kind, texts[kind], place))
+    return _take_labels(found, texts), warnings
 
 
-def _with_labels(found: Description, texts: Mapping[str, str]) -> Description:
-    """Lyrics that are an LRC take the labels of labelled lyrics beside it."""
+def _take_labels(found: Description, texts: Mapping[str, str]) -> Description:
+    """Give lyrics that are an LRC the labels of labelled lyrics beside it."""
     for kind in ("lyrics", "text"):
         if found.lyrics is not None and kind in texts:
             merged = merge_labels(found.lyrics, texts[kind])
@@ -229,9 +214,7 @@ def _with_labels(found: Description, texts: Mapping[str, str]) -> Description:
     return found
 
 
-def _sidecar(kind: str, text: str, place: str) -> Description:
-    if kind == "json":
-        return describe(_object(text, place), place)
+def _describe_text(kind: str, text: str, place: str) -> Description:
     if kind == "genres":
         return Description(genres=", ".join(filter(None, map(clean_genres, text.splitlines()))))
     if kind == "lrc" and text.strip() and not is_lrc(text):
@@ -242,7 +225,7 @@ def _sidecar(kind: str, text: str, place: str) -> Description:
     return Description(lyrics=text if text.strip() else None)
 
 
-def _object(text: str, place: str) -> dict[str, Any]:
+def _parse_object(text: str, place: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -252,35 +235,45 @@ def _object(text: str, place: str) -> dict[str, Any]:
     return value
 
 
-def _records(songs_dir: Path, files: Sequence[str]) -> list[_Record]:
-    """Rows of all metadata files in order; what is no row the stage ``convert`` has reported."""
-    records = []
-    for file in files:
-        path = PurePosixPath(file)
-        if path.name not in METADATA_NAMES:
-            continue
-        place = printable(file)
-        try:
-            text = read_text(songs_dir / file, place, _MAX_METADATA_BYTES)
-        except SongError:
-            continue
-        for number, values in metadata_rows(text, path.suffix):
-            if isinstance(values, Fault):
-                continue
-            names = [name for key in FILE_KEYS if isinstance(name := values.get(key), str) and name]
-            if names:
-                about = normpath((path.parent / names[0]).as_posix())
-                records.append(_Record(f"{place}:{number}", about, values))
-    return records
-
-
-def _rows_of(
-    records: Sequence[_Record], tracks: Mapping[str, Sequence[str]]
-) -> dict[str, list[_Record]]:
-    """Song id to its rows."""
+def _group_rows(
+    rows: Sequence[MetadataRow], tracks: Mapping[str, Sequence[str]]
+) -> dict[str, list[MetadataRow]]:
+    """Group rows of metadata by song, in order."""
     owner = {path: song for song in sorted(tracks) for path in tracks[song]}
-    rows: dict[str, list[_Record]] = {}
-    for record in records:
-        if (song := owner.get(record.file)) is not None:
-            rows.setdefault(song, []).append(record)
-    return rows
+    found: dict[str, list[MetadataRow]] = {}
+    for row in rows:
+        if (song := owner.get(str(row.main_file))) is not None:
+            found.setdefault(song, []).append(row)
+    return found
+
+
+def _read_text(path: Path, place: str) -> str:
+    """Read a text file: UTF-8, with or without a byte order mark, or UTF-16 with one.
+
+    Args:
+        path: The file.
+        place: Its name for messages.
+
+    Raises:
+        SongError: It cannot be read, is too large, or has another encoding.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise SongError(
+                place,
+                why=f"larger than {_MAX_BYTES >> 20} MiB",
+                fix="rename the file if it is no text about a song",
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise SongError(
+            place, why=f"cannot be read ({error.strerror})", fix="make the file readable"
+        ) from error
+    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return data.decode("utf-16" if utf16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SongError(
+            place, why=f"not UTF-8 text ({error.reason} at byte {error.start})",
+            fix="save the file as UTF-8",
+        ) from error  # fmt: skip

@@ -10,9 +10,8 @@ from typing import Any
 
 from yue.audio.folder_metadata import FILE_KEYS
 from yue.errors import SongError
-from yue.songs.lrc import TimedSection
-from yue.songs.lyrics import clean_label, clean_line
-from yue.songs.timeline import even_lines
+from yue.songs.lyrics import clean_genres, clean_label, clean_line
+from yue.songs.timeline import OPEN_END, Section, even_lines
 from yue.wording import nearest
 
 KEYS = ("id", *FILE_KEYS, "artist", "genres", "lyrics", "sections")
@@ -35,10 +34,10 @@ class Description:
     artist: str | None = None
     genres: str = ""
     lyrics: str | None = None
-    sections: tuple[TimedSection, ...] = ()
+    sections: tuple[Section, ...] = ()
 
     def or_else(self, other: Description) -> Description:
-        """This, with what it lacks taken from ``other``.
+        """Return this, with what it lacks taken from ``other``.
 
         Sections and lyrics go together: lyrics of ``other`` are taken beside own sections only
         when those have no text.
@@ -54,7 +53,7 @@ class Description:
 
 
 def misspelt(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Keys that nothing reads, each with the key that was probably meant and is not there."""
+    """Return keys that nothing reads, each with the absent key that was probably meant."""
     meant = {key: nearest(key, KEYS) for key in record if key not in KEYS}
     return [(key, near) for key, near in meant.items() if near and near not in record]
 
@@ -68,28 +67,23 @@ def describe(record: Mapping[str, Any], place: str) -> Description:
     Raises:
         SongError: A value is of another type, or sections have wrong times.
     """
-    lyrics = _text(record, "lyrics", place)
+    lyrics = _read_text(record, "lyrics", place)
     return Description(
-        artist=clean_line(_text(record, "artist", place) or "") or None,
-        genres=_genres(record, place),
+        artist=clean_line(_read_text(record, "artist", place) or "") or None,
+        genres=_read_genres(record, place),
         lyrics=lyrics if lyrics and lyrics.strip() else None,
-        sections=_sections(record.get("sections"), place),
+        sections=_read_sections(record.get("sections"), place),
     )
 
 
-def clean_genres(text: str) -> str:
-    """Tags as one line (a line break would end the header's line)."""
-    return clean_line(text.replace("\n", " ")).strip(" ,")
-
-
-def _text(record: Mapping[str, Any], key: str, place: str) -> str | None:
+def _read_text(record: Mapping[str, Any], key: str, place: str) -> str | None:
     value = record.get(key)
     if value is None or isinstance(value, str):
         return value
     raise SongError(place, why=f"'{key}' is {value!r:.60}, not text", fix=f"write '{key}' as text")
 
 
-def _genres(record: Mapping[str, Any], place: str) -> str:
+def _read_genres(record: Mapping[str, Any], place: str) -> str:
     value = record.get("genres")
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return ", ".join(filter(None, map(clean_genres, value)))
@@ -102,7 +96,7 @@ def _genres(record: Mapping[str, Any], place: str) -> str:
     )
 
 
-def _sections(value: Any, place: str) -> tuple[TimedSection, ...]:
+def _read_sections(value: Any, place: str) -> tuple[Section, ...]:
     if value is None or value == "":
         return ()
     if isinstance(value, str):
@@ -120,12 +114,12 @@ def _sections(value: Any, place: str) -> tuple[TimedSection, ...]:
             why=f"'sections' is {value!r:.60}",
             fix=f"write a list such as [{_SECTION_EXAMPLE}]",
         )
-    sections = [_section(item, f"{place}, section {n}") for n, item in enumerate(value, 1)]
+    sections = [_read_section(item, f"{place}, section {n}") for n, item in enumerate(value, 1)]
     sections.sort(key=lambda section: section.start)
     return tuple(sections)
 
 
-def _section(item: Any, place: str) -> TimedSection:
+def _read_section(item: Any, place: str) -> Section:
     if not isinstance(item, dict):
         raise SongError(place, why=f"{item!r:.60} is no object", fix=f"write {_SECTION_EXAMPLE}")
     label = item.get("label")
@@ -133,9 +127,9 @@ def _section(item: Any, place: str) -> TimedSection:
         raise SongError(
             place, why=f"'label' is {label!r:.60}", fix='give a label such as "verse" or "intro"'
         )
-    start, end = _seconds(item, "start", place), None
+    start, end = _read_seconds(item, "start", place), OPEN_END
     if item.get("end") is not None:
-        end = _seconds(item, "end", place)
+        end = _read_seconds(item, "end", place)
         if end <= start:
             raise SongError(
                 place, why=f"it ends at {end:g} s, starts at {start:g} s", fix="correct the times"
@@ -146,12 +140,11 @@ def _section(item: Any, place: str) -> TimedSection:
     if not isinstance(text, str):
         raise SongError(place, why=f"'text' is {text!r:.60}", fix="write its lines as text")
     lines = list(filter(None, map(clean_line, text.splitlines())))
-    return TimedSection(
-        clean_label(label), start, end, even_lines(lines, start, start if end is None else end)
-    )
+    timed = even_lines(lines, start, end if end < OPEN_END else start)
+    return Section(start, end, clean_label(label), timed)
 
 
-def _seconds(item: dict[str, Any], key: str, place: str) -> float:
+def _read_seconds(item: dict[str, Any], key: str, place: str) -> float:
     value = item.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise SongError(

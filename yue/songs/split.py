@@ -31,7 +31,7 @@ MIN_SONGS = 3
 
 
 @dataclass(frozen=True)
-class Entry:
+class SplitSong:
     """What of a song decides where it goes.
 
     Attributes:
@@ -46,7 +46,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Shares:
+class SplitShares:
     """How much is held out, and the seed of the draws."""
 
     valid: float
@@ -63,21 +63,21 @@ class Split:
     test: tuple[str, ...]
 
     def record(self) -> dict[str, list[str]]:
-        """As it is written to split.json."""
+        """Return the split as it is written to split.json."""
         return {name: list(getattr(self, name)) for name in SPLITS}
 
     def of(self) -> dict[str, str]:
-        """Song id to the name of its split."""
+        """Return the name of each song's split."""
         return {song: name for name in SPLITS for song in getattr(self, name)}
 
 
 def artist_key(artist: str | None) -> str | None:
-    """An artist's name as it is compared: case and spaces do not count."""
+    """Return an artist's name as it is compared: case and spaces do not count."""
     return " ".join(artist.casefold().split()) if artist and artist.strip() else None
 
 
 def split_songs(
-    entries: Sequence[Entry], duplicates: Sequence[Sequence[str]], shares: Shares
+    entries: Sequence[SplitSong], duplicates: Sequence[Sequence[str]], shares: SplitShares
 ) -> Split:
     """Assign every song to a split.
 
@@ -86,12 +86,12 @@ def split_songs(
         duplicates: Groups of song ids that must stay together.
         shares: How much is held out.
     """
-    units = _units(entries)
+    units = _name_units(entries)
     draws = {unit: _draw(unit, shares.seed) for unit in units.values()}
-    groups = _groups(units, duplicates)
+    groups = _group_units(units, duplicates)
     # A group's draw is its largest, so that one member that is trained on takes all with it.
     drawn = {group: max(draws[units[song]] for song in songs) for group, songs in groups.items()}
-    places = {group: _place(value, shares) for group, value in drawn.items()}
+    places = {group: _split_at(value, shares) for group, value in drawn.items()}
     sources = {entry.source for entry in entries}
     if shares.valid > 0 and len(sources) >= MIN_SONGS and "valid" not in places.values():
         places[min(drawn, key=lambda group: (drawn[group], group))] = "valid"
@@ -103,8 +103,8 @@ def split_songs(
     return Split(*(tuple(sorted(found[name])) for name in SPLITS))
 
 
-def _units(entries: Sequence[Entry]) -> dict[str, str]:
-    """Song id to the name of what it is drawn with."""
+def _name_units(entries: Sequence[SplitSong]) -> dict[str, str]:
+    """Return what each song is drawn with: its artist, or the song it was cut from."""
     artists = {entry.source: artist_key(entry.artist) for entry in entries}
     count = Counter(artist for artist in artists.values() if artist)
     limit = MAX_ARTIST_SHARE * len(artists)
@@ -117,17 +117,20 @@ def _units(entries: Sequence[Entry]) -> dict[str, str]:
 
 
 def _draw(unit: str, seed: int) -> float:
+    # 13 hexadecimal digits are 52 bits: exact in a double, so never rounded up to 1.
     return int(bytes_digest(str(seed), unit)[:13], 16) / 16**13
 
 
-def _place(draw: float, shares: Shares) -> str:
+def _split_at(draw: float, shares: SplitShares) -> str:
     if draw < shares.valid:
         return "valid"
     return "test" if draw < shares.valid + shares.test else "train"
 
 
-def _groups(units: Mapping[str, str], duplicates: Sequence[Sequence[str]]) -> dict[str, list[str]]:
-    """Songs that stay together (one unit, or duplicates), by the name of their first unit."""
+def _group_units(
+    units: Mapping[str, str], duplicates: Sequence[Sequence[str]]
+) -> dict[str, list[str]]:
+    """Group songs that stay together (one unit, or duplicates), by the name of their first unit."""
     parent = {unit: unit for unit in units.values()}
 
     def root(unit: str) -> str:

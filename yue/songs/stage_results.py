@@ -10,14 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from yue.audio.converted_tracks import read_stems, read_tracks, whole_songs
-from yue.audio.discover import discover_songs
+from yue.audio.discover import Discovery, discover_songs
 from yue.errors import SongError, YueError
 from yue.files import read_json, read_jsonl
 from yue.paths import Paths
 from yue.rejections import Rejections, read_rejections
-from yue.songs.build_rows import Piece
+from yue.songs.build_rows import Piece, TrainingRow
 from yue.songs.duplicates import Codes
-from yue.songs.song_rows import Row
 from yue.tokens.codes_file import read_codes
 
 
@@ -26,6 +25,7 @@ class StageInputs:
     """The songs as earlier stages left them.
 
     Attributes:
+        folder: What the songs folder holds.
         songs: Song id to its pieces in order of time (a whole song is one piece).
         tracks: Song id to its audio files, relative to the songs folder; also of songs that were
             rejected since.
@@ -34,6 +34,7 @@ class StageInputs:
         rejections: What earlier stages left out.
     """
 
+    folder: Discovery
     songs: dict[str, list[Piece]]
     tracks: dict[str, tuple[str, ...]]
     codec: str
@@ -47,10 +48,11 @@ def read_inputs(songs_dir: Path, paths: Paths) -> StageInputs:
     Raises:
         YueError: A file is missing or damaged, or they are not of the same songs.
     """
-    tracks = _audio_files(songs_dir)
+    folder = discover_songs(songs_dir)
+    tracks = _audio_files(songs_dir, folder)
     owner = {path: song for song in sorted(tracks) for path in tracks[song]}
     converted = {track.song_id: track for track in read_tracks(paths.audio / "audio.jsonl")}
-    codes = _codes(paths.codes / "codes.jsonl")
+    codes = _read_code_rows(paths.codes / "codes.jsonl")
     rejections = read_rejections(paths.codes / "rejected.json", "tokenize")
     tokenize = rejections.at("tokenize")
     without_codes = {entry.song_id for entry in (*tokenize.lost, *tokenize.partly)}
@@ -77,22 +79,15 @@ def read_inputs(songs_dir: Path, paths: Paths) -> StageInputs:
         songs.setdefault(song, []).append(piece)
     for pieces in songs.values():
         pieces.sort(key=lambda piece: (piece.start, piece.stems.song_id))
-    codec, rate = _codec(paths.codes / "codec.json")
-    return StageInputs(
-        songs=songs,
-        tracks=tracks,
-        codec=codec,
-        rate=rate,
-        rejections=rejections,
-    )
+    codec, rate = _read_codec(paths.codes / "codec.json")
+    return StageInputs(folder, songs, tracks, codec, rate, rejections)
 
 
-def _audio_files(songs_dir: Path) -> dict[str, tuple[str, ...]]:
-    """Song id to its audio files; in a folder that ``yue convert`` made, those it was made from."""
+def _audio_files(songs_dir: Path, folder: Discovery) -> dict[str, tuple[str, ...]]:
+    """Return each song's audio files; in a folder that ``yue convert`` made, their sources."""
     rows = songs_dir / "audio.jsonl"
-    songs = discover_songs(songs_dir).songs
-    if songs or not rows.is_file():
-        return {song.song_id: tuple(song.tracks.values()) for song in songs}
+    if folder.songs or not rows.is_file():
+        return {song.song_id: tuple(song.tracks.values()) for song in folder.songs}
     tracks = read_tracks(rows)
     whole = whole_songs(tracks)
     first = {file: song for song, file in sorted(whole.items(), reverse=True)}
@@ -104,16 +99,19 @@ def _audio_files(songs_dir: Path) -> dict[str, tuple[str, ...]]:
     return {song: tuple(sources) for song, sources in made.items()}
 
 
-def read_first_codebooks(rows: Sequence[Row], work: Path) -> dict[str, tuple[Codes, Codes]]:
-    """Row id to codebook 0 of its vocal and its instrumental track, each shape (T,).
+def read_first_codebooks(rows: Sequence[TrainingRow], work: Path) -> dict[str, tuple[Codes, Codes]]:
+    """Read codebook 0 of each row's vocal and its instrumental track, each shape (T,).
 
     Raises:
         SongError: A file is missing or not codes.
     """
-    return {row.id: (_first(work / row.vocal), _first(work / row.instrumental)) for row in rows}
+    return {
+        row.id: (_read_codebook_0(work / row.vocal), _read_codebook_0(work / row.instrumental))
+        for row in rows
+    }
 
 
-def _first(path: Path) -> Codes:
+def _read_codebook_0(path: Path) -> Codes:
     try:
         array = read_codes(path)
     except (OSError, ValueError) as error:
@@ -124,8 +122,8 @@ def _first(path: Path) -> Codes:
     return np.array(array[0])
 
 
-def _codes(path: Path) -> dict[str, dict[str, tuple[str, int]]]:
-    """Song id to role to the path and length of its codes."""
+def _read_code_rows(path: Path) -> dict[str, dict[str, tuple[str, int]]]:
+    """Read the path and length of each song's codes, by role."""
     found: dict[str, dict[str, tuple[str, int]]] = {}
     for number, row in enumerate(read_jsonl(path), 1):
         try:
@@ -139,8 +137,8 @@ def _codes(path: Path) -> dict[str, dict[str, tuple[str, int]]]:
     return found
 
 
-def _codec(path: Path) -> tuple[str, Fraction]:
-    """Name and frames a second."""
+def _read_codec(path: Path) -> tuple[str, Fraction]:
+    """Read the codec's name and frames a second."""
     card = read_json(path)
     try:
         name, rate = str(card["name"]), Fraction(card["frame_rate"])

@@ -4,39 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from yue.audio.converted_tracks import read_tracks, whole_songs, write_stems
-from yue.audio.separate import separate_tracks
+from yue.audio.converted_tracks import read_tracks
+from yue.audio.separate import separate_folder
 from yue.audio.stem_pairs import ADD_STEMS, STEMS, UNSEPARATED
 from yue.audio.vocal_estimates import separation_of
-from yue.files import atomic_folder
 from yue.paths import Paths
 from yue.recipe.model import Recipe
-from yue.rejections import check_share, read_rejections, write_rejections
+from yue.rejections import read_rejections
 from yue.summary import StageSummary
 from yue.wording import counted, few, printable
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
     """Write ``work/stems/``: ``stems.jsonl``, derived tracks and ``rejected.json``."""
-    tracks = read_tracks(paths.audio / "audio.jsonl")
-    earlier = read_rejections(paths.audio / "rejected.json", "convert")
     songs_dir, store = paths.root / recipe.data.songs_dir, paths.side_store / "cache"
-    separation = separation_of(recipe, paths.root, songs_dir, store)
-    with atomic_folder(paths.stems) as folder:
-        done = separate_tracks(
-            tracks,
-            paths.work,
-            folder,
-            paths.stems.name,
-            recipe.separate,
-            separation=separation,
-            store=store,
-            workers=recipe.runtime.workers,
-        )
-        rejections = done.rejections(earlier, whole_songs(tracks))
-        check_share(rejections, recipe.data.max_rejected_share, paths.too_many_rejected)
-        write_stems(folder / "stems.jsonl", done.songs)
-        write_rejections(folder / "rejected.json", rejections)
+    done = separate_folder(
+        read_tracks(paths.audio / "audio.jsonl"),
+        read_rejections(paths.audio / "rejected.json", "convert"),
+        paths.work,
+        paths.stems,
+        recipe.separate,
+        separation=separation_of(recipe, paths.root, songs_dir, store),
+        store=store,
+        workers=recipe.runtime.workers,
+        max_rejected_share=recipe.data.max_rejected_share,
+        whole_list=paths.too_many_rejected,
+    )
     pairs = [song for song in done.songs if song.kind == STEMS]
     unjudged = [song.song_id for song in done.songs if song.kind == UNSEPARATED]
     sung = sum(song.singing_share * song.seconds for song in pairs)
@@ -44,7 +37,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         made=f"{counted(len(done.songs), 'song')} ({done.reused:,} from the store, "
         f"{len(done.songs) - done.reused:,} new): {len(pairs):,} with stems, {sung:,.0f} s of "
         f"singing; {len(done.songs) - len(pairs):,} instrumental",
-        rejected=rejections.at("separate").describe("work/stems/rejected.json"),
+        rejected=done.rejections.at("separate").describe("work/stems/rejected.json"),
         next="yue tokenize (or dvc repro for all that follows)" + _doubt(unjudged),
     )
 

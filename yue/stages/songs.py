@@ -8,13 +8,12 @@ from yue.files import write_json, write_jsonl
 from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.rejections import check_share
-from yue.songs.build_rows import build
-from yue.songs.data_report import Inputs, all_warnings, data_report
+from yue.songs.build_rows import build_rows
+from yue.songs.data_report import ReportInputs, all_warnings, data_report, warning_lines
 from yue.songs.duplicates import find_duplicates
-from yue.songs.ready_rows import read_given
+from yue.songs.ready_rows import read_ready_rows
 from yue.songs.song_folder import describe_songs
-from yue.songs.song_warnings import told
-from yue.songs.split import Entry, Shares, split_songs
+from yue.songs.split import SplitShares, SplitSong, split_songs
 from yue.songs.stage_results import read_first_codebooks, read_inputs
 from yue.summary import StageSummary
 from yue.wording import counted
@@ -29,25 +28,25 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     """
     songs_dir = paths.root / recipe.data.songs_dir
     inputs = read_inputs(songs_dir, paths)
-    described = describe_songs(songs_dir, inputs.tracks)
-    built = build(inputs.songs, described, inputs.rate, recipe.songs.untimed)
+    described = describe_songs(songs_dir, inputs.folder, inputs.tracks)
+    built = build_rows(inputs.songs, described, inputs.rate, recipe.songs.untimed)
     taken = frozenset(built.sources)
-    given = read_given(songs_dir, paths.work, inputs.codec, inputs.rate, taken)
-    built = built.joined(given)
+    given = read_ready_rows(songs_dir, paths.work, inputs.codec, inputs.rate, taken)
+    built = built.merge(given)
     rejections = built.rejections(inputs.rejections)
     check_share(rejections, recipe.data.max_rejected_share, paths.too_many_rejected)
-    entries = [Entry(row.id, built.sources[row.id], row.artist) for row in built.rows]
+    entries = [SplitSong(row.id, built.sources[row.id], row.artist) for row in built.rows]
     duplicates = find_duplicates(read_first_codebooks(built.rows, paths.work))
     settings = recipe.songs
-    shares = Shares(settings.valid_share, settings.test_share, settings.split_seed)
+    shares = SplitShares(settings.valid_share, settings.test_share, settings.split_seed)
     split = split_songs(entries, [group.songs for group in duplicates], shares)
-    found = Inputs(built, split, duplicates, rejections, described.warnings)
+    found = ReportInputs(built, split, duplicates, rejections, described.warnings)
     report = data_report(found)
     write_jsonl(paths.songs, (row.record() for row in built.rows))
     write_json(paths.split, split.record())
     write_json(paths.data_report, report)
     rejected = rejections.at("songs").describe("work/data_report.json")
-    return _summary(report, rejected, told(all_warnings(found)))
+    return _summary(report, rejected, warning_lines(all_warnings(found)))
 
 
 def _summary(report: dict[str, Any], rejected: str, warnings: list[str]) -> StageSummary:
