@@ -55,7 +55,7 @@ class Digests:
 
 
 def _read(file: Path) -> dict[str, list[int | str]]:
-    """What was kept; nothing if the file is missing or damaged."""
+    """Return what was kept; nothing if the file is missing or damaged."""
     try:
         entries = json.loads(file.read_bytes())
     except (OSError, ValueError):

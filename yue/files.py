@@ -153,7 +153,7 @@ def write_array(stream: IO[bytes], array: NDArray[Any]) -> None:
 
 
 def map_array(path: Path) -> NDArray[Any]:
-    """An array of a .npy, mapped into memory and not read.
+    """Return an array of a .npy, mapped into memory and not read.
 
     Raises:
         OSError: It is missing or cannot be read.
@@ -223,7 +223,7 @@ def value_digest(value: Any) -> str:
 
 
 def safe_name(song_id: str) -> str:
-    """A song id as one file-name component: unique, readable, portable, and never a path.
+    """Return a song id as one file-name component: unique, readable, portable, and never a path.
 
     Letters, digits and marks of any script stay as they are, and so does punctuation that no file
     system or shell minds much; the bytes of every other character, and of what Unicode's

@@ -111,5 +111,5 @@ def token_folder(folder: Path) -> Path:
 
 
 def side_store_beside(output: Path) -> Path:
-    """The side store of a command that runs in no project: next to what it makes."""
+    """Return the side store of a command that runs in no project: next to what it makes."""
     return output.absolute().parent / _SIDE_STORE

@@ -35,7 +35,7 @@ _renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 
 @contextlib.contextmanager
 def temporary_folder(path: Path) -> Iterator[Path]:
-    """A new folder beside ``path`` (whose parent is made); removed at the end, if still there.
+    """Yield a new folder beside ``path`` (whose parent is made), removed at the end if there.
 
     What killed processes left of the same path is removed first. Errors of writing are named as by
     :func:`naming`.
@@ -53,7 +53,7 @@ def temporary_folder(path: Path) -> Iterator[Path]:
 
 
 def temporary_file(path: Path) -> tuple[int, Path]:
-    """A new file beside ``path`` (whose parent is made), as an open descriptor and its path.
+    """Yield a new file beside ``path`` (whose parent is made), as an open descriptor and its path.
 
     The lock lasts until the descriptor is closed: rename the file before.
     """
@@ -98,7 +98,7 @@ def naming(path: Path, temporary: Path) -> Iterator[None]:
 
 
 def _write_error(error: Exception, folder: Path) -> int | None:
-    """The number of the system's error behind another; None if it is none of writing."""
+    """Return the number of the system's error behind another; None if it is none of writing."""
     number = getattr(error, "errno", None)
     in_words = re.search(r"\(os error (\d+)\)", str(error))  # as libraries in Rust tell it
     if number is None and in_words:
@@ -147,7 +147,7 @@ def _prefix(path: Path) -> str:
 
 @cache
 def _machine() -> tuple[str, str]:
-    """Marks of the running kernel, which its containers share, and of a name that outlasts it."""
+    """Return marks of the running kernel, which containers share, and of the host's name."""
     name = os.uname().nodename
     try:
         kernel = _BOOT.read_text(encoding="ascii")

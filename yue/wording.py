@@ -21,13 +21,13 @@ def counted(number: int, noun: str) -> str:
 
 
 def few(names: Sequence[str]) -> str:
-    """The first names, and how many more there are: ``a, b, c and 4 more``."""
+    """Return the first names, and how many more there are: ``a, b, c and 4 more``."""
     more = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def quoted(word: str | Path) -> str:
-    """The word as a shell must be given it in a printed command, whatever characters it has.
+    """Return the word as a shell must be given it in a printed command, whatever characters it has.
 
     A path that begins with a dash gets ``./`` in front: no quotes keep a program from taking it
     for a flag.
@@ -43,7 +43,7 @@ def printable(text: str) -> str:
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice closest to ``word``, or None when none is close.
+    """Return the choice closest to ``word``, or None when none is close.
 
     Case and ``-`` for ``_`` do not count, so ``Learning-Rate`` finds ``learning_rate``.
     """

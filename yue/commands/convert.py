@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from yue.commands.project import print_summary, run_stage
+from yue.commands import Verb
+from yue.commands.stage import print_summary, run_stage
 from yue.errors import UsageError
 
 EXAMPLE = "yue convert --input-dir songs --output-dir converted --sr 16000 --mono --normalize"
@@ -14,7 +15,7 @@ _SECTIONS = ("convert", "separate", "runtime")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Folders, what to do about singing, and the keys of the recipe's sections."""
+    """Add the arguments: folders, what to do about singing, and the recipe's keys."""
     from yue.recipe.flags import add_flags
 
     parser.add_argument("--input-dir", type=Path, help="folder of songs")
@@ -51,3 +52,6 @@ def run(args: argparse.Namespace) -> None:
         args.input_dir, args.output_dir, recipe, detect_vocals=args.detect_vocals
     )
     print_summary("convert", summary)
+
+
+VERBS = {"convert": Verb(EXAMPLE, add_arguments, run)}

@@ -49,7 +49,7 @@ def missing_inputs(recipe: Recipe, root: Path) -> list[Problem]:
 
 
 def blocking_inputs(recipe: Recipe, root: Path) -> list[Problem]:
-    """The missing inputs that a stage of the project's pipeline reads: it would stop there."""
+    """Return the missing inputs that a stage of the project's pipeline reads, and would stop at."""
     try:
         pipeline = (root / "dvc.yaml").read_text(encoding="utf-8")
     except (OSError, ValueError):

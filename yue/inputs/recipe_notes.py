@@ -33,7 +33,7 @@ _OURS, _YUES = "melrvq", "xcodec"
 
 
 def codec_problems(recipe: Recipe, root: Path) -> list[Problem]:
-    """What cannot work, whatever is trained: another codec's weights, a model without its ids."""
+    """Return what can never work: another codec's weights, a model without the codec's ids."""
     found = []
     name, path = recipe.codec.name, recipe.codec.path
     holds = _codec_in(root / path)
@@ -56,7 +56,7 @@ def is_strange(recipe: Recipe) -> bool:
 
 
 def _codec_in(folder: Path) -> str | None:
-    """The codec whose weights a folder has, where the folder itself says so."""
+    """Return the codec whose weights a folder has, where the folder itself says so."""
     if exists(folder / "final_ckpt" / "config.yaml"):  # as YuE's own are laid out
         return _YUES
     name = _json(folder / "config.json").get("codec")
@@ -109,12 +109,12 @@ def recipe_notes(recipe: Recipe, root: Path) -> list[Note]:
 
 
 def input_notes(recipe: Recipe, root: Path) -> list[Note]:
-    """Inputs that neither exist nor are made by a pipeline file of the project."""
+    """Return inputs that neither exist nor are made by a pipeline file of the project."""
     return _of_problems(missing_inputs(recipe, root))
 
 
 def empty_notes(recipe: Recipe, root: Path) -> list[Note]:
-    """A folder of songs that holds none yet."""
+    """Return a folder of songs that holds none yet."""
     folder = recipe.data.songs_dir
     if not exists(root / folder) or is_made(folder, root) or _has_files(root / folder):
         return []
@@ -122,7 +122,7 @@ def empty_notes(recipe: Recipe, root: Path) -> list[Note]:
 
 
 def codec_notes(recipe: Recipe, root: Path) -> list[Note]:
-    """A codec whose weights or whose ids do not fit."""
+    """Return a codec whose weights or whose ids do not fit."""
     notes = _of_problems(codec_problems(recipe, root))
     if notes or not is_strange(recipe):
         return notes
@@ -156,7 +156,7 @@ def untracked_notes(recipe: Recipe, root: Path) -> list[Note]:
 
 
 def unwatched_notes(recipe: Recipe, root: Path) -> list[Note]:
-    """What samples are made with and is where DVC does not look."""
+    """Return what samples are made with and is where DVC does not look."""
     return [
         Note(
             f"generate.{key}: {path} is not in {folder}/, where DVC would see that its content "

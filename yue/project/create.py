@@ -127,7 +127,7 @@ def update_project(folder: Path, skipped: Collection[str] = ()) -> list[str]:
 
 
 def project_around(folder: Path) -> Path | None:
-    """The project in one of whose folders this one lies, if there is one."""
+    """Return the project in one of whose folders this one lies, if there is one."""
     parents = folder.resolve().parents
     return next((p for p in parents if all((p / mark).exists() for mark in _MARKS)), None)
 
@@ -192,7 +192,7 @@ def _retire_fetching(folder: Path) -> list[str]:
 
 
 def _free_name(file: Path) -> Path:
-    """A name beside a file that nothing has: ``dvc.yaml.old``, ``dvc.yaml.old2``."""
+    """Return a name beside a file that nothing has: ``dvc.yaml.old``, ``dvc.yaml.old2``."""
     names = (file.with_name(f"{file.name}.old{number or ''}") for number in chain([0], count(2)))
     return next(name for name in names if not os.path.lexists(name))
 

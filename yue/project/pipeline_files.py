@@ -38,13 +38,13 @@ NOTES = (
 
 
 def template_root() -> Path:
-    """The folder that holds dvc.yaml, demo/, models/, recipes/ and schemas/."""
+    """Return the folder that holds dvc.yaml, demo/, models/, recipes/ and schemas/."""
     carried = PACKAGE / "template"
     return carried if carried.is_dir() else PACKAGE.parent
 
 
 def recipe_files() -> list[Path]:
-    """The ready recipes, sorted by name."""
+    """Return the ready recipes, sorted by name."""
     return sorted((template_root() / "recipes").glob("*.yaml"))
 
 
@@ -65,7 +65,7 @@ def code_digest(parts: Sequence[str]) -> str:
 
 
 def code_text(digests: Mapping[str, str]) -> str:
-    """The text of code.yaml."""
+    """Return the text of code.yaml."""
     head = "# Digest of the code of each stage as installed; `yue init --update` writes it anew.\n"
     return head + "".join(f"{name}: '{digests[name]}'\n" for name in sorted(digests))
 
@@ -95,12 +95,12 @@ class Pipelines:
 
 
 def stage_names() -> list[str]:
-    """The stages of the pipeline, in order."""
+    """Return the stages of the pipeline, in order."""
     return list(_load(template_root() / PIPELINES[0])["stages"])
 
 
 def project_pipelines(skipped: Collection[str] = ()) -> Pipelines:
-    """The pipeline files of a project.
+    """Return the pipeline files of a project.
 
     Args:
         skipped: Stages of dvc.yaml to leave out. What they would have made must be there.
@@ -137,7 +137,7 @@ def project_pipelines(skipped: Collection[str] = ()) -> Pipelines:
 
 
 def _skippable(known: Iterable[str], skipped: Collection[str]) -> list[str]:
-    """The stages that may be skipped and are not yet."""
+    """Return the stages that may be skipped and are not yet."""
     return [name for name in known if name not in skipped and name not in _FIRST]
 
 

@@ -156,7 +156,7 @@ def run(order: Order) -> None:
 
 
 def _recipe_text(order: Order) -> str:
-    """A checked recipe of the base's values and the order's, with no need of the base's file."""
+    """Return a checked recipe of the base's and the order's values, which needs no base file."""
     base = checked(read_document(template_root() / "recipes" / f"{order.base}.yaml"))
     values: dict[str, Any] = {**base.values, "name": order.name}
     values["description"] = f"written by yue {order.name}"
@@ -169,7 +169,7 @@ def _recipe_text(order: Order) -> str:
 
 
 def skipped_stages(words: Collection[str]) -> tuple[str, ...]:
-    """The stages that ``--skip-steps`` means, which also takes names of several stages at once."""
+    """Return the stages that ``--skip-steps`` means; some of its names mean several."""
     steps = {
         "preprocess": ("separate", "tokenize", "songs"),
         "dataset": ("mmap",),

@@ -40,7 +40,7 @@ _WITHOUT_EFFECT = {
 
 
 def training_sections(mix: Mix, model: Model, lora: Lora, train: Train) -> Sections:
-    """The sections that training reads, as JSON values, without this machine's own places."""
+    """Return the sections that training reads, as JSON values, without paths of this machine."""
     values = {
         "mix": asdict(mix),
         "model": asdict(model),
@@ -53,12 +53,12 @@ def training_sections(mix: Mix, model: Model, lora: Lora, train: Train) -> Secti
 
 
 def sections_of(recipe: Recipe) -> Sections:
-    """The same of a whole recipe."""
+    """Return the same of a whole recipe."""
     return training_sections(recipe.mix, recipe.model, recipe.lora, recipe.train)
 
 
 def deciding_values(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The values that decide the adapter, by ``section.key``.
+    """Return the values that decide the adapter, by ``section.key``.
 
     Args:
         sections: As :func:`training_sections` gives them, or an older version of ``yue`` wrote

@@ -80,7 +80,7 @@ class RecipeFaultsError(RecipeError):
 
 
 def shown_path(path: Path) -> str:
-    """A path as the user would write it: relative where it lies in the current folder."""
+    """Return a path as the user would write it: relative where it lies in the current folder."""
     absolute, here = path.absolute(), Path.cwd()
     return str(absolute.relative_to(here) if absolute.is_relative_to(here) else path)
 
@@ -116,12 +116,12 @@ _MARK = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?= |\r?$)", re.MULTILINE)
 
 
 def conflict_lines(text: str) -> list[int]:
-    """The lines, from 1, that are git's conflict marks."""
+    """Return the lines, from 1, that are git's conflict marks."""
     return [text.count("\n", 0, mark.start()) + 1 for mark in _MARK.finditer(text)]
 
 
 def conflict_fault(text: str, file: str) -> Fault | None:
-    """What is wrong with a file that git could not merge; None where it has no marks."""
+    """Return what is wrong with a file that git could not merge; None where it has no marks."""
     lines = conflict_lines(text)
     if not lines:
         return None

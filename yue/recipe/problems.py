@@ -95,7 +95,7 @@ def schema_problems(values: Mapping[str, Any]) -> list[Problem]:
 
 
 def value_problem(key: Key, value: Any) -> Problem | None:
-    """What one key has against a value."""
+    """Return what one key has against a value."""
     if Draft7Validator(key.rule).is_valid(value):
         return None
     return Problem(key.path, f"must be {key.allowed}", _fix(key, value, key.path))
@@ -120,7 +120,7 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
 
 
 def _key_of(path: KeyPath) -> Key | None:
-    """The key that a path is, or is an item of."""
+    """Return the key that a path is, or is an item of."""
     names = tuple(str(part) for part in path)
     return keys_by_path().get(names) or keys_by_path().get(names[:-1])
 
@@ -157,12 +157,12 @@ def _unknown(section: str, name: str) -> Problem:
 
 
 def _names(section: str) -> list[str]:
-    """What a section, or the top level (""), may hold."""
+    """Return what a section, or the top level (""), may hold."""
     return [key.name for key in keys_of(section)] + ([] if section else [*sections(), EXTENDS])
 
 
 def suggest(section: str, name: str) -> str | None:
-    """The key that ``name`` was probably meant to be; ``section.key`` when it is elsewhere.
+    """Return the key that ``name`` was probably meant to be; ``section.key`` when it is elsewhere.
 
     A name that another program uses here counts most, then the same name elsewhere, then a similar
     spelling here.

@@ -36,7 +36,7 @@ def build_recipe(values: Mapping[str, Any]) -> model.Recipe:
 
 
 def typed(key: Key, value: Any) -> Any:
-    """A valid value in its key's own type: JSON Schema counts 8.0 as an integer, 8 as a number."""
+    """Return a valid value in its key's type: JSON Schema takes 8.0 as an integer."""
     if isinstance(value, list | tuple):
         return tuple(typed(key, item) for item in value)
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -45,7 +45,7 @@ def typed(key: Key, value: Any) -> Any:
 
 
 def section_class(name: str) -> type[Any]:
-    """The dataclass of a section."""
+    """Return the dataclass of a section."""
     found: type[Any] = getattr(model, str(_CLASSES[name]))
     return found
 
@@ -119,7 +119,7 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def recipe_of(document: Document) -> Recipe:
-    """The typed recipe of a parsed file.
+    """Return the typed recipe of a parsed file.
 
     Raises:
         RecipeFaultsError: It has faults.
@@ -128,7 +128,7 @@ def recipe_of(document: Document) -> Recipe:
 
 
 def checked(document: Document) -> Resolved:
-    """The complete recipe of a parsed file.
+    """Return the complete recipe of a parsed file.
 
     Raises:
         RecipeError: A recipe that it extends cannot be read.
@@ -144,7 +144,7 @@ def checked(document: Document) -> Resolved:
 
 
 def default_recipe() -> Recipe:
-    """The schema's defaults alone."""
+    """Return the schema's defaults alone."""
     return build_recipe(defaults())
 
 
@@ -155,14 +155,14 @@ def problems(values: Mapping[str, Any]) -> list[Problem]:
 
 
 def fault_of(document: Document, problem: Problem) -> Fault:
-    """A problem at its place in the file; one of a default is told at a key that could mend it."""
+    """Return a problem as a fault at its place in the file; a default's, where it can be fixed."""
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem.path)
     source = document.sources.get(problem.path, "")
     default = keys_by_path().get(tuple(str(part) for part in problem.path))
     if default is not None and not document.says(default.path, empty=default.may_be_empty):
         source = f"{shown_value(default.default)} (the default)"
     return Fault(
-        _place(document, problem),
+        _find_place(document, problem),
         key.lstrip("."),
         "" if problem.at_key else source,
         problem.rule,
@@ -172,7 +172,7 @@ def fault_of(document: Document, problem: Problem) -> Fault:
 
 
 def _fault(found: Resolved, problem: Problem) -> Fault:
-    """A problem at its place in the file that its value was written in."""
+    """Return a problem at its place in the file that its value was written in."""
     origins = (found.origin(path) for path in _paths(problem))
     document = next((each for each in origins if each is not None), found.document)
     return found.placed(fault_of(document, problem), document)
@@ -183,8 +183,8 @@ def _paths(problem: Problem) -> Iterator[KeyPath]:
     yield from (tuple(name.split(".")) for name in problem.others)
 
 
-def _place(document: Document, problem: Problem) -> Place:
-    """The problem's own place, else that of another key that could mend it, else the section's."""
+def _find_place(document: Document, problem: Problem) -> Place:
+    """Return the problem's own place, else that of a key that can fix it, else the section's."""
     for path in _paths(problem):
         if not problem.at_key and path in document.places:
             return document.places[path]

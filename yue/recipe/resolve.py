@@ -40,11 +40,11 @@ class Resolved:
     changes: tuple[Change, ...]
 
     def origin(self, path: KeyPath) -> Document | None:
-        """The file that a key, section or list item is written in; None for a default."""
+        """Return the file that a key, section or list item is written in; None for a default."""
         return self.origins.get(path[:2]) or self.origins.get(path[:1])
 
     def placed(self, fault: Fault, document: Document) -> Fault:
-        """A fault of one of the files, told as this recipe's."""
+        """Return a fault of one of the files, told as this recipe's."""
         if document is self.document or fault.source is not None:
             return fault
         return dataclasses.replace(fault, source=Source(document.file, document.lines))
@@ -87,7 +87,7 @@ def left_out(document: Document) -> list[str]:
 
 
 def _parent(chain: Sequence[Document]) -> Document | Fault | None:
-    """What the last of these recipes extends; a fault where it cannot be."""
+    """Return what the last of these recipes extends; a fault where it cannot be."""
     document = chain[-1]
     if EXTENDS not in document.values:
         return None

@@ -120,7 +120,7 @@ def _bounds(rule: Mapping[str, Any]) -> str:
 
 @cache
 def schema() -> Mapping[str, Any]:
-    """The JSON Schema itself, with the choices that installed packages add."""
+    """Return the JSON Schema itself, with the choices that installed packages add."""
     value: Mapping[str, Any] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
     for section in value["properties"].values():
         for rule in section.get("properties", {}).values():
@@ -158,12 +158,12 @@ def keys_by_path() -> Mapping[tuple[str, ...], Key]:
 
 
 def keys_of(section: str) -> tuple[Key, ...]:
-    """The keys of one section ("" is the top level)."""
+    """Return the keys of one section ("" is the top level)."""
     return tuple(key for key in keys() if key.section == section)
 
 
 def defaults() -> dict[str, Any]:
-    """A complete recipe of every key's default, as plain values."""
+    """Return a complete recipe of every key's default, as plain values."""
     values: dict[str, Any] = {}
     for key in keys():
         (values.setdefault(key.section, {}) if key.section else values)[key.name] = key.default

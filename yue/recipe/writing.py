@@ -47,7 +47,7 @@ class Remarks:
 
 
 def remarks_of(document: Document) -> Remarks:
-    """The comments of a parsed file, apart from its header's."""
+    """Return the comments of a parsed file, apart from its header's."""
     starts = {place.line: path for path, place in document.keys.items()}
     items = {
         document.places[path].line: f"# {text}"
@@ -75,7 +75,7 @@ def remarks_of(document: Document) -> Remarks:
 
 
 def split_header(text: str) -> tuple[list[str], list[str]]:
-    """The comment lines on top, and the rest."""
+    """Return the comment lines on top, and the rest."""
     lines = text.splitlines()
     end = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
     return lines[:end], lines[end:]
@@ -85,7 +85,7 @@ _COLUMN = 37  # of comments, where the value leaves room
 
 
 def laid_out(header: Sequence[str], values: Mapping[str, Any], remarks: Remarks) -> str:
-    """The text of a recipe.
+    """Return the text of a recipe.
 
     Args:
         header: Comment lines on top.
@@ -114,7 +114,7 @@ def _section_lines(
     blocks: Mapping[tuple[str, ...], Sequence[str]],
     remarks: Remarks,
 ) -> list[str]:
-    """The lines of a section's keys and of the comments about them."""
+    """Return the lines of a section's keys and of the comments about them."""
     lines: list[str] = []
     last_list = None
     for key in (key for key in keys_of(section) if key.name in values):
@@ -138,7 +138,7 @@ def _ordered(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _blocks(values: Mapping[str, Any]) -> dict[tuple[str, ...], list[str]]:
-    """The lines of each key as YAML has them, by its path."""
+    """Return the lines of each key as YAML has them, by its path."""
     stream = io.StringIO()
     yaml = YAML()
     yaml.default_flow_style = False
@@ -166,7 +166,7 @@ def _start(path: tuple[str, ...]) -> str:
 
 
 def _with_comment(lines: Sequence[str], comment: str) -> list[str]:
-    """The lines of a key with a comment: beside the key of a list, else after the value's end."""
+    """Return a key's lines with a comment: beside the key of a list, else after the value."""
     if not comment:
         return list(lines)
     place = 0 if lines[1:] and lines[1].lstrip().startswith("- ") else len(lines) - 1
@@ -234,7 +234,7 @@ def _make_plain(mapping: Any) -> None:
 
 
 def active_text(found: Resolved, recipe_file: Path, root: Path) -> str:
-    """The text of params.yaml for a valid recipe: all its values, under a header that names it.
+    """Return the text of params.yaml for a valid recipe: all values, and a header that names it.
 
     Args:
         found: The recipe.
@@ -255,7 +255,7 @@ def active_text(found: Resolved, recipe_file: Path, root: Path) -> str:
 
 
 def completed_text(document: Document) -> str:
-    """The text of a file with every key that it leaves out; its values, comments and header stay.
+    """Return a file's text with every key it leaves out added; values, comments and header stay.
 
     Raises:
         RecipeError: A recipe that it extends cannot be read.
@@ -267,7 +267,7 @@ def completed_text(document: Document) -> str:
 
 
 def short_text(header: Sequence[str], values: Mapping[str, Any]) -> str:
-    """The text of a recipe that holds only what differs from the schema's defaults.
+    """Return the text of a recipe that holds only what differs from the schema's defaults.
 
     Args:
         header: Comment lines below the line for editors.
@@ -278,7 +278,7 @@ def short_text(header: Sequence[str], values: Mapping[str, Any]) -> str:
 
 
 def _remarks(found: Resolved) -> Remarks:
-    """The comments of a recipe: each from the file that has the value, else from its own."""
+    """Return the comments of a recipe: each from the file that has the value, else from its own."""
     own = remarks_of(found.document)
     files = {id(each): each for each in found.origins.values()}
     remarks = {number: remarks_of(each) for number, each in files.items()}
@@ -295,7 +295,7 @@ def _remarks(found: Resolved) -> Remarks:
 
 
 def origin(text: str) -> tuple[str, str] | None:
-    """The recipe file that params.yaml says it was written from, and its digest then."""
+    """Return the recipe file that params.yaml says it was written from, and its digest then."""
     found = _ACTIVE.search(text)
     return (found["file"], found["digest"]) if found else None
 
