@@ -53,7 +53,7 @@ def temporary_folder(path: Path) -> Iterator[Path]:
 
 
 def temporary_file(path: Path) -> tuple[int, Path]:
-    """Yield a new file beside ``path`` (whose parent is made), as an open descriptor and its path.
+    """Return a new file beside ``path`` (whose parent is made), as an open descriptor and its path.
 
     The lock lasts until the descriptor is closed: rename the file before.
     """

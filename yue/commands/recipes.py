@@ -158,7 +158,7 @@ def run_use(args: argparse.Namespace) -> None:
     root = Path.cwd()
     file = recipe_file(args.recipe)
     if file.absolute() == root / ACTIVE:
-        complete(file)
+        complete_params(file)
         return
     recipe = activate(file, root, force=args.force)
     print(f"use: {shown_path(file)} is the active recipe (params.yaml)")
@@ -168,7 +168,7 @@ def run_use(args: argparse.Namespace) -> None:
         print(note, file=sys.stderr)
 
 
-def complete(params: Path) -> None:
+def complete_params(params: Path) -> None:
     """Write into params.yaml the keys that it leaves out; values, comments and header stay.
 
     What DVC reads beside it, ``demo/needed.yaml``, is brought up to it.

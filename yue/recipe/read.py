@@ -1,8 +1,7 @@
 """Read a recipe file to a typed recipe, or to every fault of it at once.
 
-Valid plain values to a typed recipe; and the digest of plain values, valid or not.
-
-A recipe file to a typed recipe, or every fault of it at once.
+:func:`checked` completes a file and checks it; :func:`build_recipe` types the values that passed.
+A recipe's digest is of its values alone, valid or not.
 """
 
 from __future__ import annotations
@@ -42,12 +41,6 @@ def typed(key: Key, value: Any) -> Any:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return int(value) if "integer" in key.types else float(value)
     return value
-
-
-def section_class(name: str) -> type[Any]:
-    """Return the dataclass of a section."""
-    found: type[Any] = getattr(model, str(_CLASSES[name]))
-    return found
 
 
 def values_digest(values: Mapping[str, Any]) -> str:
@@ -92,7 +85,7 @@ def _is_default(path: tuple[str, ...], value: Any) -> bool:
 
 
 def _section(name: str, values: Mapping[str, Any]) -> Any:
-    kind = section_class(name)
+    kind: type[Any] = getattr(model, str(_CLASSES[name]))
     fields = {field.name for field in dataclasses.fields(kind)}
     keys = (key for key in keys_of(name) if key.name in fields)
     return kind(**{key.name: typed(key, values[key.name]) for key in keys})
