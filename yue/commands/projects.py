@@ -158,7 +158,6 @@ PREPROCESS_EXAMPLE = (
     "yue preprocess --data-dir converted --output-dir processed --codec-type xcodec --workers 4"
 )
 PREPROCESS_SECTIONS = ("data", "separate", "codec", "songs", "tokens", "runtime")
-_SKIPPED = ("convert", "train", "evaluate", "generate", "report")
 
 
 def add_preprocess_arguments(parser: argparse.ArgumentParser) -> None:
@@ -189,7 +188,7 @@ def add_preprocess_arguments(parser: argparse.ArgumentParser) -> None:
 def run_preprocess(args: argparse.Namespace) -> None:
     """Make the project of these flags around the arrays, and run it."""
     from yue.commands.ready import base_recipe, given_recipe_values
-    from yue.project.run_flags import Order, adopt_arrays, check_arrays, prepare
+    from yue.project.run_flags import Order, adopt_arrays, check_arrays, prepare, skipped_stages
     from yue.project.run_flags import run as run_order
 
     check_arrays(args.data_dir)
@@ -205,7 +204,9 @@ def run_preprocess(args: argparse.Namespace) -> None:
     base = base_recipe(args.codec_type)
     values = given_recipe_values(args, PREPROCESS_SECTIONS, base)
     values["data"]["songs_dir"] = str(songs)
-    order = Order("preprocess", folder, base, values, _SKIPPED)
+    # "train" stands for it and all that follows, as in --skip-steps.
+    skipped = skipped_stages(("convert", "train"))
+    order = Order("preprocess", folder, base, values, skipped)
     prepare(order)
     adopt_arrays(args.data_dir, folder / "work" / "audio", songs)
     run_order(order)
