@@ -131,7 +131,7 @@ class _VerbParser(argparse.ArgumentParser):
     """A verb's parser: refuses words it does not know itself, with the nearest of its flags."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        """As argparse does, which would show the usage of all verbs for words that are left."""
+        """Parse as argparse does, which would show all verbs' usage for words that are left."""
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(self._refusal(unknown, found))
@@ -150,8 +150,8 @@ class _VerbParser(argparse.ArgumentParser):
         if instead := flag_instead(self.prog.split()[-1], unknown[first:], found):
             return f"there is no flag '{flag}'; {instead}"
         near = flag_called(flag, self)
-        told = f"did you mean '{near}'?" if near else did_you_mean(flag, self._flags())
-        return f"there is no flag '{flag}'; {told or f'see them with `{self.prog} --help`'}"
+        meant = f"did you mean '{near}'?" if near else did_you_mean(flag, self._flags())
+        return f"there is no flag '{flag}'; {meant or f'see them with `{self.prog} --help`'}"
 
     def _flags(self) -> list[str]:
         return [flag for flag in self._option_string_actions if flag.startswith("--")]
@@ -224,13 +224,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.debug:
             raise
         sys.stdout.flush()
-        print(f"yue {args.verb}: {_of_system(error)}", file=sys.stderr)
+        print(f"yue {args.verb}: {_system_error(error)}", file=sys.stderr)
         return 1
     return 0
 
 
-def _of_system(error: OSError) -> YueError:
-    """Return what the operating system refused, as the user's errors are told."""
+def _system_error(error: OSError) -> YueError:
+    """Return what the operating system refused, worded as the user's errors are."""
     place, reason = error.filename2 or error.filename, error.strerror or str(error)
     return YueError(
         f"{os.fsdecode(place)}: {reason}" if isinstance(place, str | bytes) else reason,

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from yue.files import file_digest, write_json
 
-_FRESH = 2_000_000_000  # nanoseconds
+# Nanoseconds. FAT, the coarsest file system in use, counts times of content in 2 seconds.
+_FRESH = 2_000_000_000
 _NAME = "digests.json"
 
 
@@ -29,7 +30,7 @@ class Digests:
         self._used: dict[str, list[int | str]] = {}
 
     def of(self, path: Path) -> str:
-        """Hexadecimal SHA-256 of a file; any number of threads may ask at once.
+        """Return the hexadecimal SHA-256 of a file; any number of threads may ask at once.
 
         Raises:
             OSError: It cannot be read.

@@ -1,6 +1,6 @@
 """The one family of errors a user may see.
 
-Every message says what is wrong (the value and its place), why, and how to mend it. The command
+Every message says what is wrong (the value and its place), why, and how to fix it. The command
 line prints the message alone and exits with :attr:`YueError.exit_code`; a traceback is shown only
 under ``--debug``.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 
 class YueError(Exception):
-    """Something the user can mend.
+    """Something the user can fix.
 
     Args:
         what: The fault, with the value and the place (file, line, song id).
@@ -83,7 +83,7 @@ def first_line(error: BaseException) -> str:
 
 
 def missing_package(name: str) -> TrainingError:
-    """Return the error; ``name`` is the package, its extra and its key of ``logging``."""
+    """Return the error of a missing package, whose extra and key of logging have its name."""
     return TrainingError(
         f"logging.{name} is on, but the package {name} is not installed",
         fix=f"pip install 'yue[{name}]', or set logging.{name}: false",

@@ -105,7 +105,7 @@ class Paths:
 
 
 def token_folder(folder: Path) -> Path:
-    """Where the token files of a folder are: in it, or in ``work/tokens`` where it is a project."""
+    """Return the folder of token files: ``folder``, or its ``work/tokens`` if it is a project."""
     inner = Paths(folder).tokens
     return inner if inner.is_dir() and not any(folder.glob("*.idx")) else folder
 

@@ -67,7 +67,7 @@ def _model_shape(folder: Path) -> tuple[ModelShape, str]:
 
 
 def _run_tokens(recipe: Recipe, an_epoch: int | None) -> tuple[int | None, str]:
-    """Tokens of the whole run, None where nothing says how many an epoch has; and what says it."""
+    """Return tokens of the whole run, None where an epoch's are not known; and what says so."""
     train, prefix = recipe.train, Path("work/tokens/train")
     if train.max_steps is not None:
         return train.max_steps * train.batch_size * train.context_length, "train.max_steps"
@@ -112,7 +112,7 @@ def _describe_differences(recipe: Recipe, prefix: Path) -> str:
 
 
 def _document_codebooks(given: int | None, codec: str, layout: str) -> int | None:
-    """How many codebooks documents carry where the recipe leaves it to the codec."""
+    """Return how many codebooks documents carry where the recipe leaves it to the codec."""
     from yue.tokens.vocabulary import CODECS, codec_range
 
     if given is not None or codec not in CODECS:
@@ -122,7 +122,7 @@ def _document_codebooks(given: int | None, codec: str, layout: str) -> int | Non
 
 
 def _tokens_of_minute(recipe: Recipe) -> str:
-    """About how many tokens a minute of music is, where two tracks take turns."""
+    """Return about how many tokens a minute of music is, where two tracks take turns."""
     from yue.tokens.vocabulary import CODECS, codec_range
 
     name, layout = recipe.codec.name, recipe.tokens.layout
@@ -135,7 +135,7 @@ def _tokens_of_minute(recipe: Recipe) -> str:
 
 
 def _gpu_count(recipe: Recipe) -> int:
-    """GPUs that the recipe names: ``launch.processes`` on each of its hosts, or one."""
+    """Return GPUs that the recipe names: ``launch.processes`` on each of its hosts, or one."""
     return max(recipe.launch.processes, 1) * max(len(recipe.launch.hosts), 1)
 
 

@@ -140,7 +140,7 @@ def _dataset_flags(words: Sequence[str]) -> argparse.Namespace:
 
 
 def _share_flags(split: str | None) -> str:
-    """``960,30,10`` as the flags that say the same."""
+    """Return ``960,30,10`` as the flags that say the same."""
     try:
         parts = [float(part) for part in (split or "").split(",")]
         _, valid, test = parts

@@ -130,7 +130,7 @@ def _fill_from_project(args: argparse.Namespace) -> Recipe | None:
 
 
 def how_to_sample(args: argparse.Namespace, *, of_project: bool) -> Generate:
-    """How to sample: as flags say, then the active recipe, then the schema."""
+    """Return how to sample: as flags say, then the active recipe, then the schema."""
     from yue.recipe.flags import given_values, recipe_from_flags
     from yue.recipe.read import checked
     from yue.recipe.yaml_positions import read_document

@@ -148,7 +148,7 @@ def _active_recipe() -> Recipe | None:
 
 
 def _context_length(recipe: Recipe | None) -> int:
-    """Its longest row, 0 without a recipe."""
+    """Return the recipe's longest row, 0 without a recipe."""
     return recipe.train.context_length if recipe else 0
 
 

@@ -131,7 +131,7 @@ def run_pipeline(args: argparse.Namespace) -> None:
 def _pipeline_values(
     args: argparse.Namespace, base: str, *, trains: bool
 ) -> dict[str, dict[str, Any]]:
-    """Recipe values of the flags, and of what they imply."""
+    """Return recipe values of the flags, and of what they imply."""
     from yue.commands.ready import given_recipe_values
 
     if not args.input_dir.is_dir():

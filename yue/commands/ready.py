@@ -46,7 +46,7 @@ def ready_defaults(sections: Sequence[str]) -> dict[str, str]:
 
 
 def _join_by_codec(values: Mapping[str, str]) -> str:
-    """``1; 4 with melrvq or semanticodec``: the first value, and the codecs that have another."""
+    """Return the first value, and codecs with another: ``1; 4 with melrvq or semanticodec``."""
     codecs: dict[str, list[str]] = {}
     for codec, value in values.items():
         codecs.setdefault(value, []).append(codec)
@@ -57,7 +57,7 @@ def _join_by_codec(values: Mapping[str, str]) -> str:
 def given_recipe_values(
     args: argparse.Namespace, sections: Sequence[str], base: str
 ) -> dict[str, dict[str, Any]]:
-    """Recipe values of the flags, and of a codec that is not the ready recipe's.
+    """Return recipe values of the flags, and of a codec that is not the ready recipe's.
 
     Paths are made absolute, for the project is another folder.
 

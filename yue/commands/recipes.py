@@ -83,7 +83,7 @@ def run_recipes(args: argparse.Namespace) -> None:
 
 
 def _print_recipe(found: Resolved, *, as_json: bool) -> None:
-    """Every key of a recipe with its value, and the line or default that it comes from."""
+    """Return every key of a recipe with its value, and the line or default that it comes from."""
     rows = [_value(found, key) for key in keys()]
     if as_json:
         table = {"recipe": found.document.file, "keys": [asdict(row) for row in rows]}
@@ -187,7 +187,7 @@ def complete_params(params: Path) -> None:
 
 
 def recipe_file(name: str) -> Path:
-    """``name`` as a file, or as the name of a recipe in recipes/, which may be a folder's too."""
+    """Return the file that ``name`` is, or that it names in recipes/, even beside such a folder."""
     file, named = Path(name), Path("recipes") / f"{name}.yaml"
     if not file.exists() and not Path("recipes").is_dir():
         raise UsageError(f"{name}: no such file, and no recipes/ here", fix=NO_PROJECT)

@@ -49,7 +49,7 @@ def run_schema(args: argparse.Namespace) -> None:
 
 
 def reference() -> str:
-    """Every key as a page of Markdown."""
+    """Return every key as a page of Markdown."""
     lines = ["# Recipe keys", "", f"{schema()['description']} Written by `yue schema --markdown`."]
     for section, meaning in sections().items():
         lines += ["", f"## {section}", "", meaning, "", "| key | takes | default | |"]

@@ -74,7 +74,7 @@ def blocking_inputs(recipe: Recipe, root: Path) -> list[Problem]:
 
 
 def exists(path: Path) -> bool:
-    """Whether a path is there; what is not ours to read counts as absent."""
+    """Return whether a path is there; what is not ours to read counts as absent."""
     try:
         return path.exists()
     except OSError:
@@ -99,7 +99,7 @@ def _problem(key: tuple[str, str], rule: str, fix: str, root: Path) -> Problem:
 
 
 def _missing_datasets(mix: Mix, root: Path) -> list[Problem]:
-    """Datasets that are named and not there."""
+    """Return datasets that are named and not there."""
     return [
         _problem(
             ("mix", "datasets"),

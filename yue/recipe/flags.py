@@ -79,7 +79,7 @@ def recipe_from_flags(
 
 
 def flag_names(parser: argparse.ArgumentParser) -> dict[str, str]:
-    """Which attribute each dotted key's flag sets, for a parser that has such flags."""
+    """Return which attribute each dotted key's flag sets, for a parser that has such flags."""
     names: dict[str, str] = parser.get_default(_NAMES) or {}
     return names
 

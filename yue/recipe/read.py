@@ -44,7 +44,7 @@ def typed(key: Key, value: Any) -> Any:
 
 
 def values_digest(values: Mapping[str, Any]) -> str:
-    """Hexadecimal SHA-256 of complete plain values, whatever their comments and number formats.
+    """Return the hexadecimal SHA-256 of complete plain values, whatever their number formats.
 
     Defaults are no part of it: a key that a later version adds leaves every recipe as it was.
     """
@@ -52,7 +52,7 @@ def values_digest(values: Mapping[str, Any]) -> str:
 
 
 def has_digest(digest: str, values: Mapping[str, Any], written: Mapping[str, Any]) -> bool:
-    """Whether a digest that a file states is that of its values.
+    """Return whether a digest that a file states is that of its values.
 
     Args:
         digest: Of this version, or of an earlier one, which took all values that were written.
@@ -63,7 +63,7 @@ def has_digest(digest: str, values: Mapping[str, Any], written: Mapping[str, Any
 
 
 def without_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain values without those that are the schema's defaults, and without empty sections."""
+    """Return plain values without the schema's defaults, and without empty sections."""
     kept: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
@@ -75,7 +75,7 @@ def without_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def same_value(first: Any, second: Any) -> bool:
-    """Whether two plain values are one to a recipe (8 and 8.0 are, 1 and true are not)."""
+    """Return whether two plain values are one to a recipe (8 and 8.0 are, 1 and true are not)."""
     return value_digest(_canonical(first)) == value_digest(_canonical(second))
 
 
@@ -142,7 +142,7 @@ def default_recipe() -> Recipe:
 
 
 def problems(values: Mapping[str, Any]) -> list[Problem]:
-    """Everything the schema and the rules have against complete plain values."""
+    """Return everything the schema and the rules have against complete plain values."""
     found = schema_problems(values)
     return found + rule_problems(values, {problem.path for problem in found})
 

@@ -49,7 +49,7 @@ def renewed(document: Document) -> tuple[Document, tuple[Change, ...]]:
 
 
 def _renames() -> Iterator[tuple[_Names, _Names]]:
-    """Old and new path of each section and key that had another name."""
+    """Yield old and new path of each section and key that had another name."""
     for name in sections():
         for old in schema()["properties"][name].get("x-renamed-from", ()):
             yield (old,), (name,)

@@ -82,7 +82,7 @@ def resolve(document: Document) -> Resolved:
 
 
 def left_out(document: Document) -> list[str]:
-    """Dotted names of the keys for which a file has no value."""
+    """Return dotted names of the keys for which a file has no value."""
     return [key.dotted for key in keys() if not document.says(key.path, empty=key.may_be_empty)]
 
 
@@ -152,7 +152,7 @@ def _merged(layers: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict[K
 
 
 def _is_left_out(path: tuple[str, ...], value: Any) -> bool:
-    """Whether nothing is written where nothing is no value."""
+    """Return whether nothing is written where nothing is no value."""
     if value is not None:
         return False
     key = keys_by_path().get(path)

@@ -132,14 +132,14 @@ def schema() -> Mapping[str, Any]:
 
 @cache
 def sections() -> Mapping[str, str]:
-    """Sections and what they are for, in the order of a recipe."""
+    """Return sections and what they are for, in the order of a recipe."""
     rules = schema()["properties"].items()
     return {name: rule["description"] for name, rule in rules if rule["type"] == "object"}
 
 
 @cache
 def keys() -> tuple[Key, ...]:
-    """Every key, in the order of a recipe."""
+    """Return every key, in the order of a recipe."""
     found = []
     for name, rule in schema()["properties"].items():
         if name == EXTENDS:
@@ -153,7 +153,7 @@ def keys() -> tuple[Key, ...]:
 
 @cache
 def keys_by_path() -> Mapping[tuple[str, ...], Key]:
-    """Every key by the names that lead to it."""
+    """Return every key by the names that lead to it."""
     return {key.path: key for key in keys()}
 
 

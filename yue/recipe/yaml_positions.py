@@ -62,7 +62,7 @@ class Document:
     faults: tuple[Fault, ...]
 
     def says(self, path: KeyPath, *, empty: bool = False) -> bool:
-        """Whether a value is written for a key; an empty one counts where ``empty`` is true."""
+        """Return whether a value is written for a key; an empty one counts if ``empty`` is true."""
         value: Any = self.values
         for part in path:
             if not isinstance(value, Mapping) or part not in value:
@@ -250,7 +250,7 @@ def _scalar(yaml: YAML, node: Node) -> Any:
 
 
 def walk(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Dotted names and values of the leaves of nested mappings."""
+    """Yield dotted names and values of the leaves of nested mappings."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from ((f"{name}.{inner}", leaf) for inner, leaf in walk(value))
