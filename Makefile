@@ -5,7 +5,7 @@ BIN := .venv/bin
 # The environment's own bin first: DVC starts stages as `python -m yue`.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: repro test test-long lint constraints clean
+.PHONY: repro test test-long lint keys deps constraints clean
 
 repro: .venv.stamp
 	$(RUN) dvc repro
@@ -20,6 +20,14 @@ lint: .venv.stamp
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
+
+# What follows from the recipe's schema: dataclasses, the reference page, keys of params.yaml.
+keys: .venv.stamp
+	$(RUN) python -m tests.recipe_keys
+
+# The code that each stage runs, as dependencies in dvc.yaml and demo/dvc.yaml.
+deps: .venv.stamp
+	$(RUN) python -m tests.pipeline_deps
 
 # Reinstalls when the metadata, the build or the C sources change; otherwise costs nothing.
 .venv.stamp: pyproject.toml constraints.txt setup.py yue/native/build.py $(wildcard yue/native/*.c yue/native/*.h)

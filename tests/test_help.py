@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from yue.cli import STAGES, TOOLS, build_parser, main
-from yue.commands import pipeline, preprocess
+from yue.cli import STAGES, TOOLS, build_parser, load_verb, main
 from yue.commands.generate import how_to_sample
+from yue.commands.projects import PIPELINE_SECTIONS, PREPROCESS_SECTIONS
 from yue.commands.train import setup_of_flags
 from yue.errors import UsageError
 from yue.recipe.flags import flag_names, recipe_from_flags, value_words
@@ -92,10 +91,7 @@ def test_train_and_mix() -> None:
 
 
 def build_and_run(verb: str, words: list[str]) -> None:
-
-    importlib.import_module(f"yue.commands.{verb}").run(
-        build_parser(verb).parse_args([verb, *words])
-    )
+    load_verb(verb).run(build_parser(verb).parse_args([verb, *words]))
 
 
 def test_mmap_and_tokenize(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -211,4 +207,4 @@ def test_pipeline_and_preprocess(
 def test_pipeline_has_every_key_but_the_songs_folder() -> None:
     named = set(told_defaults("pipeline"))
     assert {key.dotted for key in keys() if key.section} - named == {"data.songs_dir"}
-    assert set(pipeline._SECTIONS) >= set(preprocess._SECTIONS)
+    assert set(PIPELINE_SECTIONS) >= set(PREPROCESS_SECTIONS)

@@ -8,11 +8,11 @@ import importlib
 import os
 import platform
 import sys
-from collections.abc import Sequence
-from types import ModuleType
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from yue import __version__
+from yue.commands import Verb
 from yue.errors import YueError
 from yue.wording import did_you_mean
 
@@ -53,6 +53,21 @@ TOOLS = {
     "completion": "print the script that completes yue's words in your shell",
 }
 
+# Stages whose verbs take no flags of their own.
+_FLAGLESS = {"inputs", "separate", "songs", "evaluate", "report"}
+
+# Modules that have several verbs; any other verb has a module of its name.
+_SHARED = {
+    "codecs": ("codecs", "fit-codec"),
+    "experiments": ("metrics", "compare"),
+    "models": ("fetch", "merge"),
+    "projects": ("init", "pipeline", "preprocess"),
+    "recipes": ("recipes", "use"),
+    "schema": ("schema", "completion"),
+    "token_files": ("count", "join", "mix"),
+}
+_MODULES = {verb: module for module, verbs in _SHARED.items() for verb in verbs}
+
 _FIXES = {
     errno.ENOSPC: "free some disk space, then run the same command again",
     errno.EDQUOT: "free some of your disk quota, then run the same command again",
@@ -69,12 +84,19 @@ _FIXES = {
 }
 
 
-def _command_module(verb: str) -> ModuleType:
-    return importlib.import_module(f"yue.commands.{verb.replace('-', '_')}")
+def load_verb(name: str) -> Verb:
+    """Return a verb; only its own module is imported."""
+    if name in _FLAGLESS:
+        from yue.commands.stage import stage_verb
+
+        return stage_verb(name)
+    module = importlib.import_module(f"yue.commands.{_MODULES.get(name, name)}")
+    verbs: Mapping[str, Verb] = module.VERBS
+    return verbs[name]
 
 
 def build_parser(*filled: str) -> argparse.ArgumentParser:
-    """The command-line parser.
+    """Return the command-line parser.
 
     Args:
         filled: Verbs whose own arguments are filled in; the others are listed with their one-line
@@ -99,9 +121,9 @@ def build_parser(*filled: str) -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name in filled:
-            module = _command_module(name)
-            module.add_arguments(sub)
-            sub.epilog = f"example:\n  {module.EXAMPLE}"
+            verb = load_verb(name)
+            verb.add_arguments(sub)
+            sub.epilog = f"example:\n  {verb.example}"
     return parser
 
 
@@ -109,7 +131,7 @@ class _VerbParser(argparse.ArgumentParser):
     """A verb's parser: refuses words it does not know itself, with the nearest of its flags."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        """As argparse does, which would show the usage of all verbs for words that are left."""
+        """Parse as argparse does, which would show all verbs' usage for words that are left."""
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(self._refusal(unknown, found))
@@ -128,8 +150,8 @@ class _VerbParser(argparse.ArgumentParser):
         if instead := flag_instead(self.prog.split()[-1], unknown[first:], found):
             return f"there is no flag '{flag}'; {instead}"
         near = flag_called(flag, self)
-        told = f"did you mean '{near}'?" if near else did_you_mean(flag, self._flags())
-        return f"there is no flag '{flag}'; {told or f'see them with `{self.prog} --help`'}"
+        meant = f"did you mean '{near}'?" if near else did_you_mean(flag, self._flags())
+        return f"there is no flag '{flag}'; {meant or f'see them with `{self.prog} --help`'}"
 
     def _flags(self) -> list[str]:
         return [flag for flag in self._option_string_actions if flag.startswith("--")]
@@ -184,7 +206,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _refuse_unknown_verb(parser, words)
     args = parser.parse_args(words)
     try:
-        _command_module(args.verb).run(args)
+        load_verb(args.verb).run(args)
     except YueError as error:
         if args.debug:
             raise
@@ -202,13 +224,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.debug:
             raise
         sys.stdout.flush()
-        print(f"yue {args.verb}: {_of_system(error)}", file=sys.stderr)
+        print(f"yue {args.verb}: {_system_error(error)}", file=sys.stderr)
         return 1
     return 0
 
 
-def _of_system(error: OSError) -> YueError:
-    """What the operating system refused, as the user's errors are told."""
+def _system_error(error: OSError) -> YueError:
+    """Return what the operating system refused, worded as the user's errors are."""
     place, reason = error.filename2 or error.filename, error.strerror or str(error)
     return YueError(
         f"{os.fsdecode(place)}: {reason}" if isinstance(place, str | bytes) else reason,

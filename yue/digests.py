@@ -12,7 +12,8 @@ from pathlib import Path
 
 from yue.files import file_digest, write_json
 
-_FRESH = 2_000_000_000  # nanoseconds
+# Nanoseconds. FAT, the coarsest file system in use, counts times of content in 2 seconds.
+_FRESH = 2_000_000_000
 _NAME = "digests.json"
 
 
@@ -29,7 +30,7 @@ class Digests:
         self._used: dict[str, list[int | str]] = {}
 
     def of(self, path: Path) -> str:
-        """Hexadecimal SHA-256 of a file; any number of threads may ask at once.
+        """Return the hexadecimal SHA-256 of a file; any number of threads may ask at once.
 
         Raises:
             OSError: It cannot be read.
@@ -55,7 +56,7 @@ class Digests:
 
 
 def _read(file: Path) -> dict[str, list[int | str]]:
-    """What was kept; nothing if the file is missing or damaged."""
+    """Return what was kept; nothing if the file is missing or damaged."""
     try:
         entries = json.loads(file.read_bytes())
     except (OSError, ValueError):

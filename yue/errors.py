@@ -1,6 +1,6 @@
 """The one family of errors a user may see.
 
-Every message says what is wrong (the value and its place), why, and how to mend it. The command
+Every message says what is wrong (the value and its place), why, and how to fix it. The command
 line prints the message alone and exits with :attr:`YueError.exit_code`; a traceback is shown only
 under ``--debug``.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 
 class YueError(Exception):
-    """Something the user can mend.
+    """Something the user can fix.
 
     Args:
         what: The fault, with the value and the place (file, line, song id).
@@ -24,7 +24,7 @@ class YueError(Exception):
         super().__init__("\n".join(self.lines()))
 
     def lines(self) -> list[str]:
-        """The message as it is printed, one line for each part that is there."""
+        """Return the message as it is printed, one line for each part that is there."""
         parts = [self.what]
         if self.why:
             parts.append(f"  why: {self.why}")
@@ -78,12 +78,12 @@ class GenerationError(YueError):
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of a library says, on one line; its kind where it says nothing."""
+    """Return what an error of a library says, on one line; its kind where it says nothing."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def missing_package(name: str) -> TrainingError:
-    """The error; ``name`` is the package, its extra and its key of ``logging``."""
+    """Return the error of a missing package, whose extra and key of logging have its name."""
     return TrainingError(
         f"logging.{name} is on, but the package {name} is not installed",
         fix=f"pip install 'yue[{name}]', or set logging.{name}: false",

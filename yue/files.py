@@ -19,9 +19,9 @@ from yue.temporary import exchange, naming, temporary_file, temporary_folder
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SAFE_NAME_BYTES = 180
+_SAFE_NAME_BYTES = 180  # of 255 that file systems take: a role and a suffix follow
 _SAFE_PUNCTUATION = "-_. ,'()\N{RIGHT SINGLE QUOTATION MARK}\N{EN DASH}\N{EM DASH}"
-_AGAIN = "run the stage that writes it again, or copy it again with the model that it belongs to"
+_FIX = "run the stage that writes it again, or copy it again with the model that it belongs to"
 
 
 @contextlib.contextmanager
@@ -102,7 +102,7 @@ def adopt(new: Path, path: Path) -> bool:
 
 
 def _replace_folder(path: Path, new: Path) -> None:
-    """Two renames, between which there is no ``path``."""
+    """Replace a folder by two renames, between which there is no ``path``."""
     with temporary_folder(path) as folder:
         old = folder / "old"
         path.rename(old)
@@ -153,7 +153,7 @@ def write_array(stream: IO[bytes], array: NDArray[Any]) -> None:
 
 
 def map_array(path: Path) -> NDArray[Any]:
-    """An array of a .npy, mapped into memory and not read.
+    """Return an array of a .npy, mapped into memory and not read.
 
     Raises:
         OSError: It is missing or cannot be read.
@@ -177,9 +177,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise MissingFileError(f"{path}: no such file", fix=_AGAIN) from error
+        raise MissingFileError(f"{path}: no such file", fix=_FIX) from error
     except (ValueError, RecursionError) as error:
-        raise YueError(f"{path}: not valid JSON ({error})", fix=_AGAIN) from error
+        raise YueError(f"{path}: not valid JSON ({error})", fix=_FIX) from error
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
@@ -192,23 +192,26 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
                     rows.append(json.loads(line))
                 except (ValueError, RecursionError) as error:
                     raise YueError(
-                        f"{path}:{number}: not valid JSON ({error})", fix=_AGAIN
+                        f"{path}:{number}: not valid JSON ({error})", fix=_FIX
                     ) from error
     except FileNotFoundError as error:
-        raise MissingFileError(f"{path}: no such file", fix=_AGAIN) from error
+        raise MissingFileError(f"{path}: no such file", fix=_FIX) from error
     except UnicodeDecodeError as error:
-        raise YueError(f"{path}: not UTF-8 ({error})", fix=_AGAIN) from error
+        raise YueError(f"{path}: not UTF-8 ({error})", fix=_FIX) from error
     return rows
 
 
 def file_digest(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
+    """Return the hexadecimal SHA-256 of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def bytes_digest(*parts: bytes | str) -> str:
-    """Hexadecimal SHA-256 of length-prefixed parts (so that ("ab","c") and ("a","bc") differ)."""
+    """Return the hexadecimal SHA-256 of parts, each with its length in front.
+
+    So ("ab", "c") and ("a", "bc") differ.
+    """
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
@@ -218,12 +221,12 @@ def bytes_digest(*parts: bytes | str) -> str:
 
 
 def value_digest(value: Any) -> str:
-    """Hexadecimal SHA-256 of a JSON-able value, independent of key order."""
+    """Return the hexadecimal SHA-256 of a JSON-able value, independent of key order."""
     return bytes_digest(json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False))
 
 
 def safe_name(song_id: str) -> str:
-    """A song id as one file-name component: unique, readable, portable, and never a path.
+    """Return a song id as one file-name component: unique, readable, portable, and never a path.
 
     Letters, digits and marks of any script stay as they are, and so does punctuation that no file
     system or shell minds much; the bytes of every other character, and of what Unicode's

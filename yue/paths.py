@@ -105,11 +105,11 @@ class Paths:
 
 
 def token_folder(folder: Path) -> Path:
-    """Where the token files of a folder are: in it, or in ``work/tokens`` where it is a project."""
+    """Return the folder of token files: ``folder``, or its ``work/tokens`` if it is a project."""
     inner = Paths(folder).tokens
     return inner if inner.is_dir() and not any(folder.glob("*.idx")) else folder
 
 
 def side_store_beside(output: Path) -> Path:
-    """The side store of a command that runs in no project: next to what it makes."""
+    """Return the side store of a command that runs in no project: next to what it makes."""
     return output.absolute().parent / _SIDE_STORE

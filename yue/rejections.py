@@ -28,7 +28,7 @@ from yue.errors import SongError, YueError
 from yue.files import read_json, write_json
 from yue.wording import counted, printable
 
-_SHOWN = 20  # entries on a terminal, two lines each: one screen; the file beside it has all
+_MAX_ENTRIES = 20  # entries on a terminal, two lines each: one screen; the file beside it has all
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class StageRejections:
         entries = (*self.lost, *self.partly, *self.skipped)
         if not entries:
             return "nothing"
-        return "\n".join([", ".join(counts), *_lines(entries, f", in {whole_list}")])
+        return "\n".join([", ".join(counts), *_entry_lines(entries, f", in {whole_list}")])
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Rejections:
         song_of: Callable[[Rejected], str] = named_song,
         skipped: Iterable[Rejected] = (),
     ) -> Rejections:
-        """Return these with those of the next stage, each told to be lost or partly.
+        """Return these with those of the next stage, each as lost or partly.
 
         Args:
             stage: Its name.
@@ -238,7 +238,7 @@ def check_share(
         if rejections.skipped:
             why += f": the recipe skips {counted(rejections.skipped, 'song')}"
             entries += [entry for stage in rejections.stages for entry in stage.skipped]
-    raise SongError("\n".join([rejections.in_words(), *_lines(entries)]), why=why, fix=fix)
+    raise SongError("\n".join([rejections.in_words(), *_entry_lines(entries)]), why=why, fix=fix)
 
 
 def write_rejections(path: Path, rejections: Rejections) -> None:
@@ -258,7 +258,7 @@ def read_rejections(path: Path, stage: str) -> Rejections:
     """
     value = read_json(path)
     try:
-        return _parsed(value)
+        return _parse_record(value)
     except (KeyError, TypeError, ValueError) as error:
         raise YueError(
             f"{path}: does not say how many songs were found and which were rejected ({error})",
@@ -267,49 +267,46 @@ def read_rejections(path: Path, stage: str) -> Rejections:
         ) from error
 
 
-def _parsed(value: Any) -> Rejections:
-    found = _checked(_checked(value, dict, "the file")["found"], dict, "found")
-    songs, made_rows = (_checked(found[key], int, key) for key in ("songs", "rows"))
+def _parse_record(value: Any) -> Rejections:
+    found = _check_type(_check_type(value, dict, "the file")["found"], dict, "found")
+    songs, made_rows = (_check_type(found[key], int, key) for key in ("songs", "rows"))
     stages: dict[str, dict[str, list[Rejected]]] = {}
     for key in ("rejected", "skipped"):
-        for item in _checked(value[key], list, key):
-            row = _checked(item, dict, f"an entry of {key}")
+        for item in _check_type(value[key], list, key):
+            row = _check_type(item, dict, f"an entry of {key}")
             entry = Rejected(**{f.name: row[f.name] for f in fields(Rejected)})
             for part in (entry.what, entry.reason, entry.fix, entry.song_id or ""):
-                _checked(part, str, "a part of an entry")
+                _check_type(part, str, "a part of an entry")
             kind = key
             if key == "rejected":
-                kind = "lost" if _checked(row["lost"], bool, "lost") else "partly"
-            stage = stages.setdefault(_checked(row["stage"], str, "stage"), {})
+                kind = "lost" if _check_type(row["lost"], bool, "lost") else "partly"
+            stage = stages.setdefault(_check_type(row["stage"], str, "stage"), {})
             stage.setdefault(kind, []).append(entry)
-    rejections = Rejections(
-        songs,
-        made_rows,
-        tuple(
-            StageRejections(name, **{kind: tuple(entries) for kind, entries in kinds.items()})
-            for name, kinds in stages.items()
-        ),
+    parts = (
+        StageRejections(name, **{kind: tuple(entries) for kind, entries in kinds.items()})
+        for name, kinds in stages.items()
     )
+    rejections = Rejections(songs, made_rows, tuple(parts))
     if min(songs, made_rows) < 0 or rejections.lost + rejections.skipped > rejections.found:
         raise ValueError(f"{rejections.lost} lost of {rejections.found} found")
     return rejections
 
 
-def _checked(value: Any, kind: type, name: str) -> Any:
+def _check_type(value: Any, kind: type, name: str) -> Any:
     if type(value) is not kind:
         raise TypeError(f"{name} is {value!r:.40}")
     return value
 
 
-def _lines(entries: Iterable[Rejected], where: str = "") -> list[str]:
+def _entry_lines(entries: Iterable[Rejected], where: str = "") -> list[str]:
     """Return two lines for each of the first entries, and how many more there are."""
     known = list(entries)
     lines = [
         f"    {printable(entry.what)}: {printable(entry.reason)}\n      fix: {printable(entry.fix)}"
-        for entry in known[:_SHOWN]
+        for entry in known[:_MAX_ENTRIES]
     ]
-    if len(known) > _SHOWN:
-        lines.append(f"    and {len(known) - _SHOWN:,} more{where}")
+    if len(known) > _MAX_ENTRIES:
+        lines.append(f"    and {len(known) - _MAX_ENTRIES:,} more{where}")
     return lines
 
 

@@ -29,13 +29,13 @@ _NAME_LENGTH = 50  # characters of up to four bytes; file systems take 255 bytes
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-_FULL = 64 * 1024  # bytes
+_FULL = 64 * 1024  # bytes that are left at most
 _renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 
 
 @contextlib.contextmanager
 def temporary_folder(path: Path) -> Iterator[Path]:
-    """A new folder beside ``path`` (whose parent is made); removed at the end, if still there.
+    """Yield a new folder beside ``path`` (whose parent is made), removed at the end if there.
 
     What killed processes left of the same path is removed first. Errors of writing are named as by
     :func:`naming`.
@@ -53,13 +53,13 @@ def temporary_folder(path: Path) -> Iterator[Path]:
 
 
 def temporary_file(path: Path) -> tuple[int, Path]:
-    """A new file beside ``path`` (whose parent is made), as an open descriptor and its path.
+    """Return a new file beside ``path`` (whose parent is made), as an open descriptor and its path.
 
     The lock lasts until the descriptor is closed: rename the file before.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        with _refused(path):
+        with _naming_folder(path):
             handle, name = tempfile.mkstemp(prefix=_prefix(path), suffix=_SUFFIX, dir=path.parent)
         if _is_claimed(handle, Path(name)):
             return handle, Path(name)
@@ -98,7 +98,7 @@ def naming(path: Path, temporary: Path) -> Iterator[None]:
 
 
 def _write_error(error: Exception, folder: Path) -> int | None:
-    """The number of the system's error behind another; None if it is none of writing."""
+    """Return the number of the system's error behind another; None if it is none of writing."""
     number = getattr(error, "errno", None)
     in_words = re.search(r"\(os error (\d+)\)", str(error))  # as libraries in Rust tell it
     if number is None and in_words:
@@ -117,7 +117,7 @@ def _is_full(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _refused(path: Path) -> Iterator[None]:
+def _naming_folder(path: Path) -> Iterator[None]:
     """Name ``path`` where its folder takes no new files, not a neighbour that is not there."""
     try:
         yield
@@ -147,7 +147,7 @@ def _prefix(path: Path) -> str:
 
 @cache
 def _machine() -> tuple[str, str]:
-    """Marks of the running kernel, which its containers share, and of a name that outlasts it."""
+    """Return marks of the running kernel, which containers share, and of the host's name."""
     name = os.uname().nodename
     try:
         kernel = _BOOT.read_text(encoding="ascii")
@@ -157,7 +157,7 @@ def _machine() -> tuple[str, str]:
 
 
 def _is_of_machine(name: str, path: Path) -> bool:
-    """Whether a name is of a temporary neighbour that was made where locks of ours are seen."""
+    """Return whether a name is of a temporary neighbour made where our locks are seen."""
     start = _start(path)
     marks = name[len(start) :].partition(".")[0].split("-")
     return name.startswith(start) and not set(marks).isdisjoint(_machine())
@@ -165,7 +165,7 @@ def _is_of_machine(name: str, path: Path) -> bool:
 
 def _new_folder(path: Path) -> tuple[int, Path]:
     while True:
-        with _refused(path):
+        with _naming_folder(path):
             name = tempfile.mkdtemp(prefix=_prefix(path), suffix=_SUFFIX, dir=path.parent)
         with contextlib.suppress(FileNotFoundError):  # swept between its making and its lock
             handle = os.open(name, os.O_RDONLY)

@@ -1,9 +1,4 @@
-"""Words for people: counts, lists of names, text of others, and the valid word nearest a wrong one.
-
-Counts, lists of names, words of commands, and text of others as it can be shown.
-
-The valid word that a wrong one was probably meant to be.
-"""
+"""Words for people: counts, lists of names, text of others, and the nearest valid word."""
 
 from __future__ import annotations
 
@@ -12,22 +7,22 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-_SHOWN = 3
+_MAX_NAMES = 3
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 song``, ``1,200 songs``; the plural is the noun with an s."""
+    """Return ``1 song``, ``1,200 songs``; the plural is the noun with an s."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def few(names: Sequence[str]) -> str:
-    """The first names, and how many more there are: ``a, b, c and 4 more``."""
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    """Return the first names, and how many more there are: ``a, b, c and 4 more``."""
+    more = len(names) - _MAX_NAMES
+    return ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def quoted(word: str | Path) -> str:
-    """The word as a shell must be given it in a printed command, whatever characters it has.
+    """Return the word as a shell must be given it in a printed command, whatever characters it has.
 
     A path that begins with a dash gets ``./`` in front: no quotes keep a program from taking it
     for a flag.
@@ -38,25 +33,25 @@ def quoted(word: str | Path) -> str:
 
 
 def printable(text: str) -> str:
-    """Text without control characters or broken Unicode: no name may drive the terminal."""
+    """Return text without control characters or broken Unicode: no name may drive the terminal."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice closest to ``word``, or None when none is close.
+    """Return the choice closest to ``word``, or None when none is close.
 
     Case and ``-`` for ``_`` do not count, so ``Learning-Rate`` finds ``learning_rate``.
     """
-    plain = {_plain(choice): choice for choice in reversed(list(choices))}
-    found = get_close_matches(_plain(word[:100]), list(plain), n=1, cutoff=0.6)
+    plain = {_normalize(choice): choice for choice in reversed(list(choices))}
+    found = get_close_matches(_normalize(word[:100]), list(plain), n=1, cutoff=0.6)
     return plain[found[0]] if found else None
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """``did you mean 'x'?``, or nothing."""
+    """Return ``did you mean 'x'?``, or nothing."""
     found = nearest(word, choices)
     return f"did you mean '{found}'?" if found else ""
 
 
-def _plain(word: str) -> str:
+def _normalize(word: str) -> str:
     return word.lower().replace("-", "_")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yue.commands import Verb
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -20,7 +22,7 @@ _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to do, with which checkpoints, and where."""
+    """Add the arguments: what to do, with which checkpoints, and where."""
     parser.add_argument(
         "action",
         nargs="?",
@@ -42,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """List, adopt or remove."""
-    place = _place(args.output_dir)
+    place = _find_folder(args.output_dir)
     if args.action == "adopt":
         _adopt(place, args)
     elif args.action == "remove":
@@ -52,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Folder:
     """A folder of checkpoints.
 
     Attributes:
@@ -64,28 +66,28 @@ class _Place:
     setup: RunSetup | None
 
     def active(self) -> tuple[Identity, int] | None:
-        """What the active recipe's run is, and its steps; None apart from a project."""
+        """Return what the active recipe's run is, and its steps; None apart from a project."""
         from yue.training.plan import identity_of
 
         return identity_of(self.setup) if self.setup else None
 
 
-def _place(output: Path | None) -> _Place:
-    from yue.commands.project import project_paths
+def _find_folder(output: Path | None) -> _Folder:
+    from yue.commands.stage import project_paths
     from yue.paths import Paths, side_store_beside
     from yue.recipe.read import read_recipe
     from yue.training.plan import setup_of
 
     here = Paths(Path.cwd())
     if output is not None:
-        return _Place(side_store_beside(output) / "checkpoints", None)
+        return _Folder(side_store_beside(output) / "checkpoints", None)
     if not here.params.is_file() and (here.side_store / "checkpoints").is_dir():
-        return _Place(here.side_store / "checkpoints", None)
-    setup = setup_of(read_recipe(project_paths("checkpoints").params), here)
-    return _Place(setup.checkpoints, setup)
+        return _Folder(here.side_store / "checkpoints", None)
+    setup = setup_of(read_recipe(project_paths().params), here)
+    return _Folder(setup.checkpoints, setup)
 
 
-def _list(place: _Place, args: argparse.Namespace) -> None:
+def _list(place: _Folder, args: argparse.Namespace) -> None:
     from yue.checkpoints.stored_runs import stored_runs
     from yue.errors import UsageError, YueError
     from yue.wording import counted
@@ -98,12 +100,12 @@ def _list(place: _Place, args: argparse.Namespace) -> None:
             active = place.active()
         except YueError as error:  # its songs are not there yet, for instance
             unknown = f"  which of them is the active recipe's is not known: {error.what}"
-    size = _bytes(sum(run.size for run in runs))
+    size = _format_bytes(sum(run.size for run in runs))
     print(f"checkpoints: {counted(len(runs), 'unfinished run')} in {place.folder}, {size}")
     if unknown:
         print(unknown)
     for run in runs:
-        print("\n".join(_lines(run, active)))
+        print("\n".join(_describe_run(run, active)))
     if runs:
         own = active is not None and any(run.folder.name == active[0].fingerprint for run in runs)
         adopting = "yue checkpoints adopt ID" if place.setup else "yue train ... --adopt ID"
@@ -112,11 +114,11 @@ def _list(place: _Place, args: argparse.Namespace) -> None:
         print(f"  next: {', '.join([*ways, '`yue checkpoints remove ID` removes it'])}")
 
 
-def _lines(run: StoredRun, active: tuple[Identity, int] | None) -> list[str]:
+def _describe_run(run: StoredRun, active: tuple[Identity, int] | None) -> list[str]:
     ours = active is not None and run.folder.name == active[0].fingerprint
     steps = f"step {run.step} of {run.notes.get('steps', '?')}" if run.step else "nothing saved yet"
     name = run.notes.get("recipe_name") or "of no project"
-    head = f"  {run.id}  {steps}, {_bytes(run.size)}, {_age(run.age)} ago, {name}"
+    head = f"  {run.id}  {steps}, {_format_bytes(run.size)}, {_format_age(run.age)} ago, {name}"
     if ours:
         return [f"{head}: the active recipe's own"]
     if run.is_older:
@@ -132,7 +134,7 @@ def _lines(run: StoredRun, active: tuple[Identity, int] | None) -> list[str]:
     return [*lines, f"    cannot be adopted: {obstacle}" if obstacle else "    can be adopted"]
 
 
-def _adopt(place: _Place, args: argparse.Namespace) -> None:
+def _adopt(place: _Folder, args: argparse.Namespace) -> None:
     from yue.errors import UsageError
     from yue.training.plan import adopt
 
@@ -150,7 +152,7 @@ def _adopt(place: _Place, args: argparse.Namespace) -> None:
     print("  next: dvc repro train")
 
 
-def _remove(place: _Place, args: argparse.Namespace) -> None:
+def _remove(place: _Folder, args: argparse.Namespace) -> None:
     from yue.checkpoints.stored_runs import find_run, remove_run, stored_runs
     from yue.errors import UsageError
 
@@ -174,17 +176,20 @@ def _remove(place: _Place, args: argparse.Namespace) -> None:
         remove_run(run)
         freed += size
         print(f"checkpoints: removed {run.id}, step {run.step}")
-    print(f"checkpoints: {_bytes(freed)} freed")
+    print(f"checkpoints: {_format_bytes(freed)} freed")
 
 
-def _bytes(size: int) -> str:
+def _format_bytes(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
-def _age(seconds: float) -> str:
+def _format_age(seconds: float) -> str:
     from yue.wording import counted
 
     for unit, noun in _UNITS:
         if seconds >= unit:
             return counted(int(seconds // unit), noun)
     return "less than a minute"
+
+
+VERBS = {"checkpoints": Verb(EXAMPLE, add_arguments, run)}

@@ -1,4 +1,4 @@
-"""``yue codecs``: which codecs there are, which can be used here, and how to get the others."""
+"""Verbs about codecs: ``codecs`` lists them, ``fit-codec`` fits the embedded one to audio."""
 
 from __future__ import annotations
 
@@ -7,29 +7,34 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from yue.commands import Verb
+from yue.errors import UsageError
+from yue.wording import counted, quoted
+
 if TYPE_CHECKING:
     from yue.codecs.registry import CodecState
 
-EXAMPLE = "yue codecs"
+
+CODECS_EXAMPLE = "yue codecs"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """How to print."""
+def add_codecs_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments: how to print."""
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
 
 
-def run(args: argparse.Namespace) -> None:
+def run_codecs(args: argparse.Namespace) -> None:
     """List them; in a project, the recipe's codec is looked for where the recipe says."""
     from yue.codecs.registry import list_codecs
 
-    codecs = list_codecs(_recipe_place())
+    codecs = list_codecs(_recipe_weights())
     if args.json:
-        print(json.dumps([_record(codec) for codec in codecs], indent=2, ensure_ascii=False))
+        print(json.dumps([_codec_record(codec) for codec in codecs], indent=2, ensure_ascii=False))
         return
-    print("\n".join(line for codec in codecs for line in _lines(codec)), flush=True)
+    print("\n".join(line for codec in codecs for line in _describe_codec(codec)), flush=True)
 
 
-def _recipe_place() -> dict[str, Path]:
+def _recipe_weights() -> dict[str, Path]:
     from yue.paths import Paths
     from yue.recipe.read import read_recipe
 
@@ -40,7 +45,7 @@ def _recipe_place() -> dict[str, Path]:
     return {codec.name: Path(codec.path)}
 
 
-def _lines(codec: CodecState) -> list[str]:
+def _describe_codec(codec: CodecState) -> list[str]:
     known = codec.about
     lines = [f"{codec.name}: {known.summary}" if known else codec.name]
     if known:
@@ -54,7 +59,7 @@ def _lines(codec: CodecState) -> list[str]:
     return lines
 
 
-def _record(codec: CodecState) -> dict[str, Any]:
+def _codec_record(codec: CodecState) -> dict[str, Any]:
     known = codec.about
     return {
         "name": codec.name,
@@ -69,3 +74,61 @@ def _record(codec: CodecState) -> dict[str, Any]:
         "problem": codec.problem or None,
         "fix": codec.fix or None,
     }
+
+
+FIT_CODEC_EXAMPLE = "yue fit-codec --input-dir songs --output-dir models/my-codec --codebooks 8"
+
+
+def add_fit_codec_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments: folders, and the codec's layout."""
+    parser.add_argument("--input-dir", required=True, type=Path, help="audio files or .npy arrays")
+    parser.add_argument("--output-dir", required=True, type=Path, help="the codec's folder")
+    parser.add_argument("--codebooks", type=int, default=8, help="default: 8")
+    parser.add_argument(
+        "--codebook-size", type=int, default=1024, help="codes of each codebook (default: 1024)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of k-means (default: 0)")
+
+
+def run_fit_codec(args: argparse.Namespace) -> None:
+    """Fit, write and say how good it is."""
+    from yue.codecs.audio_tracks import read_audio_folder
+    from yue.codecs.melrvq import SHAPE
+    from yue.codecs.melrvq_fit import fit
+    from yue.files import check_replaceable
+
+    if not 1 <= args.codebooks <= 64 or not 2 <= args.codebook_size <= 1 << 15 or args.seed < 0:
+        raise UsageError(
+            f"{args.codebooks} codebooks of {args.codebook_size}, seed {args.seed}",
+            why="codes are kept as int16",
+            fix="give 1 to 64 codebooks of 2 to 32768 codes and a seed of 0 or more",
+        )
+    check_replaceable(args.output_dir, "codebooks.safetensors")
+    if args.output_dir.resolve() in (args.input_dir.resolve(), *args.input_dir.resolve().parents):
+        raise UsageError(
+            f"--output-dir {args.output_dir} holds the audio",
+            why="the output folder is replaced as a whole",
+            fix="give another folder",
+        )
+    tracks = read_audio_folder(args.input_dir, SHAPE.sample_rate)
+    codec = fit(tracks, codebooks=args.codebooks, codebook_size=args.codebook_size, seed=args.seed)
+    codec.save(args.output_dir)
+    report = codec.report
+    assert report is not None
+    print(
+        f"fit-codec: {counted(codec.codebooks, 'codebook')} from {report.seconds:.0f} s of audio "
+        f"in {args.output_dir}"
+    )
+    distances = [f"{value} with {count}" for count, value in report.mel_distance.items()]
+    print(f"  held-out mel distance: {', '.join(distances)} codebooks (0.1 is 2 dB)")
+    print(
+        f"  next: codec: {{name: melrvq, path: {args.output_dir}}} in a recipe, or "
+        f"--codec-type melrvq --codec-path {quoted(args.output_dir)}",
+        flush=True,
+    )
+
+
+VERBS = {
+    "codecs": Verb(CODECS_EXAMPLE, add_codecs_arguments, run_codecs),
+    "fit-codec": Verb(FIT_CODEC_EXAMPLE, add_fit_codec_arguments, run_fit_codec),
+}

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yue.commands.project import print_summary, run_stage
+from yue.commands import Verb
+from yue.commands.stage import print_summary, run_stage
 from yue.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _SECTIONS = ("convert", "separate", "runtime")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Folders, what to do about singing, and the keys of the recipe's sections."""
+    """Add the arguments: folders, what to do about singing, and the recipe's keys."""
     from yue.recipe.flags import add_flags
 
     parser.add_argument("--input-dir", type=Path, help="folder of songs")
@@ -138,3 +139,6 @@ def _detect_vocals(
         f"({len(found.songs) - len(pairs)} without stems cannot be judged)",
         f"\n  of the stems: {left_out}" if rejected.lost or rejected.partly else "",
     )
+
+
+VERBS = {"convert": Verb(EXAMPLE, add_arguments, run)}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from yue.commands import Verb
+
 EXAMPLE = "yue demo songs --output demo/work/songs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to make, from what, and where."""
+    """Add the arguments: what to make, from what, and where."""
     parser.add_argument("what", choices=list(MAKERS), help="what to make")
     parser.add_argument("--output", required=True, type=Path, help="the folder or file to make")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
@@ -22,20 +24,20 @@ def run(args: argparse.Namespace) -> None:
     print(f"demo: {MAKERS[args.what](args)} in {args.output}")
 
 
-def _songs(args: argparse.Namespace) -> str:
+def _make_songs(args: argparse.Namespace) -> str:
     from yue.demo.corpus import FINE_TUNING, write_songs
 
     seconds = write_songs(FINE_TUNING, args.output, args.seed)
     return f"{FINE_TUNING.count} songs, {seconds:.0f} seconds of music,"
 
 
-def _tokenizer(args: argparse.Namespace) -> str:
+def _make_tokenizer(args: argparse.Namespace) -> str:
     from yue.demo.tokenizer import train_tokenizer
 
     return f"a tokenizer of {train_tokenizer(args.output, args.seed)} pieces"
 
 
-def _codec(args: argparse.Namespace) -> str:
+def _make_codec(args: argparse.Namespace) -> str:
     from yue.demo.codec import fit_codec
 
     report = fit_codec(args.output, args.seed).report
@@ -44,7 +46,7 @@ def _codec(args: argparse.Namespace) -> str:
     return f"a codec (held-out mel distance {told} codebooks)"
 
 
-def _base(args: argparse.Namespace) -> str:
+def _make_base(args: argparse.Namespace) -> str:
     from yue.errors import UsageError
 
     if args.tokenizer is None or args.codec is None:
@@ -63,4 +65,12 @@ def _base(args: argparse.Namespace) -> str:
     return f"a base model pretrained on {result.tokens} tokens (loss {result.loss:.2f})"
 
 
-MAKERS = {"songs": _songs, "tokenizer": _tokenizer, "codec": _codec, "base": _base}
+MAKERS = {
+    "songs": _make_songs,
+    "tokenizer": _make_tokenizer,
+    "codec": _make_codec,
+    "base": _make_base,
+}
+
+
+VERBS = {"demo": Verb(EXAMPLE, add_arguments, run)}

@@ -7,12 +7,14 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from yue.commands import Verb
+
 EXAMPLE = "yue doctor --json"
 _MARKS = {"ok": " ok ", "warning": "warn", "failure": "FAIL"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """How to print."""
+    """Add the arguments: how to print."""
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
@@ -43,3 +45,6 @@ def run(args: argparse.Namespace) -> None:
         warnings = sum(finding.state == "warning" for finding in findings)
         noun = "warning" if warnings == 1 else "warnings"
         print(f"doctor: nothing stops work; {warnings} {noun}", flush=True)
+
+
+VERBS = {"doctor": Verb(EXAMPLE, add_arguments, run)}

@@ -74,7 +74,7 @@ class _ReportTo(argparse.Action):
 
 
 def flag_instead(verb: str, unknown: Sequence[str], given: argparse.Namespace) -> str | None:
-    """What to type for a flag of the fork that is not taken; None for any other flag.
+    """Return what to type for a flag of the fork that is not taken; None for any other flag.
 
     Args:
         verb: The verb.
@@ -84,7 +84,7 @@ def flag_instead(verb: str, unknown: Sequence[str], given: argparse.Namespace) -
     flag, _, value = unknown[0].partition("=")
     value = value or next((word for word in unknown[1:2] if not word.startswith("-")), "")
     if (verb, flag) == ("train", "--gradient-accumulation-steps"):
-        return _accumulated(value, given.batch_size or 4)
+        return _accumulation_flags(value, given.batch_size or 4)
     if (verb, flag) == ("count", "--save-stats"):
         folder = "" if given.data_dir is None else f" --data-dir {quoted(given.data_dir)}"
         return f"type: yue count{folder} --json > token_stats.json"
@@ -92,8 +92,8 @@ def flag_instead(verb: str, unknown: Sequence[str], given: argparse.Namespace) -
     return text and text.replace("FILE", quoted(value) if value else "FILE")
 
 
-def _accumulated(steps: str, batch: int) -> str:
-    """The flags of a step that adds up gradients: the fork's batch size is one forward pass's."""
+def _accumulation_flags(steps: str, batch: int) -> str:
+    """Return the flags for accumulated steps: the fork's batch size is of one forward pass."""
     if not steps.isdecimal() or not int(steps):
         return "give --batch-size, rows of a whole step, and --micro-batch-size, of a forward pass"
     return (
@@ -104,7 +104,7 @@ def _accumulated(steps: str, batch: int) -> str:
 
 
 def dataset_instead(words: Sequence[str]) -> str:
-    """The command for which the fork's verb ``dataset`` was run, with what it was given.
+    """Return the command for which the fork's verb ``dataset`` was run, with what it was given.
 
     Args:
         words: What stands after the verb.
@@ -125,7 +125,7 @@ def dataset_instead(words: Sequence[str]) -> str:
     lines = [f"training packs, shuffles and mixes by itself: yue train --model MODEL {told}"]
     if given.blend_weights:
         lines.append("mix by weight with --mix-by weights --mix-datasets songs=1 NAME=0.5")
-    if shares := _shares(given.split):
+    if shares := _share_flags(given.split):
         lines.append(f"whole songs are split where they are made: yue preprocess {shares}")
     return "; ".join(lines)
 
@@ -139,8 +139,8 @@ def _dataset_flags(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_known_args(words)[0]
 
 
-def _shares(split: str | None) -> str:
-    """``960,30,10`` as the flags that say the same."""
+def _share_flags(split: str | None) -> str:
+    """Return ``960,30,10`` as the flags that say the same."""
     try:
         parts = [float(part) for part in (split or "").split(",")]
         _, valid, test = parts

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yue.commands import Verb
+
 if TYPE_CHECKING:
     from yue.recipe.model import Generate, Recipe
 
@@ -21,7 +23,7 @@ _MODELS = ("model", "codec_type", "codec_path", "tokenizer")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The prompt, the models, where the songs go, and how to sample."""
+    """Add the arguments: the prompt, the models, where the songs go, and how to sample."""
     from yue.codecs.registry import codec_names
     from yue.recipe.flags import add_flags, value_words
     from yue.recipe.schema import keys_of
@@ -77,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Generate: with flags for one's own lyrics, else for the held-out songs of the project."""
-    from yue.commands.project import given_flags, need_flags, run_stage
+    from yue.commands.stage import given_flags, need_flags, run_stage
     from yue.errors import UsageError
 
     if not given_flags(args):
@@ -128,7 +130,7 @@ def _fill_from_project(args: argparse.Namespace) -> Recipe | None:
 
 
 def how_to_sample(args: argparse.Namespace, *, of_project: bool) -> Generate:
-    """How to sample: as flags say, then the active recipe, then the schema."""
+    """Return how to sample: as flags say, then the active recipe, then the schema."""
     from yue.recipe.flags import given_values, recipe_from_flags
     from yue.recipe.read import checked
     from yue.recipe.yaml_positions import read_document
@@ -142,7 +144,7 @@ def how_to_sample(args: argparse.Namespace, *, of_project: bool) -> Generate:
 
 
 def _generate(args: argparse.Namespace, recipe: Recipe | None) -> None:
-    from yue.commands.project import print_summary
+    from yue.commands.stage import print_summary
     from yue.device import pick_device
     from yue.files import atomic_folder, check_replaceable
     from yue.generation.fit_checks import check_codec
@@ -193,3 +195,6 @@ def _generate(args: argparse.Namespace, recipe: Recipe | None) -> None:
             next=f"listen to {args.output_dir / samples[-1].files['mix']}",
         ),
     )
+
+
+VERBS = {"generate": Verb(EXAMPLE, add_arguments, run)}

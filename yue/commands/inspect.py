@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yue.commands import Verb
+
 if TYPE_CHECKING:
     from yue.dataset.token_files import TokenFiles
     from yue.recipe.model import Recipe
@@ -16,7 +18,7 @@ EXAMPLE = "yue inspect work/tokens/train --document 2"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which document, and how to read it."""
+    """Add the arguments: which document, and how to read it."""
     from yue.tokens.roles import LEARNABLE
     from yue.tokens.vocabulary import CODECS
 
@@ -75,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
     codec = codec_range(args.codec_type) if args.codec_type else None
     files = TokenFiles.open(as_prefix(args.prefix), codec=codec)
     if args.check:
-        _check(files)
+        _check_files(files)
         return
     if not 0 <= args.document < files.documents:
         raise UsageError(
@@ -83,11 +85,11 @@ def run(args: argparse.Namespace) -> None:
             f"{counted(files.documents, 'document')}",
             fix=f"give a number from 0 to {files.documents - 1}",
         )
-    recipe = _recipe()
+    recipe = _active_recipe()
     loss_on = _loss_on(args.loss_on, recipe)
-    tokenizer = _tokenizer(args.tokenizer, files, recipe)
+    tokenizer = _find_tokenizer(args.tokenizer, files, recipe)
     view = describe(files, args.document, tokenizer, loss_on=loss_on)
-    context = args.context if args.context is not None else _context(recipe)
+    context = args.context if args.context is not None else _context_length(recipe)
     if args.json:
         names = [role.title for role in loss_on]
         answer = {"prefix": str(files.prefix), "loss_on": names, **asdict(view)}
@@ -104,7 +106,7 @@ def run(args: argparse.Namespace) -> None:
             print(painter(error.what, "red"))
 
 
-def _check(files: TokenFiles) -> None:
+def _check_files(files: TokenFiles) -> None:
     """Read everything; list what is odd.
 
     Raises:
@@ -134,8 +136,8 @@ def _check(files: TokenFiles) -> None:
     )
 
 
-def _recipe() -> Recipe | None:
-    """The active recipe of the project in the current folder, if there is a sound one."""
+def _active_recipe() -> Recipe | None:
+    """Return the active recipe of the project in the current folder, if there is a sound one."""
     from yue.errors import YueError
     from yue.recipe.read import read_recipe
 
@@ -145,8 +147,8 @@ def _recipe() -> Recipe | None:
         return None
 
 
-def _context(recipe: Recipe | None) -> int:
-    """Its longest row, 0 without a recipe."""
+def _context_length(recipe: Recipe | None) -> int:
+    """Return the recipe's longest row, 0 without a recipe."""
     return recipe.train.context_length if recipe else 0
 
 
@@ -157,8 +159,10 @@ def _loss_on(names: list[str] | None, recipe: Recipe | None) -> list[Role]:
     return [Role[name.upper()] for name in chosen]
 
 
-def _tokenizer(path: Path | None, files: TokenFiles, recipe: Recipe | None) -> TextTokenizer | None:
-    """The tokenizer asked for, else the active recipe's if it is the one of the files."""
+def _find_tokenizer(
+    path: Path | None, files: TokenFiles, recipe: Recipe | None
+) -> TextTokenizer | None:
+    """Return the tokenizer asked for, else the active recipe's if it is the one of the files."""
     from yue.errors import UsageError, YueError
     from yue.tokens.text_tokenizer import TextTokenizer
 
@@ -179,3 +183,6 @@ def _tokenizer(path: Path | None, files: TokenFiles, recipe: Recipe | None) -> T
     except YueError:  # the recipe's is not there: ids are shown instead of text
         return None
     return tokenizer if tokenizer.digest == digest else None
+
+
+VERBS = {"inspect": Verb(EXAMPLE, add_arguments, run)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from yue.commands import Verb
 from yue.wording import quoted
 
 EXAMPLE = (
@@ -15,7 +16,7 @@ _NEEDED = ("songs", "output_prefix", "codec_type", "tokenizer")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Rows, where their codes are, and where the files go."""
+    """Add the arguments: rows, where their codes are, and where the files go."""
     from yue.recipe.flags import add_flags
     from yue.tokens.vocabulary import CODECS
 
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write token files: of the project where no flag is given, else of ``--songs``."""
-    from yue.commands.project import given_flags, need_flags, print_summary, run_stage
+    from yue.commands.stage import given_flags, need_flags, print_summary, run_stage
     from yue.errors import UsageError
     from yue.recipe.flags import recipe_from_flags
     from yue.summary import StageSummary
@@ -83,3 +84,6 @@ def run(args: argparse.Namespace) -> None:
             f"--tokenizer {quoted(Path(args.tokenizer))}` shows them",
         ),
     )
+
+
+VERBS = {"mmap": Verb(EXAMPLE, add_arguments, run)}

@@ -23,7 +23,7 @@ def base_recipe(codec: str | None) -> str:
 
 
 def ready_defaults(sections: Sequence[str]) -> dict[str, str]:
-    """What a verb takes that starts from a ready recipe, in words, by dotted key.
+    """Return what a verb takes that starts from a ready recipe, in words, by dotted key.
 
     A key in which the recipes of codecs differ says all their values.
     """
@@ -40,13 +40,13 @@ def ready_defaults(sections: Sequence[str]) -> dict[str, str]:
             codec: value_words(getattr(getattr(recipe, key.section), key.name, key.default))
             for codec, recipe in recipes.items()
         }
-        told = values[""] if key.dotted == "codec.name" else _by_codec(values)
+        told = values[""] if key.dotted == "codec.name" else _join_by_codec(values)
         words[key.dotted] = _OF_CODEC.get(key.dotted, "{}").format(told)
     return words
 
 
-def _by_codec(values: Mapping[str, str]) -> str:
-    """``1; 4 with melrvq or semanticodec``: the first value, and the codecs that have another."""
+def _join_by_codec(values: Mapping[str, str]) -> str:
+    """Return the first value, and codecs with another: ``1; 4 with melrvq or semanticodec``."""
     codecs: dict[str, list[str]] = {}
     for codec, value in values.items():
         codecs.setdefault(value, []).append(codec)
@@ -57,7 +57,7 @@ def _by_codec(values: Mapping[str, str]) -> str:
 def given_recipe_values(
     args: argparse.Namespace, sections: Sequence[str], base: str
 ) -> dict[str, dict[str, Any]]:
-    """Recipe values of the flags, and of a codec that is not the ready recipe's.
+    """Return recipe values of the flags, and of a codec that is not the ready recipe's.
 
     Paths are made absolute, for the project is another folder.
 
@@ -68,14 +68,14 @@ def given_recipe_values(
 
     values = given_values(args, *sections)
     with naming_flags(args):
-        _place_paths(values)
+        _make_paths_absolute(values)
     for section, part in _codec_values(values["codec"].get("name"), base).items():
         values[section] = {**part, **values.get(section, {})}
     return values
 
 
 def _codec_values(name: str | None, base: str) -> dict[str, dict[str, Any]]:
-    """What goes with a codec that the ready recipe does not name: its weights and its shape."""
+    """Return the weights and shape of a codec that the ready recipe does not name."""
     from yue.codecs.registry import about
     from yue.project.pipeline_files import template_root
     from yue.recipe.read import read_recipe
@@ -93,7 +93,7 @@ def _codec_values(name: str | None, base: str) -> dict[str, dict[str, Any]]:
     return {"codec": values, "convert": {"sample_rate": known.sample_rate}}
 
 
-def _place_paths(values: dict[str, dict[str, Any]]) -> None:
+def _make_paths_absolute(values: dict[str, dict[str, Any]]) -> None:
     """Make the paths among recipe values absolute.
 
     What a stage of every project makes or fetches stays relative to it.

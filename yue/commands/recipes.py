@@ -1,26 +1,31 @@
-"""``yue recipes``: the recipes of this project, or one in full."""
+"""Verbs on recipe files: ``recipes`` lists them or shows one, ``use`` makes one active."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from yue.commands.project import NO_PROJECT
-from yue.commands.use import recipe_file
+from yue.commands import Verb
+from yue.commands.stage import NO_PROJECT
 from yue.errors import RecipeError, UsageError
-from yue.recipe.fault_text import RecipeFaultsError
+from yue.files import write_text
+from yue.inputs.pipeline_outputs import write_needed
+from yue.inputs.recipe_notes import recipe_notes, upkeep_notes
+from yue.project.activate import activate
+from yue.recipe.fault_text import RecipeFaultsError, shown_path
 from yue.recipe.read import checked, recipe_of
-from yue.recipe.resolve import Resolved
+from yue.recipe.resolve import ACTIVE, Resolved, left_out, resolve
 from yue.recipe.schema import Key, keys
-from yue.recipe.writing import origin
+from yue.recipe.writing import completed_text, origin
 from yue.recipe.yaml_positions import read_document, shown_value
 from yue.wording import quoted
 
-EXAMPLE = "yue recipes yue-s1-24gb"
-_WIDEST = 48  # characters of a value before the place moves to the right
+RECIPES_EXAMPLE = "yue recipes yue-s1-24gb"
+_MAX_VALUE_WIDTH = 48  # characters of a value before the place moves to the right
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,8 @@ class Value:
     inherited: bool
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which recipe, and the form of the answer."""
+def add_recipes_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments: which recipe, and the form of the answer."""
     parser.add_argument(
         "recipe",
         nargs="?",
@@ -56,15 +61,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
-def run(args: argparse.Namespace) -> None:
+def run_recipes(args: argparse.Namespace) -> None:
     """Print a table of recipes/*.yaml, the active one starred; or one recipe in full."""
     if args.recipe is not None:
-        _print_whole(checked(read_document(recipe_file(args.recipe))), as_json=args.json)
+        _print_recipe(checked(read_document(recipe_file(args.recipe))), as_json=args.json)
         return
     files = sorted(Path("recipes").glob("*.yaml"))
     if not files:
         raise UsageError(f"no recipes/*.yaml in {Path.cwd()}", fix=NO_PROJECT)
-    active = _active()
+    active = _active_recipe_file()
     rows = [_row(file, active) for file in files]
     if args.json:
         print(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False))
@@ -77,21 +82,25 @@ def run(args: argparse.Namespace) -> None:
     print("make one active: yue use RECIPE (* is active now); one in full: yue recipes RECIPE")
 
 
-def _print_whole(found: Resolved, *, as_json: bool) -> None:
-    """Every key of a recipe with its value, and the line or default that it comes from."""
+def _print_recipe(found: Resolved, *, as_json: bool) -> None:
+    """Return every key of a recipe with its value, and the line or default that it comes from."""
     rows = [_value(found, key) for key in keys()]
     if as_json:
         table = {"recipe": found.document.file, "keys": [asdict(row) for row in rows]}
         print(json.dumps(table, indent=2, ensure_ascii=False))
         return
     name_width = max(len(row.key) for row in rows)
-    value_width = min(_WIDEST, max(len(shown_value(row.value)) for row in rows))
+    value_width = min(_MAX_VALUE_WIDTH, max(len(shown_value(row.value)) for row in rows))
     section = ""
     for row in rows:
         if row.key.rpartition(".")[0] != section:
             section = row.key.rpartition(".")[0]
             print()
-        words = [f"{row.key:{name_width}}", f"{shown_value(row.value):{value_width}}", _place(row)]
+        words = [
+            f"{row.key:{name_width}}",
+            f"{shown_value(row.value):{value_width}}",
+            _describe_origin(row),
+        ]
         print("  ".join(words))
 
 
@@ -104,7 +113,7 @@ def _value(found: Resolved, key: Key) -> Value:
     return Value(key.dotted, value, origin.file, origin.keys[key.path].line, inherited=inherited)
 
 
-def _place(row: Value) -> str:
+def _describe_origin(row: Value) -> str:
     if row.file is None:
         return "default"
     return f"{'inherited from ' if row.inherited else ''}{row.file}:{row.line}"
@@ -121,10 +130,72 @@ def _row(file: Path, active: str | None) -> Row:
     return Row(recipe.name, recipe.description, path, path == active, 0)
 
 
-def _active() -> str | None:
-    """The recipe that params.yaml names."""
+def _active_recipe_file() -> str | None:
+    """Return the recipe that params.yaml names."""
     try:
         named = origin(read_document(Path("params.yaml")).text)
     except RecipeError:
         return None
     return named[0] if named else None
+
+
+USE_EXAMPLE = "yue use recipes/demo.yaml"
+
+
+def add_use_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments: the recipe, and whether edits may go."""
+    parser.add_argument(
+        "recipe",
+        help="a recipe file, or the name of one in recipes/; params.yaml gets the keys it lacks",
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="overwrite a params.yaml that was edited"
+    )
+
+
+def run_use(args: argparse.Namespace) -> None:
+    """Check the recipe and write params.yaml in the current folder."""
+    root = Path.cwd()
+    file = recipe_file(args.recipe)
+    if file.absolute() == root / ACTIVE:
+        complete_params(file)
+        return
+    recipe = activate(file, root, force=args.force)
+    print(f"use: {shown_path(file)} is the active recipe (params.yaml)")
+    print("  next: dvc repro", flush=True)
+    notes = [*upkeep_notes(resolve(read_document(file))), *recipe_notes(recipe, root)]
+    for note in notes:
+        print(note, file=sys.stderr)
+
+
+def complete_params(params: Path) -> None:
+    """Write into params.yaml the keys that it leaves out; values, comments and header stay.
+
+    What DVC reads beside it, ``demo/needed.yaml``, is brought up to it.
+
+    Raises:
+        RecipeError: It cannot be read, or has faults.
+    """
+    document = read_document(params)
+    missing, text = left_out(document), completed_text(document)
+    if text != f"{document.text}\n":
+        write_text(params, text)
+    write_needed(recipe_of(document), params.absolute().parent)
+    done = f"got {', '.join(missing)}" if missing else "has every key"
+    print(f"use: {shown_path(params)} {done}")
+    print("  next: dvc repro", flush=True)
+
+
+def recipe_file(name: str) -> Path:
+    """Return the file that ``name`` is, or that it names in recipes/, even beside such a folder."""
+    file, named = Path(name), Path("recipes") / f"{name}.yaml"
+    if not file.exists() and not Path("recipes").is_dir():
+        raise UsageError(f"{name}: no such file, and no recipes/ here", fix=NO_PROJECT)
+    bare = file.name == name and not file.suffix and not file.exists()
+    return named if bare or (not file.is_file() and named.is_file()) else file
+
+
+VERBS = {
+    "recipes": Verb(RECIPES_EXAMPLE, add_recipes_arguments, run_recipes),
+    "use": Verb(USE_EXAMPLE, add_use_arguments, run_use),
+}

@@ -1,4 +1,4 @@
-"""``yue schema``: what a recipe key means and takes, and the default of its flag."""
+"""Verbs on what can be typed: ``schema`` explains recipe keys, ``completion`` completes words."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
+from yue.commands import Verb
 from yue.errors import UsageError
 from yue.recipe.problems import suggest
 from yue.recipe.schema import EXTENDS, Key, keys, keys_by_path, keys_of, schema, sections
 
-EXAMPLE = "yue schema lora.r"
+SCHEMA_EXAMPLE = "yue schema lora.r"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to explain, and in which form."""
+def add_schema_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments: what to explain, and in which form."""
     parser.add_argument("key", nargs="?", help="section.key or section (default: every key)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="the JSON Schema itself")
     form.add_argument("--markdown", action="store_true", help="the reference page of the docs")
 
 
-def run(args: argparse.Namespace) -> None:
+def run_schema(args: argparse.Namespace) -> None:
     """Explain a key, the keys of a section, or all."""
     if args.markdown:
         print(reference(), end="")
@@ -38,17 +39,17 @@ def run(args: argparse.Namespace) -> None:
     elif key := keys_by_path().get(tuple(args.key.split("."))):
         rule, found = key.rule, (key,)
     else:
-        raise _no_such(args.key)
+        raise _unknown_key_error(args.key)
     if args.json:
         print(json.dumps(rule, indent=2, ensure_ascii=False))
     elif len(found) == 1 and args.key == found[0].dotted:
-        _explain(found[0])
+        _print_key(found[0])
     else:
-        _list(rule, found)
+        _print_keys(rule, found)
 
 
 def reference() -> str:
-    """Every key as a page of Markdown."""
+    """Return every key as a page of Markdown."""
     lines = ["# Recipe keys", "", f"{schema()['description']} Written by `yue schema --markdown`."]
     for section, meaning in sections().items():
         lines += ["", f"## {section}", "", meaning, "", "| key | takes | default | |"]
@@ -59,7 +60,7 @@ def reference() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _explain(key: Key) -> None:
+def _print_key(key: Key) -> None:
     print(textwrap.fill(f"{key.dotted}: {key.description}", 100))
     print(f"  takes:   {key.allowed}")
     print(f"  default: {json.dumps(key.default)}")
@@ -67,7 +68,7 @@ def _explain(key: Key) -> None:
         print(f"  elsewhere called: {', '.join(key.aliases)}")
 
 
-def _list(rule: Mapping[str, Any], found: tuple[Key, ...]) -> None:
+def _print_keys(rule: Mapping[str, Any], found: tuple[Key, ...]) -> None:
     print(rule["description"])
     width = max(len(key.dotted) for key in found)
     section = found[0].section
@@ -79,7 +80,7 @@ def _list(rule: Mapping[str, Any], found: tuple[Key, ...]) -> None:
     print("\nexplain one: yue schema KEY")
 
 
-def _no_such(name: str) -> UsageError:
+def _unknown_key_error(name: str) -> UsageError:
     section, _, key = name.rpartition(".")
     near = suggest(section if section in sections() else "", key or name)
     if near and section in sections() and "." not in near:
@@ -88,3 +89,26 @@ def _no_such(name: str) -> UsageError:
         f"'{name}' is not a recipe key",
         fix=f"did you mean '{near}'?" if near else "`yue schema` lists them all",
     )
+
+
+COMPLETION_EXAMPLE = 'eval "$(yue completion bash)"   # in ~/.bashrc'
+
+
+def add_completion_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments: which shell."""
+    parser.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+
+
+def run_completion(args: argparse.Namespace) -> None:
+    """Print the script."""
+    import shtab  # DVC's own way of completing
+
+    from yue.cli import STAGES, TOOLS, build_parser
+
+    print(shtab.complete(build_parser(*STAGES, *TOOLS), shell=args.shell))
+
+
+VERBS = {
+    "schema": Verb(SCHEMA_EXAMPLE, add_schema_arguments, run_schema),
+    "completion": Verb(COMPLETION_EXAMPLE, add_completion_arguments, run_completion),
+}

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yue.commands.project import need_flags, print_summary, project_paths, run_stage
+from yue.commands import Verb
+from yue.commands.stage import need_flags, print_summary, project_paths, run_stage
 
 if TYPE_CHECKING:
     from yue.codecs.audio_tracks import SongTracks
@@ -19,7 +20,7 @@ _VERIFIED_SONGS = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Folders and the keys of the recipe's sections."""
+    """Add the arguments: folders and the keys of the recipe's sections."""
     from yue.recipe.flags import add_flags
 
     parser.add_argument("--input-dir", type=Path, help="folder that `yue convert` made, or of .npy")
@@ -107,3 +108,6 @@ def _verify(folder: Path, songs: Sequence[SongTracks], codec: CodecChoice, sampl
         f"{done.equal:.2%} of {done.codes} codes equal",
         flush=True,
     )
+
+
+VERBS = {"tokenize": Verb(EXAMPLE, add_arguments, run)}

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yue.commands import Verb
 from yue.wording import quoted
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _SECTIONS = ("mix", "model", "lora", "train", "launch", "logging")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Data, result, and a flag for each key of the recipe's sections."""
+    """Add the arguments: data, result, and a flag for each key of the recipe's sections."""
     from yue.commands.fork import add_fork_flags
     from yue.recipe.flags import add_flags
 
@@ -60,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train: the project's stage where no flag is given, else on ``--data-dir``."""
-    from yue.commands.project import given_flags, need_flags, print_summary, run_stage
+    from yue.commands.stage import given_flags, need_flags, print_summary, run_stage
 
     if not given_flags(args, "dry_run", "adopt"):
         if args.dry_run:
@@ -93,7 +94,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def setup_of_flags(args: argparse.Namespace, recipe: Recipe) -> RunSetup:
-    """What a run apart from projects trains; the type of weights goes by the device if need be.
+    """Return what a run outside a project trains; the dtype goes by the device if not given.
 
     Raises:
         TrainingError: The device is not there.
@@ -149,7 +150,7 @@ def _adopt(setup: RunSetup, name: str) -> None:
 
 
 def _setup_of_project() -> RunSetup:
-    from yue.commands.project import project_paths
+    from yue.commands.stage import project_paths
     from yue.recipe.read import read_recipe
     from yue.training.plan import setup_of
 
@@ -161,3 +162,6 @@ def _dry_run(setup: RunSetup) -> None:
     from yue.training.worker import rehearse
 
     print("\n".join(rehearse(setup)))
+
+
+VERBS = {"train": Verb(EXAMPLE, add_arguments, run)}

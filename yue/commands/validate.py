@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from yue.commands.project import project_paths, run_stage
+from yue.commands import Verb
+from yue.commands.stage import project_paths, run_stage
 from yue.errors import RecipeError
 from yue.inputs.recipe_notes import Note, drift_notes, recipe_notes, upkeep_notes
 from yue.paths import Paths
@@ -22,7 +23,7 @@ EXAMPLE = "yue validate recipes/demo.yaml"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which recipes."""
+    """Add the arguments: which recipes."""
     parser.add_argument(
         "recipes",
         nargs="*",
@@ -84,3 +85,6 @@ def _validate_files(files: Iterable[Path]) -> None:
 def _print_notes(notes: Iterable[Note]) -> None:
     for note in notes:
         print(note, file=sys.stderr)
+
+
+VERBS = {"validate": Verb(EXAMPLE, add_arguments, run)}

@@ -128,6 +128,6 @@ def _link_missing(source: Path, target: Path) -> bool:
 
 
 def _takes_files(target: Path) -> bool:
-    """Whether what an experiment has is a folder of its own, filled by git at most."""
+    """Return whether what an experiment has is a folder of its own, filled by git at most."""
     tracked = target.with_name(f"{target.name}.dvc").is_file()
     return target.is_dir() and not target.is_symlink() and not tracked

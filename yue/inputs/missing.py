@@ -49,7 +49,7 @@ def missing_inputs(recipe: Recipe, root: Path) -> list[Problem]:
 
 
 def blocking_inputs(recipe: Recipe, root: Path) -> list[Problem]:
-    """The missing inputs that a stage of the project's pipeline reads: it would stop there."""
+    """Return the missing inputs that a stage of the project's pipeline reads, and would stop at."""
     try:
         pipeline = (root / "dvc.yaml").read_text(encoding="utf-8")
     except (OSError, ValueError):
@@ -74,7 +74,7 @@ def blocking_inputs(recipe: Recipe, root: Path) -> list[Problem]:
 
 
 def exists(path: Path) -> bool:
-    """Whether a path is there; what is not ours to read counts as absent."""
+    """Return whether a path is there; what is not ours to read counts as absent."""
     try:
         return path.exists()
     except OSError:
@@ -99,7 +99,7 @@ def _problem(key: tuple[str, str], rule: str, fix: str, root: Path) -> Problem:
 
 
 def _missing_datasets(mix: Mix, root: Path) -> list[Problem]:
-    """Datasets that are named and not there."""
+    """Return datasets that are named and not there."""
     return [
         _problem(
             ("mix", "datasets"),

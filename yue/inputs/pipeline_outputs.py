@@ -1,18 +1,11 @@
-"""What a recipe names and what DVC makes of it: outputs, tracked paths, the demo's stages.
+"""What DVC makes of what a recipe names: outputs of pipeline files, tracked paths, nothing.
 
-Which paths a recipe names.
-
-Whether DVC makes a path: it is an output of a pipeline file, or tracked by ``dvc add``.
-
-And whether copies of a project, that git and DVC make, lack it.
-
-``demo/needed.yaml``: the stages of demo/dvc.yaml that the active recipe needs.
-
-DVC looks after every output of every pipeline file that it finds. Those that no stage of the
-active recipe ever makes or reads (the demo's songs, its model) would make ``dvc status`` unclean
-and ``dvc commit``, ``checkout``, ``pull`` and ``exp apply`` fail. So the stages of demo/dvc.yaml
-are each repeated over a list of this file: one item where the recipe needs the stage, none where
-it does not, and then there is no such stage.
+``demo/needed.yaml`` lists the stages of demo/dvc.yaml that the active recipe needs. DVC looks after
+every output of every pipeline file that it finds. Those that no stage of the active recipe ever
+makes or reads (the demo's songs, its model) would make ``dvc status`` unclean and ``dvc commit``,
+``checkout``, ``pull`` and ``exp apply`` fail. So the stages of demo/dvc.yaml are each repeated over
+a list of this file: one item where the recipe needs the stage, none where it does not, and then
+there is no such stage.
 """
 
 from __future__ import annotations
@@ -29,6 +22,14 @@ from ruamel.yaml.error import YAMLError
 
 from yue.files import write_text
 from yue.recipe.model import Generate, Recipe
+
+FOLDER = "demo"
+FILE = "demo/needed.yaml"
+_ITEM = "demo"  # DVC then names the stage songs@demo
+_HEAD = """\
+# Written by `yue use`: the stages of demo/dvc.yaml that the active recipe needs have one item, the
+# others none, so that DVC does not look for what nothing makes.
+"""
 
 WATCHED = {
     "audio_prompt": "prompts",
@@ -131,7 +132,7 @@ def stages_of(root: Path, folder: str) -> tuple[MadeStage, ...]:
                 tuple(_paths(body, "deps", folder, item)),
             )
             for name, stage in stages.items()
-            for item, body in _unfolded(stage)
+            for item, body in _unfold_items(stage)
         )
     except (OSError, ValueError, YAMLError, KeyError, TypeError, AttributeError, RecursionError):
         return ()
@@ -144,7 +145,7 @@ def _paths(body: Mapping[str, Any], kind: str, folder: str, item: str) -> Iterat
         yield normpath(str(base / text.replace("${key}", item).replace("${item}", item)))
 
 
-def _unfolded(stage: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _unfold_items(stage: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield (item, body) for each stage that ``foreach`` stands for; a plain stage is one.
 
     Items that a variable lists are one, named "": whether there are any is the variable's matter.
@@ -154,15 +155,6 @@ def _unfolded(stage: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]
         yield "", stage if items is None else stage["do"]
     else:
         yield from ((str(item), stage["do"]) for item in items)
-
-
-FOLDER = "demo"
-FILE = "demo/needed.yaml"
-_ITEM = "demo"  # DVC then names the stage songs@demo
-_HEAD = """\
-# Written by `yue use`: the stages of demo/dvc.yaml that the active recipe needs have one item, the
-# others none, so that DVC does not look for what nothing makes.
-"""
 
 
 @dataclass(frozen=True)
@@ -200,12 +192,14 @@ def needed_text(recipe: Recipe, root: Path) -> str | None:
         root: A folder with demo/dvc.yaml: the project, or what projects are made from.
     """
     stages = stages_of(root, FOLDER)
-    return _text([stage.name for stage in stages], needed_stages(recipe, root)) if stages else None
+    if not stages:
+        return None
+    return _needed_text([stage.name for stage in stages], needed_stages(recipe, root))
 
 
 def nothing_needed(root: Path) -> str:
     """Return its text for a recipe that cannot be read: DVC can, and runs its first stage."""
-    return _text([stage.name for stage in stages_of(root, FOLDER)], ())
+    return _needed_text([stage.name for stage in stages_of(root, FOLDER)], ())
 
 
 def write_needed(recipe: Recipe, root: Path) -> Change:
@@ -214,7 +208,7 @@ def write_needed(recipe: Recipe, root: Path) -> Change:
     if text is None:
         return Change((), ())
     file = root / FILE
-    before, now = _listed(file), set(needed_stages(recipe, root))
+    before, now = _read_listed(file), set(needed_stages(recipe, root))
     try:
         same = file.read_text(encoding="utf-8") == text
     except (OSError, ValueError):
@@ -224,12 +218,12 @@ def write_needed(recipe: Recipe, root: Path) -> Change:
     return Change(tuple(sorted(now - before)), tuple(sorted(before - now)))
 
 
-def _text(stages: Collection[str], needed: Collection[str]) -> str:
+def _needed_text(stages: Collection[str], needed: Collection[str]) -> str:
     lines = (f"{name}: {f'[{_ITEM}]' if name in needed else '[]'}\n" for name in stages)
     return _HEAD + "".join(lines)
 
 
-def _listed(file: Path) -> set[str]:
+def _read_listed(file: Path) -> set[str]:
     """Return the stages that the file has an item for; none where it is missing or damaged."""
     try:
         lists = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))

@@ -1,8 +1,7 @@
-"""What is worth saying about a valid recipe: drift, missing inputs, weights that do not fit.
+"""Notes on a valid recipe: drift from its file, missing inputs, weights that do not fit.
 
-Whether a recipe's codec fits the weights it names, and the base model.
-
-What is worth saying about a valid recipe: drift from its file, inputs that are not there.
+A codec that does not fit the weights or the base model that the recipe names is a fault
+(:func:`codec_problems`) where it can never work, else a note.
 """
 
 from __future__ import annotations
@@ -27,10 +26,12 @@ from yue.wording import few, quoted
 
 _RELEASED = re.compile(r"YuE-s[12]-")
 _OURS, _YUES = "melrvq", "xcodec"
+_MAX_DIFFERENCES = 6
+_COMPLETE = f"`yue use {ACTIVE}`"
 
 
 def codec_problems(recipe: Recipe, root: Path) -> list[Problem]:
-    """What cannot work, whatever is trained: another codec's weights, a model without its ids."""
+    """Return what can never work: another codec's weights, a model without the codec's ids."""
     found = []
     name, path = recipe.codec.name, recipe.codec.path
     holds = _codec_in(root / path)
@@ -38,7 +39,7 @@ def codec_problems(recipe: Recipe, root: Path) -> list[Problem]:
         rule = f"holds the weights of {holds}, not of {name}"
         fix = f"name the folder of {name}, or set codec.name to {holds}"
         found.append(Problem(("codec", "path"), rule, fix, others=("codec.name",)))
-    rows = _rows(recipe.model.path, root)
+    rows = _embedding_rows(recipe.model.path, root)
     if name == _OURS and rows is not None and rows <= YUE_ROWS:
         rule = f"its codes have ids that {recipe.model.path} ({rows:,} rows) does not have"
         fix = f"take {_YUES}, the codec of the released models, or a model made for {_OURS}"
@@ -47,38 +48,34 @@ def codec_problems(recipe: Recipe, root: Path) -> list[Problem]:
 
 
 def is_strange(recipe: Recipe) -> bool:
-    """Whether a released model is given the codes of a codec that it does not know."""
+    """Return whether a released model is given the codes of a codec that it does not know."""
     released = _RELEASED.match(Path(recipe.model.path).name) is not None
     return released and recipe.codec.name != _YUES
 
 
 def _codec_in(folder: Path) -> str | None:
-    """The codec whose weights a folder has, where the folder itself says so."""
+    """Return the codec whose weights a folder has, where the folder itself says so."""
     if exists(folder / "final_ckpt" / "config.yaml"):  # as YuE's own are laid out
         return _YUES
-    name = _json(folder / "config.json").get("codec")
+    name = _read_object(folder / "config.json").get("codec")
     return name if name in BUILT_IN else None
 
 
-def _rows(path: str, root: Path) -> int | None:
-    """Embedding rows of the base model, or of the released one that is still to be fetched."""
-    rows = _json(root / path / "config.json").get("vocab_size")
+def _embedding_rows(path: str, root: Path) -> int | None:
+    """Return embedding rows of the base model, or of the released one yet to be fetched."""
+    rows = _read_object(root / path / "config.json").get("vocab_size")
     if isinstance(rows, int):
         return rows
     fetched = released_at(path) is not None
     return YUE_ROWS if fetched and _RELEASED.match(Path(path).name) else None
 
 
-def _json(file: Path) -> dict[str, object]:
+def _read_object(file: Path) -> dict[str, object]:
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-_SHOWN = 6
-_COMPLETE = f"`yue use {ACTIVE}`"
 
 
 @dataclass(frozen=True)
@@ -93,8 +90,8 @@ class Note:
 
 
 def recipe_notes(recipe: Recipe, root: Path) -> list[Note]:
-    """All notes of a recipe in a project: what is missing first."""
-    told = (
+    """Return all notes of a recipe in a project: what is missing first."""
+    kinds = (
         input_notes,
         empty_notes,
         codec_notes,
@@ -102,16 +99,16 @@ def recipe_notes(recipe: Recipe, root: Path) -> list[Note]:
         untracked_notes,
         unwatched_notes,
     )
-    return [note for notes in told for note in notes(recipe, root)]
+    return [note for notes in kinds for note in notes(recipe, root)]
 
 
 def input_notes(recipe: Recipe, root: Path) -> list[Note]:
-    """Inputs that neither exist nor are made by a pipeline file of the project."""
+    """Return inputs that neither exist nor are made by a pipeline file of the project."""
     return _of_problems(missing_inputs(recipe, root))
 
 
 def empty_notes(recipe: Recipe, root: Path) -> list[Note]:
-    """A folder of songs that holds none yet."""
+    """Return a folder of songs that holds none yet."""
     folder = recipe.data.songs_dir
     if not exists(root / folder) or is_made(folder, root) or _has_files(root / folder):
         return []
@@ -119,7 +116,7 @@ def empty_notes(recipe: Recipe, root: Path) -> list[Note]:
 
 
 def codec_notes(recipe: Recipe, root: Path) -> list[Note]:
-    """A codec whose weights or whose ids do not fit."""
+    """Return a codec whose weights or whose ids do not fit."""
     notes = _of_problems(codec_problems(recipe, root))
     if notes or not is_strange(recipe):
         return notes
@@ -153,7 +150,7 @@ def untracked_notes(recipe: Recipe, root: Path) -> list[Note]:
 
 
 def unwatched_notes(recipe: Recipe, root: Path) -> list[Note]:
-    """What samples are made with and is where DVC does not look."""
+    """Return what samples are made with and is where DVC does not look."""
     return [
         Note(
             f"generate.{key}: {path} is not in {folder}/, where DVC would see that its content "
@@ -166,13 +163,13 @@ def unwatched_notes(recipe: Recipe, root: Path) -> list[Note]:
 
 
 def _is_watched(path: Path, folder: Path) -> bool:
-    """Whether DVC sees a path's content in a folder: it follows links to files, none to folders."""
+    """Return whether DVC sees a path's content in a folder: it follows links to files alone."""
     place = path if path.is_dir() else path.parent
     return place.resolve().is_relative_to(folder.resolve())
 
 
 def drift_notes(params: Document, root: Path) -> list[Note]:
-    """How params.yaml differs from the recipe that it names."""
+    """Return notes on how params.yaml differs from the recipe that it names."""
     drift = drift_of(params, root)
     if drift.recipe is None:
         return []
@@ -194,14 +191,14 @@ def drift_notes(params: Document, root: Path) -> list[Note]:
 
 
 def shown(differences: tuple[Difference, ...]) -> str:
-    """Differences on one line: ``lora.r is 16, not 8``."""
+    """Return differences on one line: ``lora.r is 16, not 8``."""
     words = [
         f"{d.key} is {d.ours}, not {d.theirs}"
         if d.ours is not None and d.theirs is not None
         else f"{d.key} is {'missing' if d.ours is None else 'not in the recipe'}"
-        for d in differences[:_SHOWN]
+        for d in differences[:_MAX_DIFFERENCES]
     ]
-    more = len(differences) - _SHOWN
+    more = len(differences) - _MAX_DIFFERENCES
     return "; ".join([*words, f"and {more} more"] if more > 0 else words)
 
 
@@ -212,9 +209,10 @@ def upkeep_notes(found: Resolved) -> list[Note]:
     notes = [Note(f"{each.file}:{each.line}: {each.what}", fix) for each in found.changes]
     missing = left_out(found.document) if active else []
     if missing:
-        shown = [f"{name} ({_default(name)})" for name in missing[:_SHOWN]]
-        more = [f"and {len(missing) - _SHOWN} more"] if len(missing) > _SHOWN else []
-        what = f"{found.document.file} leaves out what takes its default: {', '.join(shown + more)}"
+        shown = [f"{name} ({_describe_default(name)})" for name in missing[:_MAX_DIFFERENCES]]
+        if (more := len(missing) - _MAX_DIFFERENCES) > 0:
+            shown.append(f"and {more} more")
+        what = f"{found.document.file} leaves out what takes its default: {', '.join(shown)}"
         fix = f"{_COMPLETE} writes it there, where DVC looks for paths and sections"
         notes.append(Note(what, fix))
     return notes
@@ -231,5 +229,5 @@ def _has_files(path: Path) -> bool:
         return False
 
 
-def _default(name: str) -> str:
+def _describe_default(name: str) -> str:
     return shown_value(keys_by_path()[tuple(name.split("."))].default)

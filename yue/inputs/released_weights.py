@@ -103,11 +103,11 @@ def missing_files(weights: Released, folder: Path) -> tuple[str, ...]:
     Returns:
         Patterns and file names, of the layout that lacks least.
     """
-    lacking = [_lacking(layout, folder) for layout in weights.layouts]
+    lacking = [_missing_of(layout, folder) for layout in weights.layouts]
     return min(lacking, key=len)
 
 
-def _lacking(layout: Iterable[str], folder: Path) -> tuple[str, ...]:
+def _missing_of(layout: Iterable[str], folder: Path) -> tuple[str, ...]:
     lacks = [pattern for pattern in layout if not _has(folder, pattern)]
     if "*.safetensors" in layout:
         named = _shards(folder)
@@ -117,12 +117,12 @@ def _lacking(layout: Iterable[str], folder: Path) -> tuple[str, ...]:
 
 
 def _has(folder: Path, pattern: str) -> bool:
-    """Whether a folder has a file of that name or pattern, at that depth; links are followed."""
+    """Return whether a folder has a file of that name or pattern, at that depth, or a link."""
     return any(_is_file(path) for path in folder.glob(pattern))
 
 
 def _is_file(path: Path) -> bool:
-    """Whether there is a file; what is not ours to read counts as absent."""
+    """Return whether there is a file; what is not ours to read counts as absent."""
     try:
         return path.is_file()
     except (OSError, ValueError):  # a name that no file can have

@@ -68,7 +68,7 @@ def _refuse_to_lose_edits(file: Path, new: Resolved) -> None:
     raise UsageError(
         f"params.yaml was edited since `yue use {quoted(Path(drift.recipe))}`{changes}",
         why="these edits, or values that an experiment has set, would be lost",
-        fix=_back(file) + _FIX,
+        fix=_restore_command(file) + _FIX,
     )
 
 
@@ -82,8 +82,8 @@ def _is_kept(params: Document, folder: Path) -> bool:
     return False
 
 
-def _back(file: Path) -> str:
-    """How to take an experiment's values back, where git has the recipe as `yue use` wrote it."""
+def _restore_command(file: Path) -> str:
+    """Say how to undo an experiment's values, where git has the recipe as `yue use` wrote it."""
     committed = committed_text(file)
     try:
         edited = committed is None or drift_of(parse_document(committed, ""), file.parent).edited

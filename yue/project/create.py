@@ -127,7 +127,7 @@ def update_project(folder: Path, skipped: Collection[str] = ()) -> list[str]:
 
 
 def project_around(folder: Path) -> Path | None:
-    """The project in one of whose folders this one lies, if there is one."""
+    """Return the project in one of whose folders this one lies, if there is one."""
     parents = folder.resolve().parents
     return next((p for p in parents if all((p / mark).exists() for mark in _MARKS)), None)
 
@@ -192,7 +192,7 @@ def _retire_fetching(folder: Path) -> list[str]:
 
 
 def _free_name(file: Path) -> Path:
-    """A name beside a file that nothing has: ``dvc.yaml.old``, ``dvc.yaml.old2``."""
+    """Return a name beside a file that nothing has: ``dvc.yaml.old``, ``dvc.yaml.old2``."""
     names = (file.with_name(f"{file.name}.old{number or ''}") for number in chain([0], count(2)))
     return next(name for name in names if not os.path.lexists(name))
 
@@ -217,7 +217,7 @@ def _pipeline_texts(pipelines: Pipelines) -> dict[str, str]:
 
 
 def _recipe_texts(active: str, folder: Path) -> dict[str, str]:
-    """All ready recipes, and params.yaml of one of them."""
+    """Return all ready recipes, and params.yaml of one of them."""
     files = {file.stem: file for file in recipe_files()}
     if active not in files:
         raise UsageError(
@@ -244,7 +244,7 @@ def _start_versioning(folder: Path) -> None:
     if git:
         inside = _run([git, "rev-parse", "--show-toplevel"], folder)
         if inside.returncode:
-            _checked([git, "init", "--quiet"], folder)
+            _run_checked([git, "init", "--quiet"], folder)
         else:
             subdir = Path(inside.stdout.strip()).resolve() != folder.resolve()
     if not (folder / ".dvc").is_dir():
@@ -252,7 +252,7 @@ def _start_versioning(folder: Path) -> None:
         # DVC has written there that there is no git; without that it does nothing at all.
         write_text(folder / ".dvc" / "config", _ANALYTICS_OFF + ("" if git else _NO_GIT))
     if git:
-        _checked([git, "add", "--all", "."], folder)
+        _run_checked([git, "add", "--all", "."], folder)
         # Experiments need a commit to start from. Where git does not know who you are, it is yours.
         _run([git, "commit", "--quiet", "-m", "Start a project of yue", "--", "."], folder)
 
@@ -261,7 +261,7 @@ def _run(line: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def _checked(line: list[str], folder: Path) -> None:
+def _run_checked(line: list[str], folder: Path) -> None:
     done = _run(line, folder)
     if done.returncode:
         raise YueError(

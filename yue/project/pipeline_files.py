@@ -1,16 +1,9 @@
-"""A project's pipeline files: the checkout's, without code, with ``code.yaml``.
+"""A project's pipeline files: the checkout's, with digests of code in place of the code.
 
-The files a project is made from: the checkout's, which a wheel carries inside the package.
-
-One copy is kept in git, at the top of the checkout; setup.py puts it into the wheel.
-
-``code.yaml``: a digest of the code of each stage, in place of the checkout's dependencies on it.
-
-In a checkout a stage depends on the folders of ``yue/`` that it runs. A project has no such
-folders: there each stage has a parameter that is the digest of the same files as installed, so a
-new version of ``yue`` reruns the stages whose code it changed, and no others.
-
-The checkout's pipeline files as a project needs them: no code, no skipped stages.
+The checkout has one copy of them, at its top; setup.py puts it into the wheel as ``template/``.
+There a stage depends on the folders of ``yue/`` that it runs. A project has no such folders: each
+stage has a parameter in ``code.yaml`` that is the digest of the same files as installed, so a new
+version of ``yue`` reruns the stages whose code it changed, and no others.
 """
 
 from __future__ import annotations
@@ -35,47 +28,20 @@ NOTES = (
     "corpora/README.md",
     "prompts/README.md",
 )
+FILE = "code.yaml"
+_SOURCES = {".py", ".c", ".h", ".json", ".html", ".css", ".js"}
+_FIRST = ("validate", "inputs")  # what they check, all others rely on
 
 
 def template_root() -> Path:
-    """The folder that holds dvc.yaml, demo/, models/, recipes/ and schemas/."""
+    """Return the folder that holds dvc.yaml, demo/, models/, recipes/ and schemas/."""
     carried = PACKAGE / "template"
     return carried if carried.is_dir() else PACKAGE.parent
 
 
 def recipe_files() -> list[Path]:
-    """The ready recipes, sorted by name."""
+    """Return the ready recipes, sorted by name."""
     return sorted((template_root() / "recipes").glob("*.yaml"))
-
-
-FILE = "code.yaml"
-_SOURCES = {".py", ".c", ".h", ".json", ".html", ".css", ".js"}
-
-
-def code_digest(parts: Sequence[str]) -> str:
-    """Digest of files and folders of the package, named as in dvc.yaml (``yue/audio``)."""
-    lines = []
-    for part in sorted(parts):
-        path = PACKAGE.parent / part
-        files = [path] if path.is_file() else [f for f in sorted(path.rglob("*")) if _is_source(f)]
-        for file in files:
-            name = file.relative_to(PACKAGE.parent).as_posix()
-            lines.append(f"{name} {bytes_digest(file.read_bytes())}")
-    return bytes_digest("\n".join(lines))[:16]
-
-
-def code_text(digests: Mapping[str, str]) -> str:
-    """The text of code.yaml."""
-    head = "# Digest of the code of each stage as installed; `yue init --update` writes it anew.\n"
-    return head + "".join(f"{name}: '{digests[name]}'\n" for name in sorted(digests))
-
-
-def _is_source(file: Path) -> bool:
-    generated = file.name.startswith("_yue_native")
-    return file.suffix in _SOURCES and not generated and "__pycache__" not in file.parts
-
-
-_FIRST = ("validate", "inputs")  # what they check, all others rely on
 
 
 @dataclass(frozen=True)
@@ -95,12 +61,12 @@ class Pipelines:
 
 
 def stage_names() -> list[str]:
-    """The stages of the pipeline, in order."""
+    """Return the stages of the pipeline, in order."""
     return list(_load(template_root() / PIPELINES[0])["stages"])
 
 
 def project_pipelines(skipped: Collection[str] = ()) -> Pipelines:
-    """The pipeline files of a project.
+    """Return the pipeline files of a project.
 
     Args:
         skipped: Stages of dvc.yaml to leave out. What they would have made must be there.
@@ -136,13 +102,36 @@ def project_pipelines(skipped: Collection[str] = ()) -> Pipelines:
     return Pipelines(texts, code, tuple(given))
 
 
+def code_digest(parts: Sequence[str]) -> str:
+    """Digest of files and folders of the package, named as in dvc.yaml (``yue/audio``)."""
+    lines = []
+    for part in sorted(parts):
+        path = PACKAGE.parent / part
+        files = [path] if path.is_file() else [f for f in sorted(path.rglob("*")) if _is_source(f)]
+        for file in files:
+            name = file.relative_to(PACKAGE.parent).as_posix()
+            lines.append(f"{name} {bytes_digest(file.read_bytes())}")
+    return bytes_digest("\n".join(lines))[:16]
+
+
+def code_text(digests: Mapping[str, str]) -> str:
+    """Return the text of code.yaml."""
+    head = "# Digest of the code of each stage as installed; `yue init --update` writes it anew.\n"
+    return head + "".join(f"{name}: '{digests[name]}'\n" for name in sorted(digests))
+
+
+def _is_source(file: Path) -> bool:
+    generated = file.name.startswith("_yue_native")
+    return file.suffix in _SOURCES and not generated and "__pycache__" not in file.parts
+
+
 def _skippable(known: Iterable[str], skipped: Collection[str]) -> list[str]:
-    """The stages that may be skipped and are not yet."""
+    """Return the stages that may be skipped and are not yet."""
     return [name for name in known if name not in skipped and name not in _FIRST]
 
 
 def _leave_out(pipeline: Any, skipped: Collection[str]) -> list[str]:
-    """Remove stages; returns what the others read of theirs."""
+    """Remove stages; return what the others read of theirs."""
     stages = pipeline["stages"]
     lost = [out for name in skipped for out in _outs(stages.pop(name))]
     read = [dep for stage in stages.values() for dep in stage.get("deps", [])]

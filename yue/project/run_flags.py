@@ -1,8 +1,6 @@
-"""A project made from flags and run at once, from songs or from converted arrays.
+"""A project made from flags and run at once: ``yue pipeline`` and ``yue preprocess``.
 
-Arrays that ``yue convert`` wrote elsewhere, taken into a project as if made there.
-
-A project made from flags and run at once: ``yue pipeline`` and ``yue preprocess``.
+``preprocess`` begins with arrays that ``yue convert`` wrote elsewhere (:func:`adopt_arrays`).
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ from yue.errors import AudioError, UsageError, YueError
 from yue.files import atomic_folder, write_text
 from yue.project.activate import activate
 from yue.project.create import create_project, update_project
-from yue.project.pipeline_files import project_pipelines, template_root
+from yue.project.pipeline_files import project_pipelines, stage_names, template_root
 from yue.recipe.read import checked
 from yue.recipe.writing import short_text
 from yue.recipe.yaml_positions import parse_document, read_document
@@ -31,61 +29,6 @@ from yue.rejections import Rejections, read_rejections, write_rejections
 from yue.wording import quoted
 
 _ROWS, _REJECTED = "audio.jsonl", "rejected.json"
-
-
-def adopt_arrays(source: Path, target: Path, songs_dir: Path) -> None:
-    """Link (or copy) the arrays of a folder and write their rows for the new place.
-
-    Args:
-        source: Holds ``audio.jsonl`` and the arrays that it names.
-        target: ``work/audio`` of the project; replaced as a whole.
-        songs_dir: The project's songs folder, whose ``songs.jsonl`` counts among what was found.
-
-    Raises:
-        UsageError: ``source`` is not what ``yue convert`` makes.
-        YueError: Its ``rejected.json`` is damaged or of an older version.
-        AudioError: An array is missing or lies elsewhere.
-    """
-    check_arrays(source)
-    with atomic_folder(target) as folder:
-        tracks = read_tracks(source / _ROWS)
-        write_tracks(
-            folder / _ROWS, [_adopt(track, source, folder, target.name) for track in tracks]
-        )
-        if (source / _REJECTED).is_file():
-            rejections = read_rejections(source / _REJECTED, "convert")
-        else:
-            rejections = Rejections(len(set(whole_songs(tracks).values())))
-        rows = sum(1 for _ in rows_made(songs_dir))
-        write_rejections(folder / _REJECTED, dataclasses.replace(rejections, rows=rows))
-
-
-def check_arrays(source: Path) -> None:
-    """Refuse a folder that ``yue convert`` did not make.
-
-    Raises:
-        UsageError: It has no rows.
-    """
-    if not (source / _ROWS).is_file():
-        raise UsageError(
-            f"{source} has no {_ROWS}",
-            why="preprocess goes on from what `yue convert` made",
-            fix=f"yue convert --input-dir SONGS --output-dir {quoted(source)}",
-        )
-
-
-def _adopt(track: ConvertedTrack, source: Path, folder: Path, name: str) -> ConvertedTrack:
-    array = source / Path(track.path).name
-    if not array.is_file():
-        raise AudioError(
-            f"{source / _ROWS}: {track.path} of {track.song_id} is not in {source}",
-            fix="run `yue convert` again",
-        )
-    try:
-        os.link(array, folder / array.name)
-    except OSError:  # another file system
-        shutil.copyfile(array, folder / array.name)
-    return dataclasses.replace(track, path=f"{name}/{array.name}")
 
 
 @dataclass(frozen=True)
@@ -155,8 +98,22 @@ def run(order: Order) -> None:
         )
 
 
+def skipped_stages(words: Collection[str]) -> tuple[str, ...]:
+    """Return the stages that ``--skip-steps`` means; some of its names mean several."""
+    names = stage_names()
+    convert, mmap, train = map(names.index, ("convert", "mmap", "train"))
+    steps = {
+        "preprocess": names[convert + 1 : mmap],
+        "dataset": names[mmap:train],
+        "count": (),
+        "train": names[train:],
+    }
+    stages = [stage for word in words for stage in steps.get(word, (word,))]
+    return tuple(dict.fromkeys(stages))
+
+
 def _recipe_text(order: Order) -> str:
-    """A checked recipe of the base's values and the order's, with no need of the base's file."""
+    """Return a checked recipe of the base's and the order's values, which needs no base file."""
     base = checked(read_document(template_root() / "recipes" / f"{order.base}.yaml"))
     values: dict[str, Any] = {**base.values, "name": order.name}
     values["description"] = f"written by yue {order.name}"
@@ -168,13 +125,56 @@ def _recipe_text(order: Order) -> str:
     return text
 
 
-def skipped_stages(words: Collection[str]) -> tuple[str, ...]:
-    """The stages that ``--skip-steps`` means, which also takes names of several stages at once."""
-    steps = {
-        "preprocess": ("separate", "tokenize", "songs"),
-        "dataset": ("mmap",),
-        "count": (),
-        "train": ("train", "evaluate", "generate", "report"),
-    }
-    stages = [stage for word in words for stage in steps.get(word, (word,))]
-    return tuple(dict.fromkeys(stages))
+def adopt_arrays(source: Path, target: Path, songs_dir: Path) -> None:
+    """Link (or copy) the arrays of a folder and write their rows for the new place.
+
+    Args:
+        source: Holds ``audio.jsonl`` and the arrays that it names.
+        target: ``work/audio`` of the project; replaced as a whole.
+        songs_dir: The project's songs folder, whose ``songs.jsonl`` counts among what was found.
+
+    Raises:
+        UsageError: ``source`` is not what ``yue convert`` makes.
+        YueError: Its ``rejected.json`` is damaged or of an older version.
+        AudioError: An array is missing or lies elsewhere.
+    """
+    check_arrays(source)
+    with atomic_folder(target) as folder:
+        tracks = read_tracks(source / _ROWS)
+        write_tracks(
+            folder / _ROWS, [_adopt_track(track, source, folder, target.name) for track in tracks]
+        )
+        if (source / _REJECTED).is_file():
+            rejections = read_rejections(source / _REJECTED, "convert")
+        else:
+            rejections = Rejections(len(set(whole_songs(tracks).values())))
+        rows = sum(1 for _ in rows_made(songs_dir))
+        write_rejections(folder / _REJECTED, dataclasses.replace(rejections, rows=rows))
+
+
+def check_arrays(source: Path) -> None:
+    """Refuse a folder that ``yue convert`` did not make.
+
+    Raises:
+        UsageError: It has no rows.
+    """
+    if not (source / _ROWS).is_file():
+        raise UsageError(
+            f"{source} has no {_ROWS}",
+            why="preprocess goes on from what `yue convert` made",
+            fix=f"yue convert --input-dir SONGS --output-dir {quoted(source)}",
+        )
+
+
+def _adopt_track(track: ConvertedTrack, source: Path, folder: Path, name: str) -> ConvertedTrack:
+    array = source / Path(track.path).name
+    if not array.is_file():
+        raise AudioError(
+            f"{source / _ROWS}: {track.path} of {track.song_id} is not in {source}",
+            fix="run `yue convert` again",
+        )
+    try:
+        os.link(array, folder / array.name)
+    except OSError:  # another file system
+        shutil.copyfile(array, folder / array.name)
+    return dataclasses.replace(track, path=f"{name}/{array.name}")

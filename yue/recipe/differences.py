@@ -1,12 +1,8 @@
-"""How two recipes differ: from the file it was written from, and in what decides a training.
-
-Which keys of a recipe decide what its training gives, and which two recipes differ in.
+"""How two recipes differ: in what decides a training, and from the file one was written from.
 
 A key that decides nothing may change at any time: a run goes on from its checkpoint, and an adapter
 stays that of the active recipe. Sections that say only how to run (``launch``, ``runtime``,
 ``logging``) are no part of this at all: they change at most the order in which floats are added.
-
-How the active recipe differs from the recipe it was written from.
 """
 
 from __future__ import annotations
@@ -40,7 +36,7 @@ _WITHOUT_EFFECT = {
 
 
 def training_sections(mix: Mix, model: Model, lora: Lora, train: Train) -> Sections:
-    """The sections that training reads, as JSON values, without this machine's own places."""
+    """Return the sections that training reads, as JSON values, without paths of this machine."""
     values = {
         "mix": asdict(mix),
         "model": asdict(model),
@@ -53,12 +49,12 @@ def training_sections(mix: Mix, model: Model, lora: Lora, train: Train) -> Secti
 
 
 def sections_of(recipe: Recipe) -> Sections:
-    """The same of a whole recipe."""
+    """Return the same of a whole recipe."""
     return training_sections(recipe.mix, recipe.model, recipe.lora, recipe.train)
 
 
 def deciding_values(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The values that decide the adapter, by ``section.key``.
+    """Return the values that decide the adapter, by ``section.key``.
 
     Args:
         sections: As :func:`training_sections` gives them, or an older version of ``yue`` wrote
@@ -81,7 +77,7 @@ def deciding_values(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]
 def key_differences(
     there: Mapping[str, Mapping[str, Any]], here: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, str]:
-    """Deciding keys whose values differ, by name, each in words: ``train.lr 0.01, here 0.02``.
+    """Return deciding keys that differ, by name, each in words: ``train.lr 0.01, here 0.02``.
 
     Args:
         there: Sections of another run.
@@ -94,11 +90,11 @@ def key_differences(
         default = defaults()[section][key]
         old, new = (sections[section].get(key, default) for sections in (there, here))
         if not same_value(old, new):
-            differences[name] = f"{name} {_shown(old)}, here {_shown(new)}"
+            differences[name] = f"{name} {_value_json(old)}, here {_value_json(new)}"
     return differences
 
 
-def _shown(value: Any) -> str:
+def _value_json(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -146,7 +142,7 @@ def drift_of(params: Document, root: Path) -> Drift:
 
 
 def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[Difference, ...]:
-    """Keys with different values, in the order of ``ours``, then of ``theirs``."""
+    """Return keys with different values, in the order of ``ours``, then of ``theirs``."""
     first, second = dict(walk(ours)), dict(walk(theirs))
     return tuple(
         Difference(key, _value_text(first, key), _value_text(second, key))

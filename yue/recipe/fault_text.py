@@ -1,8 +1,6 @@
-"""A fault of a recipe file as a reader sees it: place, excerpt, rule, fix.
+"""Faults of a recipe file as a reader sees them: place, excerpt, rule, fix.
 
-A fault of a recipe file as a reader sees it: place, excerpt, rule, mending.
-
-Marks that git leaves in a file where two versions of it could not be merged.
+The marks that git leaves where it could not merge two versions of a file are one such fault.
 """
 
 from __future__ import annotations
@@ -14,8 +12,9 @@ from pathlib import Path
 
 from yue.errors import RecipeError
 
-_SHOWN = 100  # characters of a source line
-_VALUE_SHOWN = 60
+_EXCERPT_WIDTH = 100  # characters of a source line
+_VALUE_WIDTH = 60
+_CONFLICT_MARK = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?= |\r?$)", re.MULTILINE)
 
 
 @dataclass(frozen=True, order=True)
@@ -45,7 +44,7 @@ class Fault:
         value: The value as it is written, or "".
         rule: What is wrong, or what is allowed.
         fix: What to do; "" when the rule says it.
-        others: Other keys that could mend it.
+        others: Other keys that could fix it.
         source: The file, where it is not the one that was read: a recipe that this one extends.
     """
 
@@ -58,10 +57,10 @@ class Fault:
     source: Source | None = None
 
     def render(self, file: str, lines: Sequence[str]) -> str:
-        """``FILE:LINE:COL: key: value: rule``, the excerpt with a caret, and the fix."""
+        """Return ``FILE:LINE:COL: key: value: rule``, the excerpt with a caret, and the fix."""
         if self.source is not None:
             file, lines = self.source.file, self.source.lines
-        words = [part for part in (self.key, _short(self.value), self.rule) if part]
+        words = [part for part in (self.key, _shorten(self.value), self.rule) if part]
         text = [f"{file}:{self.place.line}:{self.place.column}: {': '.join(words)}"]
         text += _excerpt(self.place, lines)
         if self.fix:
@@ -73,27 +72,27 @@ class RecipeFaultsError(RecipeError):
     """Every fault of one recipe, in the order of its lines; those of extended recipes come last."""
 
     def __init__(self, file: str, lines: Sequence[str], faults: Iterable[Fault]) -> None:
-        self.faults = tuple(sorted(faults, key=_order))
+        self.faults = tuple(sorted(faults, key=_sort_key))
         count = len(self.faults)
         title = f"{file}: {count} fault{'s' if count > 1 else ''}"
         super().__init__("\n".join([title, *(fault.render(file, lines) for fault in self.faults)]))
 
 
 def shown_path(path: Path) -> str:
-    """A path as the user would write it: relative where it lies in the current folder."""
+    """Return a path as the user would write it: relative where it lies in the current folder."""
     absolute, here = path.absolute(), Path.cwd()
     return str(absolute.relative_to(here) if absolute.is_relative_to(here) else path)
 
 
-def _order(fault: Fault) -> tuple[str, Place]:
+def _sort_key(fault: Fault) -> tuple[str, Place]:
     return (fault.source.file if fault.source else "", fault.place)
 
 
 def _excerpt(place: Place, lines: Sequence[str]) -> list[str]:
     if not 1 <= place.line <= len(lines):
         return []
-    start = max(0, place.column - 1 - _SHOWN // 2)
-    text = _printable(lines[place.line - 1].rstrip())[start : start + _SHOWN]
+    start = max(0, place.column - 1 - _EXCERPT_WIDTH // 2)
+    text = _printable(lines[place.line - 1].rstrip())[start : start + _EXCERPT_WIDTH]
     caret = "^" + "~" * (min(place.width, max(1, len(text) - (place.column - 1 - start))) - 1)
     margin = f"{place.line:>5} | "
     return [
@@ -102,26 +101,23 @@ def _excerpt(place: Place, lines: Sequence[str]) -> list[str]:
     ]
 
 
-def _short(value: str) -> str:
+def _shorten(value: str) -> str:
     text = _printable(value)
-    return text if len(text) <= _VALUE_SHOWN else text[: _VALUE_SHOWN - 3] + "..."
+    return text if len(text) <= _VALUE_WIDTH else text[: _VALUE_WIDTH - 3] + "..."
 
 
 def _printable(text: str) -> str:
-    """Control characters would reach the terminal: show them as spaces, one for one."""
+    """Return text with spaces for control characters, which would reach the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-_MARK = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?= |\r?$)", re.MULTILINE)
-
-
 def conflict_lines(text: str) -> list[int]:
-    """The lines, from 1, that are git's conflict marks."""
-    return [text.count("\n", 0, mark.start()) + 1 for mark in _MARK.finditer(text)]
+    """Return the lines, from 1, that are git's conflict marks."""
+    return [text.count("\n", 0, mark.start()) + 1 for mark in _CONFLICT_MARK.finditer(text)]
 
 
 def conflict_fault(text: str, file: str) -> Fault | None:
-    """What is wrong with a file that git could not merge; None where it has no marks."""
+    """Return what is wrong with a file that git could not merge; None where it has no marks."""
     lines = conflict_lines(text)
     if not lines:
         return None

@@ -54,7 +54,7 @@ def add_flags(
 def recipe_from_flags(
     args: argparse.Namespace, *sections: str, **extra: Mapping[str, Any]
 ) -> Recipe:
-    """A recipe of the schema's defaults and the flags that were given.
+    """Return a recipe of the schema's defaults and the flags that were given.
 
     Args:
         args: Parsed by a parser that went through :func:`add_flags` with these sections.
@@ -79,13 +79,13 @@ def recipe_from_flags(
 
 
 def flag_names(parser: argparse.ArgumentParser) -> dict[str, str]:
-    """Which attribute each dotted key's flag sets, for a parser that has such flags."""
+    """Return which attribute each dotted key's flag sets, for a parser that has such flags."""
     names: dict[str, str] = parser.get_default(_NAMES) or {}
     return names
 
 
 def flag_called(flag: str, parser: argparse.ArgumentParser) -> str | None:
-    """The parser's flag for the key that other programs, or a recipe, call so."""
+    """Return the parser's flag for the key that other programs, or a recipe, call so."""
     word = flag.lstrip("-").lower().replace("-", "_")
     names = flag_names(parser)
     for section in dict.fromkeys(dotted.split(".")[0] for dotted in names):
@@ -97,7 +97,7 @@ def flag_called(flag: str, parser: argparse.ArgumentParser) -> str | None:
 
 
 def given_values(args: argparse.Namespace, *sections: str) -> dict[str, dict[str, Any]]:
-    """The values of the flags that were given, by section and key."""
+    """Return the values of the flags that were given, by section and key."""
     names: dict[str, str] = getattr(args, _NAMES)
     values: dict[str, dict[str, Any]] = {section: {} for section in sections}
     for key in (key for section in sections for key in keys_of(section)):
@@ -129,7 +129,7 @@ def _with_flags(text: str, names: Mapping[str, str]) -> str:
 
 
 def _options(parser: argparse.ArgumentParser, key: Key) -> list[str]:
-    """The key's option strings that are not taken yet."""
+    """Return the key's option strings that are not taken yet."""
     prefixed = f"--{key.section}-{key.name}".replace("_", "-")
     if key.section in _PREFIXED:
         return [prefixed]
@@ -176,7 +176,7 @@ class _Words(argparse.Action):
 
 
 def _reader(key: Key) -> Callable[[str], Any]:
-    """Reads a flag's word as YAML would, and checks it by the key's rule."""
+    """Read a flag's word as YAML would, and checks it by the key's rule."""
 
     def read(text: str) -> Any:
         if "null" in key.types and text.lower() in ("none", "null"):
@@ -208,7 +208,7 @@ def _line(problem: Problem, names: Mapping[str, str], values: Mapping[str, Any])
 
 
 def value_words(value: Any) -> str:
-    """A value as its flag takes it."""
+    """Return a value as its flag takes it."""
     if value is None:
         return "none"
     if isinstance(value, list | tuple):

@@ -1,10 +1,7 @@
-"""What the schema has against a recipe's values, and keys that landed in a wrong section.
+"""What the schema has against the values of a recipe, wherever they came from.
 
-Keys that stand in the wrong section because the line of their own was lost.
-
-What the schema has against the values of a recipe, without regard to where they came from.
-
-Nothing is missing here: what a file leaves out has been completed by the schema's defaults.
+Nothing is missing here: what a file leaves out has been completed by the schema's defaults. Keys
+that stand in a wrong section because the line of their own was lost are found in the file itself.
 """
 
 from __future__ import annotations
@@ -23,38 +20,11 @@ from yue.recipe.schema import EXTENDS, Key, keys, keys_by_path, keys_of, schema,
 from yue.recipe.yaml_positions import Document, KeyPath, Unusable
 from yue.wording import did_you_mean, nearest
 
-_FEWEST = 2  # one key alone is more likely misplaced, and the nearest name says so
-
-
-def stray_keys(document: Document) -> tuple[dict[tuple[str, str], str], list[Fault]]:
-    """Keys that belong to a section which the file does not have.
-
-    Returns:
-        The section of each such key, by where it stands; and one fault for each lost line.
-    """
-    strays: dict[tuple[str, str], str] = {}
-    faults = []
-    for section, inner in document.values.items():
-        if not isinstance(inner, Mapping) or section not in sections():
-            continue
-        known = {key.name for key in keys_of(section)}
-        unknown = [name for name in inner if name not in known]
-        for lost in sections():
-            names = {key.name for key in keys_of(lost)}
-            found = [name for name in unknown if name in names]
-            if lost in document.values or len(found) < min(_FEWEST, len(names)):
-                continue
-            strays |= {(section, name): lost for name in found}
-            unknown = [name for name in unknown if name not in names]
-            rule = f"{', '.join(found)} belong to {lost}: its line is missing"
-            place = document.keys[section, found[0]]
-            fix = f"write the line `{lost}:` above this one"
-            faults.append(Fault(place, f"{section}.{found[0]}", "", rule, fix))
-    return strays, faults
-
-
+# Fewer keys of a section in another are more likely misplaced, and the nearest name says so.
+_MIN_STRAYS = 2
 _NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _NOT_TEXT = re.compile(r"\$\{|^\?\?\?$")
+# What YAML 1.1 takes for booleans, and people still write; YAML 1.2 takes them for text.
 _YES_NO = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 
@@ -67,7 +37,7 @@ class Problem:
         at_key: It is about the key, not its value.
         rule: What is wrong or allowed.
         fix: What to do, or "".
-        others: Dotted names of other keys that could mend it.
+        others: Dotted names of other keys that could fix it.
     """
 
     path: KeyPath
@@ -78,7 +48,7 @@ class Problem:
 
 
 def schema_problems(values: Mapping[str, Any]) -> list[Problem]:
-    """Every problem of the values' shape, types and ranges; at most one for a path."""
+    """Return every problem of the values' shape, types and ranges; at most one for a path."""
     found: dict[KeyPath, Problem] = {}
     for error in _validator().iter_errors(values):
         for problem in _problems(error):
@@ -95,10 +65,37 @@ def schema_problems(values: Mapping[str, Any]) -> list[Problem]:
 
 
 def value_problem(key: Key, value: Any) -> Problem | None:
-    """What one key has against a value."""
+    """Return what one key has against a value."""
     if Draft7Validator(key.rule).is_valid(value):
         return None
     return Problem(key.path, f"must be {key.allowed}", _fix(key, value, key.path))
+
+
+def stray_keys(document: Document) -> tuple[dict[tuple[str, str], str], list[Fault]]:
+    """Return keys that belong to a section which the file does not have.
+
+    Returns:
+        The section of each such key, by where it stands; and one fault for each lost line.
+    """
+    strays: dict[tuple[str, str], str] = {}
+    faults = []
+    for section, inner in document.values.items():
+        if not isinstance(inner, Mapping) or section not in sections():
+            continue
+        known = {key.name for key in keys_of(section)}
+        unknown = [name for name in inner if name not in known]
+        for lost in sections():
+            names = {key.name for key in keys_of(lost)}
+            found = [name for name in unknown if name in names]
+            if lost in document.values or len(found) < min(_MIN_STRAYS, len(names)):
+                continue
+            strays |= {(section, name): lost for name in found}
+            unknown = [name for name in unknown if name not in names]
+            rule = f"{', '.join(found)} belong to {lost}: its line is missing"
+            place = document.keys[section, found[0]]
+            fix = f"write the line `{lost}:` above this one"
+            faults.append(Fault(place, f"{section}.{found[0]}", "", rule, fix))
+    return strays, faults
 
 
 @cache
@@ -111,7 +108,7 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
     instance: Any = error.instance
     section = str(path[0]) if path else ""
     if error.validator == "additionalProperties":
-        yield from (_unknown(section, name) for name in instance if name not in _names(section))
+        yield from (_unknown_key(section, name) for name in instance if name not in _names(section))
     elif key := _key_of(path):
         yield Problem(path, f"must be {_allowed(key, path)}", _fix(key, instance, path))
     else:
@@ -120,7 +117,7 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
 
 
 def _key_of(path: KeyPath) -> Key | None:
-    """The key that a path is, or is an item of."""
+    """Return the key that a path is, or is an item of."""
     names = tuple(str(part) for part in path)
     return keys_by_path().get(names) or keys_by_path().get(names[:-1])
 
@@ -149,7 +146,7 @@ def _fix(key: Key, value: Any, path: KeyPath) -> str:
     return ""
 
 
-def _unknown(section: str, name: str) -> Problem:
+def _unknown_key(section: str, name: str) -> Problem:
     found = suggest(section, name)
     rule = f"unknown key; did you mean '{found}'?" if found else "unknown key"
     fix = "" if found else f"{section or 'the top level'} takes {', '.join(_names(section))}"
@@ -157,12 +154,12 @@ def _unknown(section: str, name: str) -> Problem:
 
 
 def _names(section: str) -> list[str]:
-    """What a section, or the top level (""), may hold."""
+    """Return what a section, or the top level (""), may hold."""
     return [key.name for key in keys_of(section)] + ([] if section else [*sections(), EXTENDS])
 
 
 def suggest(section: str, name: str) -> str | None:
-    """The key that ``name`` was probably meant to be; ``section.key`` when it is elsewhere.
+    """Return the key that ``name`` was probably meant to be; ``section.key`` when it is elsewhere.
 
     A name that another program uses here counts most, then the same name elsewhere, then a similar
     spelling here.

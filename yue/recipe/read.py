@@ -1,8 +1,7 @@
 """Read a recipe file to a typed recipe, or to every fault of it at once.
 
-Valid plain values to a typed recipe; and the digest of plain values, valid or not.
-
-A recipe file to a typed recipe, or every fault of it at once.
+:func:`checked` completes a file and checks it; :func:`build_recipe` types the values that passed.
+A recipe's digest is of its values alone, valid or not.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ def build_recipe(values: Mapping[str, Any]) -> model.Recipe:
 
 
 def typed(key: Key, value: Any) -> Any:
-    """A valid value in its key's own type: JSON Schema counts 8.0 as an integer, 8 as a number."""
+    """Return a valid value in its key's type: JSON Schema takes 8.0 as an integer."""
     if isinstance(value, list | tuple):
         return tuple(typed(key, item) for item in value)
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -44,14 +43,8 @@ def typed(key: Key, value: Any) -> Any:
     return value
 
 
-def section_class(name: str) -> type[Any]:
-    """The dataclass of a section."""
-    found: type[Any] = getattr(model, str(_CLASSES[name]))
-    return found
-
-
 def values_digest(values: Mapping[str, Any]) -> str:
-    """Hexadecimal SHA-256 of complete plain values, whatever their comments and number formats.
+    """Return the hexadecimal SHA-256 of complete plain values, whatever their number formats.
 
     Defaults are no part of it: a key that a later version adds leaves every recipe as it was.
     """
@@ -59,7 +52,7 @@ def values_digest(values: Mapping[str, Any]) -> str:
 
 
 def has_digest(digest: str, values: Mapping[str, Any], written: Mapping[str, Any]) -> bool:
-    """Whether a digest that a file states is that of its values.
+    """Return whether a digest that a file states is that of its values.
 
     Args:
         digest: Of this version, or of an earlier one, which took all values that were written.
@@ -70,7 +63,7 @@ def has_digest(digest: str, values: Mapping[str, Any], written: Mapping[str, Any
 
 
 def without_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain values without those that are the schema's defaults, and without empty sections."""
+    """Return plain values without the schema's defaults, and without empty sections."""
     kept: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
@@ -82,7 +75,7 @@ def without_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def same_value(first: Any, second: Any) -> bool:
-    """Whether two plain values are one to a recipe (8 and 8.0 are, 1 and true are not)."""
+    """Return whether two plain values are one to a recipe (8 and 8.0 are, 1 and true are not)."""
     return value_digest(_canonical(first)) == value_digest(_canonical(second))
 
 
@@ -92,7 +85,7 @@ def _is_default(path: tuple[str, ...], value: Any) -> bool:
 
 
 def _section(name: str, values: Mapping[str, Any]) -> Any:
-    kind = section_class(name)
+    kind: type[Any] = getattr(model, str(_CLASSES[name]))
     fields = {field.name for field in dataclasses.fields(kind)}
     keys = (key for key in keys_of(name) if key.name in fields)
     return kind(**{key.name: typed(key, values[key.name]) for key in keys})
@@ -119,7 +112,7 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def recipe_of(document: Document) -> Recipe:
-    """The typed recipe of a parsed file.
+    """Return the typed recipe of a parsed file.
 
     Raises:
         RecipeFaultsError: It has faults.
@@ -128,7 +121,7 @@ def recipe_of(document: Document) -> Recipe:
 
 
 def checked(document: Document) -> Resolved:
-    """The complete recipe of a parsed file.
+    """Return the complete recipe of a parsed file.
 
     Raises:
         RecipeError: A recipe that it extends cannot be read.
@@ -144,25 +137,25 @@ def checked(document: Document) -> Resolved:
 
 
 def default_recipe() -> Recipe:
-    """The schema's defaults alone."""
+    """Return the schema's defaults alone."""
     return build_recipe(defaults())
 
 
 def problems(values: Mapping[str, Any]) -> list[Problem]:
-    """Everything the schema and the rules have against complete plain values."""
+    """Return everything the schema and the rules have against complete plain values."""
     found = schema_problems(values)
     return found + rule_problems(values, {problem.path for problem in found})
 
 
 def fault_of(document: Document, problem: Problem) -> Fault:
-    """A problem at its place in the file; one of a default is told at a key that could mend it."""
+    """Return a problem as a fault at its place in the file; a default's, where it can be fixed."""
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem.path)
     source = document.sources.get(problem.path, "")
     default = keys_by_path().get(tuple(str(part) for part in problem.path))
     if default is not None and not document.says(default.path, empty=default.may_be_empty):
         source = f"{shown_value(default.default)} (the default)"
     return Fault(
-        _place(document, problem),
+        _find_place(document, problem),
         key.lstrip("."),
         "" if problem.at_key else source,
         problem.rule,
@@ -172,7 +165,7 @@ def fault_of(document: Document, problem: Problem) -> Fault:
 
 
 def _fault(found: Resolved, problem: Problem) -> Fault:
-    """A problem at its place in the file that its value was written in."""
+    """Return a problem at its place in the file that its value was written in."""
     origins = (found.origin(path) for path in _paths(problem))
     document = next((each for each in origins if each is not None), found.document)
     return found.placed(fault_of(document, problem), document)
@@ -183,8 +176,8 @@ def _paths(problem: Problem) -> Iterator[KeyPath]:
     yield from (tuple(name.split(".")) for name in problem.others)
 
 
-def _place(document: Document, problem: Problem) -> Place:
-    """The problem's own place, else that of another key that could mend it, else the section's."""
+def _find_place(document: Document, problem: Problem) -> Place:
+    """Return the problem's own place, else that of a key that can fix it, else the section's."""
     for path in _paths(problem):
         if not problem.at_key and path in document.places:
             return document.places[path]

@@ -36,7 +36,7 @@ class Change:
 
 
 def renewed(document: Document) -> tuple[Document, tuple[Change, ...]]:
-    """A document in the names and values of this version, places kept; and what was changed."""
+    """Return a document in this version's names and values, positions kept, and the changes."""
     work = _Renewal(document)
     for old, new in _renames():
         work.rename(old, new)
@@ -49,7 +49,7 @@ def renewed(document: Document) -> tuple[Document, tuple[Change, ...]]:
 
 
 def _renames() -> Iterator[tuple[_Names, _Names]]:
-    """Old and new path of each section and key that had another name."""
+    """Yield old and new path of each section and key that had another name."""
     for name in sections():
         for old in schema()["properties"][name].get("x-renamed-from", ()):
             yield (old,), (name,)
@@ -107,7 +107,7 @@ class _Renewal:
                 section[path[-1]] = new
 
     def document(self) -> Document:
-        """The document with all changes."""
+        """Return the document with all changes."""
         if not self.changes and not self.faults:
             return self.original
         return dataclasses.replace(
@@ -121,7 +121,7 @@ class _Renewal:
         )
 
     def _section(self, path: _Names) -> Any:
-        """What holds a key: its section, or the whole file."""
+        """Return what holds a key: its section, or the whole file."""
         return self.values if len(path) == 1 else self.values.get(path[0])
 
     def _has(self, path: _Names) -> bool:
@@ -137,7 +137,7 @@ class _Renewal:
         self.changes.append(Change(self.original.file, place.line, what))
 
     def _moved(self, table: Mapping[KeyPath, _T]) -> dict[KeyPath, _T]:
-        """A table of the document by new names."""
+        """Return a table of the document by new names."""
         return {self._path(path): entry for path, entry in table.items()}
 
     def _path(self, path: KeyPath) -> KeyPath:

@@ -40,11 +40,11 @@ class Resolved:
     changes: tuple[Change, ...]
 
     def origin(self, path: KeyPath) -> Document | None:
-        """The file that a key, section or list item is written in; None for a default."""
+        """Return the file that a key, section or list item is written in; None for a default."""
         return self.origins.get(path[:2]) or self.origins.get(path[:1])
 
     def placed(self, fault: Fault, document: Document) -> Fault:
-        """A fault of one of the files, told as this recipe's."""
+        """Return a fault of one of the files, told as this recipe's."""
         if document is self.document or fault.source is not None:
             return fault
         return dataclasses.replace(fault, source=Source(document.file, document.lines))
@@ -82,12 +82,12 @@ def resolve(document: Document) -> Resolved:
 
 
 def left_out(document: Document) -> list[str]:
-    """Dotted names of the keys for which a file has no value."""
+    """Return dotted names of the keys for which a file has no value."""
     return [key.dotted for key in keys() if not document.says(key.path, empty=key.may_be_empty)]
 
 
 def _parent(chain: Sequence[Document]) -> Document | Fault | None:
-    """What the last of these recipes extends; a fault where it cannot be."""
+    """Return what the last of these recipes extends; a fault where it cannot be."""
     document = chain[-1]
     if EXTENDS not in document.values:
         return None
@@ -152,7 +152,7 @@ def _merged(layers: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict[K
 
 
 def _is_left_out(path: tuple[str, ...], value: Any) -> bool:
-    """Whether nothing is written where nothing is no value."""
+    """Return whether nothing is written where nothing is no value."""
     if value is not None:
         return False
     key = keys_by_path().get(path)

@@ -1,10 +1,7 @@
-"""Rules between keys and rules of paths, which a schema cannot say.
+"""Rules of a recipe that a schema cannot say: between keys, each a row of a table; and of paths.
 
-Rules of a recipe's paths: inside the project or absolute, and the same for every reader.
-
-DVC substitutes these paths into dvc.yaml, so what a shell would expand stays as it is written.
-
-Rules between keys, which a schema cannot say. Each is one row of a table.
+A path is inside the project or absolute, and the same for every reader: DVC substitutes paths into
+dvc.yaml, so what a shell would expand stays as it is written.
 """
 
 from __future__ import annotations
@@ -34,16 +31,16 @@ _MADE = ("work", "metrics", ".dvc", ".git", ".yue")
 
 
 def path_problems(values: Mapping[tuple[str, ...], Any]) -> list[Problem]:
-    """Problems of the path keys that are there."""
+    """Return problems of the path keys that are there."""
     found = []
     for key in PATH_KEYS:
-        if key in values and (problem := _problem(values[key])):
+        if key in values and (problem := _path_fault(values[key])):
             rule, fix = problem
             found.append(Problem(key, rule, fix))
     return found
 
 
-def _problem(text: str) -> tuple[str, str] | None:
+def _path_fault(text: str) -> tuple[str, str] | None:
     path = PurePosixPath(text)
     if text != text.strip():
         return "has spaces at its ends", "remove them"
@@ -128,9 +125,9 @@ RULES = (
     ),
     Rule(
         ("train.loss_on", "tokens.layout"),
-        lambda learnt, layout: all(role in LAYOUTS[layout].roles for role in learnt),
-        lambda learnt, layout: f"layout {layout} has no {_others(learnt, LAYOUTS[layout].roles)}",
-        lambda learnt, layout: f"take some of {', '.join(LAYOUTS[layout].roles)}",
+        lambda roles, layout: all(role in LAYOUTS[layout].roles for role in roles),
+        lambda roles, layout: f"layout {layout} has no {_others(roles, LAYOUTS[layout].roles)}",
+        lambda roles, layout: f"take some of {', '.join(LAYOUTS[layout].roles)}",
     ),
     Rule(
         ("logging.sample_steps", "tokens.layout"),
@@ -251,7 +248,7 @@ RULES = (
 
 
 def rule_problems(values: Mapping[str, Any], faulty: Set[KeyPath]) -> list[Problem]:
-    """Broken rules of which every key is there and sound by itself.
+    """Return broken rules of which every key is there and sound by itself.
 
     Args:
         values: The recipe, or some of its sections.

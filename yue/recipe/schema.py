@@ -120,7 +120,7 @@ def _bounds(rule: Mapping[str, Any]) -> str:
 
 @cache
 def schema() -> Mapping[str, Any]:
-    """The JSON Schema itself, with the choices that installed packages add."""
+    """Return the JSON Schema itself, with the choices that installed packages add."""
     value: Mapping[str, Any] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
     for section in value["properties"].values():
         for rule in section.get("properties", {}).values():
@@ -132,14 +132,14 @@ def schema() -> Mapping[str, Any]:
 
 @cache
 def sections() -> Mapping[str, str]:
-    """Sections and what they are for, in the order of a recipe."""
+    """Return sections and what they are for, in the order of a recipe."""
     rules = schema()["properties"].items()
     return {name: rule["description"] for name, rule in rules if rule["type"] == "object"}
 
 
 @cache
 def keys() -> tuple[Key, ...]:
-    """Every key, in the order of a recipe."""
+    """Return every key, in the order of a recipe."""
     found = []
     for name, rule in schema()["properties"].items():
         if name == EXTENDS:
@@ -153,17 +153,17 @@ def keys() -> tuple[Key, ...]:
 
 @cache
 def keys_by_path() -> Mapping[tuple[str, ...], Key]:
-    """Every key by the names that lead to it."""
+    """Return every key by the names that lead to it."""
     return {key.path: key for key in keys()}
 
 
 def keys_of(section: str) -> tuple[Key, ...]:
-    """The keys of one section ("" is the top level)."""
+    """Return the keys of one section ("" is the top level)."""
     return tuple(key for key in keys() if key.section == section)
 
 
 def defaults() -> dict[str, Any]:
-    """A complete recipe of every key's default, as plain values."""
+    """Return a complete recipe of every key's default, as plain values."""
     values: dict[str, Any] = {}
     for key in keys():
         (values.setdefault(key.section, {}) if key.section else values)[key.name] = key.default

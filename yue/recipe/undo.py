@@ -59,7 +59,7 @@ def undo_faults(params: Path, error: RecipeFaultsError) -> tuple[Recipe, tuple[s
 
 
 def _names(fault: Fault) -> tuple[str, ...]:
-    """The keys that a fault is about, without places in lists."""
+    """Return the keys that a fault is about, without places in lists."""
     return (fault.key.split("[")[0], *fault.others)
 
 
@@ -82,7 +82,7 @@ def _give_back(values: dict[str, Any], before: Mapping[str, Any], path: list[str
 
 
 def _last_run(params: Path) -> dict[str, Any]:
-    """The sections with which the check of the recipe last passed, as DVC noted them."""
+    """Return the sections with which the check of the recipe last passed, as DVC noted them."""
     try:
         lock = YAML(typ="safe", pure=True).load(
             (params.parent / "dvc.lock").read_text(encoding="utf-8")
@@ -94,7 +94,7 @@ def _last_run(params: Path) -> dict[str, Any]:
 
 
 def committed_text(path: Path) -> str | None:
-    """The file's text in git's HEAD, or None where there is none."""
+    """Return the file's text in git's HEAD, or None where there is none."""
     try:
         done = subprocess.run(
             ["git", "show", f"HEAD:./{path.name}"],

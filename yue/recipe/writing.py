@@ -1,10 +1,4 @@
-"""Recipe text: every key in the schema's order, with comments, in the form DVC rewrites.
-
-The comments of a recipe file, each with the key that it is about.
-
-The text of a recipe: every key in the schema's order, with its comment beside it.
-
-Recipe text in the exact form in which DVC rewrites params.yaml, and the active recipe's header.
+"""Text of recipes: every key in the schema's order, its comment beside it, as DVC rewrites it.
 
 DVC changes params.yaml (``dvc exp run -S``) by loading it with ruamel's round-trip loader,
 replacing every value by a plain one and dumping with block style. Text that is a fixed point of
@@ -29,6 +23,13 @@ from yue.recipe.resolve import Resolved
 from yue.recipe.schema import keys, keys_of, sections
 from yue.recipe.yaml_positions import Document, KeyPath
 
+_MODELINE = "# yaml-language-server: $schema="
+_ACTIVE = re.compile(
+    r"^# Active recipe: (?P<file>.+) sha256:(?P<digest>[0-9a-f]{64})$", re.MULTILINE
+)
+_PASSES = 5  # ruamel moves comments when it unfolds a flow list; a second pass finds them at rest
+_COLUMN = 37  # of comments, where the value leaves room
+
 
 @dataclass(frozen=True)
 class Remarks:
@@ -46,8 +47,80 @@ class Remarks:
     below: tuple[str, ...]
 
 
+def active_text(found: Resolved, recipe_file: Path, root: Path) -> str:
+    """Return the text of params.yaml for a valid recipe: all values, and a header that names it.
+
+    Args:
+        found: The recipe.
+        recipe_file: Where it is.
+        root: The project, whose params.yaml it becomes.
+    """
+    kept = [
+        line
+        for line in split_header(found.document.text)[0]
+        if not line.startswith(_MODELINE) and not _ACTIVE.match(line)
+    ]
+    header = [
+        f"{_MODELINE}schemas/recipe.schema.json",
+        f"# Active recipe: {_file_name(recipe_file, root)} sha256:{values_digest(found.values)}",
+        *kept,
+    ]
+    return canonical(laid_out(header, found.values, _collect_remarks(found)))
+
+
+def completed_text(document: Document) -> str:
+    """Return a file's text with every key it leaves out added; values, comments and header stay.
+
+    Raises:
+        RecipeError: A recipe that it extends cannot be read.
+        RecipeFaultsError: It has faults.
+    """
+    found = checked(document)
+    header, _ = split_header(document.text)
+    return canonical(laid_out(header, found.values, _collect_remarks(found)))
+
+
+def short_text(header: Sequence[str], values: Mapping[str, Any]) -> str:
+    """Return the text of a recipe that holds only what differs from the schema's defaults.
+
+    Args:
+        header: Comment lines below the line for editors.
+        values: Complete plain values.
+    """
+    header = [f"{_MODELINE}../schemas/recipe.schema.json", *header]
+    return laid_out(header, without_defaults(values), Remarks({}, {}, ()))
+
+
+def with_values(text: str, values: Mapping[str, Any]) -> str:
+    """Return recipe text with exactly these values, its comments kept, as DVC would write it."""
+    return canonical(_rewrite(text, values))
+
+
+def origin(text: str) -> tuple[str, str] | None:
+    """Return the recipe file that params.yaml says it was written from, and its digest then."""
+    found = _ACTIVE.search(text)
+    return (found["file"], found["digest"]) if found else None
+
+
+def _collect_remarks(found: Resolved) -> Remarks:
+    """Return the comments of a recipe: each from the file that has the value, else from its own."""
+    own = remarks_of(found.document)
+    files = {id(each): each for each in found.origins.values()}
+    remarks = {number: remarks_of(each) for number, each in files.items()}
+    beside: dict[KeyPath, str] = {}
+    above: dict[KeyPath, tuple[str, ...]] = {}
+    for path in [(section,) for section in sections()] + [key.path for key in keys()]:
+        origin = found.origins.get(path)
+        theirs = own if origin is None else remarks[id(origin)]
+        if path in theirs.beside:
+            beside[path] = theirs.beside[path]
+        if path in theirs.above:
+            above[path] = theirs.above[path]
+    return Remarks(beside, above, own.below)
+
+
 def remarks_of(document: Document) -> Remarks:
-    """The comments of a parsed file, apart from its header's."""
+    """Return the comments of a parsed file, apart from its header's."""
     starts = {place.line: path for path, place in document.keys.items()}
     items = {
         document.places[path].line: f"# {text}"
@@ -75,17 +148,14 @@ def remarks_of(document: Document) -> Remarks:
 
 
 def split_header(text: str) -> tuple[list[str], list[str]]:
-    """The comment lines on top, and the rest."""
+    """Return the comment lines on top, and the rest."""
     lines = text.splitlines()
     end = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
     return lines[:end], lines[end:]
 
 
-_COLUMN = 37  # of comments, where the value leaves room
-
-
 def laid_out(header: Sequence[str], values: Mapping[str, Any], remarks: Remarks) -> str:
-    """The text of a recipe.
+    """Return the text of a recipe.
 
     Args:
         header: Comment lines on top.
@@ -93,7 +163,7 @@ def laid_out(header: Sequence[str], values: Mapping[str, Any], remarks: Remarks)
         remarks: Comments that stand in place of the schema's own.
     """
     lines = [*header, ""] if header else []
-    blocks = _blocks(_ordered(values))
+    blocks = _blocks(_order_values(values))
     for key in keys_of(""):
         if key.name in values:
             lines += remarks.above.get(key.path, ())
@@ -114,7 +184,7 @@ def _section_lines(
     blocks: Mapping[tuple[str, ...], Sequence[str]],
     remarks: Remarks,
 ) -> list[str]:
-    """The lines of a section's keys and of the comments about them."""
+    """Return the lines of a section's keys and of the comments about them."""
     lines: list[str] = []
     last_list = None
     for key in (key for key in keys_of(section) if key.name in values):
@@ -127,8 +197,8 @@ def _section_lines(
     return lines
 
 
-def _ordered(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain values in the order of the schema."""
+def _order_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return plain values in the order of the schema."""
     ordered: dict[str, Any] = {k.name: values[k.name] for k in keys_of("") if k.name in values}
     for section in sections():
         if section in values:
@@ -138,7 +208,7 @@ def _ordered(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _blocks(values: Mapping[str, Any]) -> dict[tuple[str, ...], list[str]]:
-    """The lines of each key as YAML has them, by its path."""
+    """Return the lines of each key as YAML has them, by its path."""
     stream = io.StringIO()
     yaml = YAML()
     yaml.default_flow_style = False
@@ -147,7 +217,7 @@ def _blocks(values: Mapping[str, Any]) -> dict[tuple[str, ...], list[str]]:
     blocks: dict[tuple[str, ...], list[str]] = {}
     expected = list(_paths(values))
     for line in lines:
-        if expected and line.startswith(_start(expected[0])):
+        if expected and line.startswith(_line_start(expected[0])):
             current = expected.pop(0)
             blocks[current] = []
         blocks[current].append(line)
@@ -161,12 +231,12 @@ def _paths(values: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             yield from ((name, inner) for inner in value)
 
 
-def _start(path: tuple[str, ...]) -> str:
+def _line_start(path: tuple[str, ...]) -> str:
     return f"{'  ' * (len(path) - 1)}{path[-1]}:"
 
 
 def _with_comment(lines: Sequence[str], comment: str) -> list[str]:
-    """The lines of a key with a comment: beside the key of a list, else after the value's end."""
+    """Return a key's lines with a comment: beside the key of a list, else after the value."""
     if not comment:
         return list(lines)
     place = 0 if lines[1:] and lines[1].lstrip().startswith("- ") else len(lines) - 1
@@ -174,15 +244,8 @@ def _with_comment(lines: Sequence[str], comment: str) -> list[str]:
     return [*lines[:place], f"{first:{_COLUMN - 1}} # {comment}", *lines[place + 1 :]]
 
 
-_MODELINE = "# yaml-language-server: $schema="
-_ACTIVE = re.compile(
-    r"^# Active recipe: (?P<file>.+) sha256:(?P<digest>[0-9a-f]{64})$", re.MULTILINE
-)
-_PASSES = 5  # ruamel moves comments when it unfolds a flow list; a second pass finds them at rest
-
-
 def canonical(text: str) -> str:
-    """Recipe text as DVC would write it, comments kept.
+    """Return recipe text as DVC would write it, comments kept.
 
     Raises:
         RecipeError: The text never comes to rest (comments inside lists can do that).
@@ -210,11 +273,6 @@ def _rewrite(text: str, values: Mapping[str, Any] | None = None) -> str:
     return stream.getvalue()
 
 
-def with_values(text: str, values: Mapping[str, Any]) -> str:
-    """Recipe text with exactly these values, its comments kept, as DVC would write it."""
-    return canonical(_rewrite(text, values))
-
-
 def _assign(mapping: Any, values: Mapping[str, Any]) -> None:
     for name in [name for name in mapping if name not in values]:
         del mapping[name]
@@ -233,75 +291,8 @@ def _make_plain(mapping: Any) -> None:
             mapping[name] = list(value)
 
 
-def active_text(found: Resolved, recipe_file: Path, root: Path) -> str:
-    """The text of params.yaml for a valid recipe: all its values, under a header that names it.
-
-    Args:
-        found: The recipe.
-        recipe_file: Where it is.
-        root: The project, whose params.yaml it becomes.
-    """
-    kept = [
-        line
-        for line in split_header(found.document.text)[0]
-        if not line.startswith(_MODELINE) and not _ACTIVE.match(line)
-    ]
-    header = [
-        f"{_MODELINE}schemas/recipe.schema.json",
-        f"# Active recipe: {_name(recipe_file, root)} sha256:{values_digest(found.values)}",
-        *kept,
-    ]
-    return canonical(laid_out(header, found.values, _remarks(found)))
-
-
-def completed_text(document: Document) -> str:
-    """The text of a file with every key that it leaves out; its values, comments and header stay.
-
-    Raises:
-        RecipeError: A recipe that it extends cannot be read.
-        RecipeFaultsError: It has faults.
-    """
-    found = checked(document)
-    header, _ = split_header(document.text)
-    return canonical(laid_out(header, found.values, _remarks(found)))
-
-
-def short_text(header: Sequence[str], values: Mapping[str, Any]) -> str:
-    """The text of a recipe that holds only what differs from the schema's defaults.
-
-    Args:
-        header: Comment lines below the line for editors.
-        values: Complete plain values.
-    """
-    header = [f"{_MODELINE}../schemas/recipe.schema.json", *header]
-    return laid_out(header, without_defaults(values), Remarks({}, {}, ()))
-
-
-def _remarks(found: Resolved) -> Remarks:
-    """The comments of a recipe: each from the file that has the value, else from its own."""
-    own = remarks_of(found.document)
-    files = {id(each): each for each in found.origins.values()}
-    remarks = {number: remarks_of(each) for number, each in files.items()}
-    beside: dict[KeyPath, str] = {}
-    above: dict[KeyPath, tuple[str, ...]] = {}
-    for path in [(section,) for section in sections()] + [key.path for key in keys()]:
-        origin = found.origins.get(path)
-        theirs = own if origin is None else remarks[id(origin)]
-        if path in theirs.beside:
-            beside[path] = theirs.beside[path]
-        if path in theirs.above:
-            above[path] = theirs.above[path]
-    return Remarks(beside, above, own.below)
-
-
-def origin(text: str) -> tuple[str, str] | None:
-    """The recipe file that params.yaml says it was written from, and its digest then."""
-    found = _ACTIVE.search(text)
-    return (found["file"], found["digest"]) if found else None
-
-
-def _name(recipe_file: Path, root: Path) -> str:
-    """Relative to the project where it lies in it, so that it holds on another machine."""
+def _file_name(recipe_file: Path, root: Path) -> str:
+    """Return a path, relative where it lies in the project, so that it holds on other machines."""
     path = Path(os.path.abspath(recipe_file))  # noqa: PTH100  (resolve() would follow links)
     root = root.absolute()
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()

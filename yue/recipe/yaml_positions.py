@@ -62,7 +62,7 @@ class Document:
     faults: tuple[Fault, ...]
 
     def says(self, path: KeyPath, *, empty: bool = False) -> bool:
-        """Whether a value is written for a key; an empty one counts where ``empty`` is true."""
+        """Return whether a value is written for a key; an empty one counts if ``empty`` is true."""
         value: Any = self.values
         for part in path:
             if not isinstance(value, Mapping) or part not in value:
@@ -87,7 +87,7 @@ def read_document(path: Path) -> Document:
 
 
 def read_text(path: Path) -> str:
-    """A recipe file's text, without a byte-order mark.
+    """Return a recipe file's text, without a byte-order mark.
 
     Raises:
         RecipeError: It is missing, a folder, too large, unreadable, or not UTF-8.
@@ -176,7 +176,7 @@ class _Reader:
     faults: list[Fault] = field(default_factory=list)
 
     def value(self, node: Node, path: KeyPath) -> Any:
-        """A node as a plain value."""
+        """Return a node as a plain value."""
         self.places[path] = _place(node, self.text)
         start = node.start_mark.index
         # An alias is its anchor's own node again, so this stops bombs and loops too.
@@ -192,7 +192,7 @@ class _Reader:
         return _scalar(self.yaml, node)
 
     def mapping(self, node: MappingNode, path: KeyPath) -> dict[str, Any]:
-        """A mapping with words for keys; the first of duplicate keys counts."""
+        """Return a mapping with words for keys; the first of duplicate keys counts."""
         values: dict[str, Any] = {}
         for key_node, value_node in node.value:
             place = _place(key_node, self.text)
@@ -221,7 +221,7 @@ class _Reader:
 
 
 def parse_scalar(text: str) -> Any:
-    """What ``text`` would be as a plain value in a recipe file."""
+    """Return what ``text`` would be as a plain value in a recipe file."""
     yaml = YAML(typ="safe", pure=True)
     tag = yaml.resolver.resolve(ScalarNode, text, (True, False))
     return _scalar(yaml, ScalarNode(tag, text))
@@ -237,7 +237,7 @@ def shown_value(value: Any) -> str:
 
 
 def _scalar(yaml: YAML, node: Node) -> Any:
-    """A finite number, a boolean, null or text; everything else is unusable."""
+    """Return a finite number, a boolean, null or text; everything else is unusable."""
     if str(node.tag) not in _CORE:
         return Unusable("put the value in quotes if it is text")
     try:
@@ -250,7 +250,7 @@ def _scalar(yaml: YAML, node: Node) -> Any:
 
 
 def walk(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Dotted names and values of the leaves of nested mappings."""
+    """Yield dotted names and values of the leaves of nested mappings."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from ((f"{name}.{inner}", leaf) for inner, leaf in walk(value))

@@ -65,12 +65,14 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         write_tables(folder, "song", tallies.songs, lambda number: files.info.song_ids[number])
         write_roles(folder / "roles.csv", tallies.songs)
     return StageSummary(
-        made=_told(result), rejected=_left_out(result, recipe.evaluate.split), next=_next(result)
+        made=_describe_losses(result),
+        rejected=_describe_split(result, recipe.evaluate.split),
+        next=_next_step(result),
     )
 
 
 def pick_split(tokens: Path, wanted: str) -> str:
-    """The wanted split if it has songs, else the first that has.
+    """Return the wanted split if it has songs, else the first that has.
 
     Raises:
         TokenFileError: No split has songs.
@@ -83,7 +85,7 @@ def pick_split(tokens: Path, wanted: str) -> str:
     )
 
 
-def _told(result: Evaluation) -> str:
+def _describe_losses(result: Evaluation) -> str:
     tracks = [track for track in ("vocal", "instrumental") if track in result.change]
     changes = ", ".join(
         f"{role} {result.base[role].loss:.3f} -> {result.tuned[role].loss:.3f}"
@@ -93,7 +95,7 @@ def _told(result: Evaluation) -> str:
     return f"loss base -> tuned on {where} ({result.split}): {changes}"
 
 
-def _left_out(result: Evaluation, wanted: str) -> str:
+def _describe_split(result: Evaluation, wanted: str) -> str:
     if result.split == wanted:
         return "nothing"
     return f"nothing; but split {wanted} has no songs, so {result.split} was scored" + (
@@ -101,7 +103,7 @@ def _left_out(result: Evaluation, wanted: str) -> str:
     )
 
 
-def _next(result: Evaluation) -> str:
+def _next_step(result: Evaluation) -> str:
     if not result.held_out:
         return "add songs, or raise songs.valid_share, to hold some out"
     return "yue metrics (a table), dvc plots show (curves); then listen: dvc repro generate"

@@ -26,7 +26,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         GenerationError: A prompt or model cannot be used, or the adapter learned other codes.
     """
     if recipe.tokens.layout not in GENERATED_LAYOUTS:
-        return _silent(recipe, paths)
+        return _write_no_samples(recipe, paths)
     setup = setup_of(recipe, paths.root)
     if paths.adapter.is_dir():
         refuse_other_adapter(paths.adapter, recipe)
@@ -47,7 +47,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     )
 
 
-def _silent(recipe: Recipe, paths: Paths) -> StageSummary:
+def _write_no_samples(recipe: Recipe, paths: Paths) -> StageSummary:
     """Write an empty list of samples, and say how else the adapter is put to use."""
     with atomic_folder(paths.samples) as folder:
         write_samples(folder, [])

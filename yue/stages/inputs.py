@@ -68,7 +68,7 @@ def _fetch_weights(recipe: Recipe, root: Path, origin: Path | None) -> list[str]
     Raises:
         YueError: Weights are not whole and cannot be downloaded; all that are missing are named.
     """
-    wanted = _lacking(recipe, root)
+    wanted = _find_lacks(recipe, root)
     for number, lack in enumerate(wanted):
         folder, weights = lack.folder, lack.weights
         print(f"inputs: {folder} lacks {few(lack.files)}; downloading {weights.repo}", flush=True)
@@ -84,7 +84,7 @@ def _fetch_weights(recipe: Recipe, root: Path, origin: Path | None) -> list[str]
             ) from error
     if wanted and origin is not None:
         link_inputs(recipe, root, origin)
-    if left := _lacking(recipe, root):
+    if left := _find_lacks(recipe, root):
         raise YueError(
             f"{left[0].key}: {left[0].folder} lacks {few(left[0].files)}",
             why=f"{left[0].weights.repo} was downloaded and does not have it",
@@ -103,10 +103,10 @@ class _Lack:
     files: tuple[str, ...]
 
 
-def _lacking(recipe: Recipe, root: Path) -> list[_Lack]:
+def _find_lacks(recipe: Recipe, root: Path) -> list[_Lack]:
     """Return the released weights of a recipe that are not whole, each folder once."""
     found: dict[str, _Lack] = {}
-    for key, path in _weights(recipe).items():
+    for key, path in _weight_paths(recipe).items():
         released = released_at(path)
         if released is None:
             continue
@@ -121,7 +121,7 @@ def _lacking(recipe: Recipe, root: Path) -> list[_Lack]:
     return list(found.values())
 
 
-def _weights(recipe: Recipe) -> dict[str, str]:
+def _weight_paths(recipe: Recipe) -> dict[str, str]:
     """Return the paths that may lie in released weights, by recipe key."""
     stage2 = recipe.generate.stage2
     return {

@@ -21,7 +21,7 @@ from yue.tokens.write_files import write_token_sets
 from yue.wording import counted
 
 SPLITS = ("train", "valid", "test")
-_SHOWN = 5  # warnings on the terminal
+_MAX_WARNINGS = 5  # warnings on the terminal
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
@@ -33,7 +33,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         YueError: A split cannot be written, or more songs than the recipe allows cannot be used.
     """
     split = _read_split(paths)
-    codec, digest, stored = _codec(recipe.codec.name, paths)
+    codec, digest, stored = _read_codec(recipe.codec.name, paths)
     options = Options.of(recipe.tokens)
     if options.codebooks is None:
         options = replace(options, codebooks=min(options.ids(codec).codebooks, stored))
@@ -56,7 +56,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
             check=check,
             workers=recipe.runtime.workers,
         )
-        warnings = _warnings(list(written.infos), recipe.train)
+        warnings = _length_warnings(list(written.infos), recipe.train)
     rejections = song_rejections(written.count, earlier)
     write_rejections(paths.rejected, rejections)
     infos = {prefix.name: info for prefix, info in written.infos.items()}
@@ -75,8 +75,8 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     )
 
 
-def _warnings(prefixes: Sequence[Path], train: Train) -> list[str]:
-    """What training will refuse. The token files themselves are sound: others may train on them."""
+def _length_warnings(prefixes: Sequence[Path], train: Train) -> list[str]:
+    """Return warnings of what training will refuse; token files are sound for other trainers."""
     if train.packing == "chop":
         return []
     errors = [
@@ -84,11 +84,10 @@ def _warnings(prefixes: Sequence[Path], train: Train) -> list[str]:
         for prefix in prefixes
         for error in songs_too_long(TokenFiles.open(prefix), train.context_length)
     ]
-    shown = [f"warning: {e.what}: {e.why}; {e.fix}" for e in errors[:_SHOWN]]
-    if len(errors) > _SHOWN:
-        shown.append(
-            f"and {counted(len(errors) - _SHOWN, 'more song')}, which `yue train` will refuse too"
-        )
+    shown = [f"warning: {e.what}: {e.why}; {e.fix}" for e in errors[:_MAX_WARNINGS]]
+    if len(errors) > _MAX_WARNINGS:
+        more = counted(len(errors) - _MAX_WARNINGS, "more song")
+        shown.append(f"and {more}, which `yue train` will refuse too")
     return shown
 
 
@@ -104,8 +103,8 @@ def _read_split(paths: Paths) -> dict[str, list[str]]:
     return {name: value[name] for name in SPLITS}
 
 
-def _codec(name: str, paths: Paths) -> tuple[CodecRange, str, int]:
-    """The codec of the codes, the digest of its weights, and how many codebooks are stored."""
+def _read_codec(name: str, paths: Paths) -> tuple[CodecRange, str, int]:
+    """Return the codec of the codes, its weights' digest, and the number of stored codebooks."""
     card = read_json(paths.codes / "codec.json")
     try:
         vocabulary, digest, stored = str(card["name"]), str(card["digest"]), int(card["codebooks"])

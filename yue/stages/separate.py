@@ -38,12 +38,12 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         f"{len(done.songs) - done.reused:,} new): {len(pairs):,} with stems, {sung:,.0f} s of "
         f"singing; {len(done.songs) - len(pairs):,} instrumental",
         rejected=done.rejections.at("separate").describe("work/stems/rejected.json"),
-        next="yue tokenize (or dvc repro for all that follows)" + _doubt(unjudged),
+        next="yue tokenize (or dvc repro for all that follows)" + _unseparated_warning(unjudged),
     )
 
 
-def _doubt(songs: Sequence[str]) -> str:
-    """What songs without stems are taken for."""
+def _unseparated_warning(songs: Sequence[str]) -> str:
+    """Return what songs without stems are taken for."""
     if not songs:
         return ""
     return (

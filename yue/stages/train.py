@@ -37,7 +37,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
 
 
 def summary(outcome: Outcome, place: str) -> StageSummary:
-    """What a finished run says."""
+    """Return what a finished run says."""
     valid = "" if outcome.valid_loss is None else f", held-out {outcome.valid_loss:.3f}"
     kept = "" if outcome.kept_step == outcome.step else f"; step {outcome.kept_step} was best, kept"
     loss = "-" if outcome.loss is None else f"{outcome.loss:.3f}"

@@ -1,4 +1,4 @@
-"""Running a stage inside a project: params.yaml in, three lines of summary out."""
+"""Run a stage of the project in the current folder: params.yaml in, three lines of summary out."""
 
 from __future__ import annotations
 
@@ -7,17 +7,25 @@ import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from yue.commands import Verb
 from yue.errors import MissingFileError, UsageError, YueError
 from yue.paths import Paths
 from yue.recipe.read import read_recipe
 from yue.summary import StageSummary
 
 NO_PROJECT = "go to the project's folder, or make one: yue init DIR"
-_FLAGLESS = ("inputs", "separate", "songs", "evaluate", "report")
 
 
-def project_paths(verb: str = "") -> Paths:
-    """The project in the current folder, for a verb that works on it.
+def stage_verb(stage: str) -> Verb:
+    """Return the verb of a stage that takes no flags: the active recipe says all."""
+    return Verb(f"yue {stage}", lambda _: None, lambda _: run_stage(stage, takes_flags=False))
+
+
+def project_paths(*, takes_flags: bool = True) -> Paths:
+    """Return the project in the current folder.
+
+    Args:
+        takes_flags: Whether the verb also works on files that flags name.
 
     Raises:
         UsageError: There is no params.yaml here.
@@ -26,7 +34,7 @@ def project_paths(verb: str = "") -> Paths:
     if not paths.params.is_file():
         has_recipes = (paths.root / "recipes").is_dir()
         fix = "make a recipe active: yue use recipes/demo.yaml" if has_recipes else NO_PROJECT
-        without = "" if verb in _FLAGLESS else "without flags, "
+        without = "without flags, " if takes_flags else ""
         raise UsageError(
             f"no params.yaml in {paths.root}",
             why=f"{without}a stage reads the active recipe of the project it is run in",
@@ -36,13 +44,13 @@ def project_paths(verb: str = "") -> Paths:
 
 
 def given_flags(args: argparse.Namespace, *but: str) -> list[str]:
-    """Names of the attributes that the command line gave a value, apart from those in ``but``."""
+    """Return the names of attributes that the command line set, apart from those in ``but``."""
     ours = {"verb", "debug", "recipe_flags", *but}
     return [name for name, value in vars(args).items() if name not in ours and value is not None]
 
 
 def need_flags(args: argparse.Namespace, names: Sequence[str], example: str) -> None:
-    """Hold a verb that is given flags to those without which it cannot work.
+    """Check that a verb that is given flags has those without which it cannot work.
 
     Args:
         args: What was given.
@@ -61,9 +69,14 @@ def need_flags(args: argparse.Namespace, names: Sequence[str], example: str) -> 
         )
 
 
-def run_stage(stage: str) -> None:
-    """Run one stage of the project in the current folder and print its summary."""
-    paths = project_paths(stage)
+def run_stage(stage: str, *, takes_flags: bool = True) -> None:
+    """Run one stage of the project in the current folder and print its summary.
+
+    Args:
+        stage: Its name.
+        takes_flags: Whether its verb also works on files that flags name.
+    """
+    paths = project_paths(takes_flags=takes_flags)
     recipe = read_recipe(paths.params)
     module = importlib.import_module(f"yue.stages.{stage}")
     try:
