@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import base64
 import io
-import struct
-import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from yue.codecs.melrvq_mel import magnitudes, mel_bank
 from yue.evaluation.sound_measures import read_track
@@ -62,16 +61,10 @@ def colours(level: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 
 def png(picture: NDArray[np.uint8]) -> bytes:
-    """Encode (rows, columns, 3) uint8 as PNG (ISO/IEC 15948, truecolour, no filter)."""
-    rows, columns, _ = picture.shape
-    scanlines = np.zeros((rows, 1 + 3 * columns), dtype=np.uint8)  # each starts with filter type 0
-    scanlines[:, 1:] = picture.reshape(rows, -1)
-    header = struct.pack(">IIBBBBB", columns, rows, 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(scanlines.tobytes(), 9)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    )
+    """Encode (rows, columns, 3) uint8 as PNG."""
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "PNG", compress_level=9)
+    return stream.getvalue()
 
 
 def waveform(audio: NDArray[np.float32]) -> str:
