@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.tokens.corpus import Corpus
 from yue.errors import GenerationError
 from yue.files import write_json
-from yue.generation.prompt import SUNG_LAYOUTS, song_prompt
+from yue.generation.prompt import SONG_LAYOUTS, song_prompt
 from yue.generation.prompt_reference import own_references
 from yue.generation.prompt_songs import choose_songs
 from yue.generation.song_state import Alphabet
@@ -25,9 +25,9 @@ from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import EOA, EOD, codec_range
 
 CASES = [
-    *({"layout": layout} for layout in SUNG_LAYOUTS),
+    *({"layout": layout} for layout in SONG_LAYOUTS),
     *({"layout": "icl", "audio_prompt": kind} for kind in AUDIO_PROMPTS),
-    *({"layout": layout, "codebooks": 3} for layout in SUNG_LAYOUTS),
+    *({"layout": layout, "codebooks": 3} for layout in SONG_LAYOUTS),
     {"layout": "icl", "compat": "upstream"},
     {"layout": "cot", "compat": "upstream"},
 ]
@@ -88,7 +88,7 @@ def test_prompt_and_codes_are_the_training_document(
     )
     parts = [prompt.head]
     codes = [np.load(corpus.root / row.codes[t]) for t in ("vocal", "instrumental")]
-    for opening, (start, end) in zip(prompt.openings, source.frames, strict=True):
+    for opening, (start, end) in zip(prompt.sections, source.frames, strict=True):
         vocal, instrumental = (track[: ids.codebooks, start:end] for track in codes)
         parts += [opening.before, interleaved_ids(vocal, instrumental, ids), opening.after]
     assert [*np.concatenate(parts), EOD] == document.tokens.tolist()

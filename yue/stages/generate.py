@@ -7,9 +7,9 @@ from pathlib import Path
 from yue.checkpoints.adapter_record import refuse_other_adapter
 from yue.files import atomic_folder
 from yue.generation.fit_checks import check_codec
+from yue.generation.generation_setup import setup_of, sources_of
 from yue.generation.make_samples import make_samples
-from yue.generation.prompt import SUNG_LAYOUTS
-from yue.generation.recipe_setup import setup_of, sources_of
+from yue.generation.prompt import SONG_LAYOUTS
 from yue.generation.sample_records import write_samples
 from yue.paths import Paths
 from yue.recipe.model import Recipe
@@ -25,7 +25,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     Raises:
         GenerationError: A prompt or model cannot be used, or the adapter learned other codes.
     """
-    if recipe.tokens.layout not in SUNG_LAYOUTS:
+    if recipe.tokens.layout not in SONG_LAYOUTS:
         return _silent(recipe, paths)
     setup = setup_of(recipe, paths.root)
     if paths.adapter.is_dir():
@@ -61,5 +61,5 @@ def _silent(recipe: Recipe, paths: Paths) -> StageSummary:
         next=f"{measured}. To hear it, `{merge} PROJECT/models/stage2/mine` and set "
         "generate.stage2: models/stage2/mine in PROJECT, one of stage 1"
         if recipe.tokens.layout == "stage2"
-        else f"{measured}. To hear songs, train with tokens.layout {' or '.join(SUNG_LAYOUTS)}",
+        else f"{measured}. To hear songs, train with tokens.layout {' or '.join(SONG_LAYOUTS)}",
     )
