@@ -12,7 +12,7 @@ import soundfile
 from PIL import Image
 
 from yue.errors import YueError
-from yue.report.sound_players import BANDS, colours, load_sound, mel_levels, png, waveform
+from yue.report.sound_pictures import BANDS, colours, load_sound, mel_levels, png, waveform
 
 RATE = 16_000
 
