@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 Codes = NDArray[np.int16]
 Progress = Callable[[int], None]
 
-# Chunks that go through the model together; bounds the memory of the key/value cache.
+# Chunks that go through the model together: bounds the memory of the key/value cache; four make 423
+# tokens a core second, one makes 165 (benchmarks/RESULTS.md).
 _BATCH = 16
 
 
