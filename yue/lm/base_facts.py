@@ -202,11 +202,16 @@ def read_shape(folder: Path) -> ModelShape:
     """Read the shape of a base model in a folder.
 
     Raises:
-        YueError: There is none, or it is of another kind.
+        YueError: There is none, it is of another kind, or its config.json is damaged.
     """
     read_base(folder)
     config: dict[str, Any] = read_json(folder / "config.json")
-    return shape_of(config)
+    try:
+        return shape_of(config)
+    except (KeyError, TypeError, ValueError) as error:
+        raise YueError(
+            f"{folder / 'config.json'}: lacks or garbles {error}", fix="fetch the model again"
+        ) from error
 
 
 # As in their config.json; all of YuE's stage-1 models are alike.

@@ -25,6 +25,10 @@ MAX_MATCH_SECONDS = 2.0
 recordings that were held out have as long ones, silence for instance."""
 
 
+MAX_RISE = 1.02
+"""A held-out loss that ends higher than so many times its lowest is a sign of overfitting."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a reader should take away.
@@ -139,7 +143,7 @@ def _warn_of_overfitting(facts: Facts) -> list[str]:
     if curve is None or len(curve.values) < 2:
         return []
     best = min(range(len(curve.values)), key=curve.values.__getitem__)
-    if best == len(curve.values) - 1 or curve.values[-1] < 1.02 * curve.values[best]:
+    if best == len(curve.values) - 1 or curve.values[-1] < MAX_RISE * curve.values[best]:
         return []
     return [
         f"The held-out loss was lowest at step {curve.steps[best]:.0f} and rose after it: "
