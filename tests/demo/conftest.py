@@ -9,12 +9,12 @@ import pytest
 
 from yue.codecs.melrvq import MelRvq
 from yue.codecs.melrvq_fit import fit
-from yue.demo.corpus import FINE_TUNING, PRETRAINING, Song, make_songs
+from yue.demo.corpus import FINE_TUNING, PRETRAINING, DemoSong, make_songs
 from yue.demo.tokenizer import train_tokenizer
 
 
 @pytest.fixture(scope="session")
-def songs() -> list[Song]:
+def songs() -> list[DemoSong]:
     """The first songs to fine-tune on, and the first of the other set."""
     sets = (replace(FINE_TUNING, count=3), replace(PRETRAINING, count=3))
     return [song for which in sets for song in make_songs(which, seed=0)]
@@ -28,7 +28,7 @@ def tokenizer_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def codec(songs: list[Song]) -> MelRvq:
+def codec(songs: list[DemoSong]) -> MelRvq:
     tracks = [
         track for song in songs[:2] for track in (song.tracks.vocal, song.tracks.instrumental)
     ]

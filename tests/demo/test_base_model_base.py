@@ -12,7 +12,7 @@ from yue.codecs.melrvq import MelRvq
 from yue.dataset.packed_rows import PackedRows, targets
 from yue.dataset.token_files import TokenFiles
 from yue.demo.base_model import make_base, small_model, used_ids, whole_model
-from yue.demo.corpus import PRETRAINING, Song
+from yue.demo.corpus import PRETRAINING, DemoSong
 from yue.demo.pretrain import PLAN, row_loss, write_documents
 from yue.lm.forward import hidden_states
 from yue.lm.load import load_base
@@ -26,7 +26,10 @@ TWO_SONGS = replace(PRETRAINING, count=2)
 
 @pytest.fixture(scope="module")
 def rows(
-    songs: list[Song], tokenizer_path: Path, codec: MelRvq, tmp_path_factory: pytest.TempPathFactory
+    songs: list[DemoSong],
+    tokenizer_path: Path,
+    codec: MelRvq,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> PackedRows:
     prefix = tmp_path_factory.mktemp("rows") / "train"
     write_documents(songs[:2], tokenizer_path, codec, prefix)

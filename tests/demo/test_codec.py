@@ -8,7 +8,7 @@ import pytest
 from yue.codecs.melrvq import MelRvq, load
 from yue.codecs.melrvq_mel import mel_distance
 from yue.demo.codec import fit_codec
-from yue.demo.corpus import Song
+from yue.demo.corpus import DemoSong
 from yue.demo.styles import SAMPLE_RATE
 
 
@@ -20,7 +20,7 @@ def demo_codec(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MelRvq]:
 
 @pytest.mark.long
 def test_it_carries_songs_that_it_was_not_fitted_to(
-    demo_codec: tuple[Path, MelRvq], songs: list[Song]
+    demo_codec: tuple[Path, MelRvq], songs: list[DemoSong]
 ) -> None:
     """The songs to fine-tune on are of a style and a voice that the fit has not heard."""
     codec = load("melrvq", demo_codec[0], None, "cpu")

@@ -7,7 +7,7 @@ import pytest
 
 from yue.codecs.melrvq import MelRvq
 from yue.dataset.token_files import TokenFiles
-from yue.demo.corpus import Song, line_contents
+from yue.demo.corpus import DemoSong, line_contents
 from yue.demo.pretrain import write_documents
 from yue.tokens.roles import Role, roles_of
 from yue.tokens.text_tokenizer import TextTokenizer
@@ -16,7 +16,10 @@ from yue.tokens.vocabulary import codec_range
 
 @pytest.fixture(scope="module")
 def files(
-    songs: list[Song], tokenizer_path: Path, codec: MelRvq, tmp_path_factory: pytest.TempPathFactory
+    songs: list[DemoSong],
+    tokenizer_path: Path,
+    codec: MelRvq,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> TokenFiles:
     prefix = tmp_path_factory.mktemp("documents") / "train"
     write_documents(songs, tokenizer_path, codec, prefix)
@@ -24,7 +27,7 @@ def files(
 
 
 def test_every_song_is_a_document_of_a_header_and_its_sections(
-    files: TokenFiles, songs: list[Song]
+    files: TokenFiles, songs: list[DemoSong]
 ) -> None:
     assert files.documents == len(songs)
     for number, song in enumerate(songs):
@@ -32,7 +35,7 @@ def test_every_song_is_a_document_of_a_header_and_its_sections(
 
 
 def test_the_codes_are_those_of_the_tracks_at_the_recipes_level(
-    files: TokenFiles, songs: list[Song], codec: MelRvq
+    files: TokenFiles, songs: list[DemoSong], codec: MelRvq
 ) -> None:
     ids = codec_range("melrvq")
     for number, song in enumerate(songs):
@@ -45,7 +48,7 @@ def test_the_codes_are_those_of_the_tracks_at_the_recipes_level(
 
 
 def test_a_document_says_genres_and_lyrics(
-    files: TokenFiles, songs: list[Song], tokenizer_path: Path
+    files: TokenFiles, songs: list[DemoSong], tokenizer_path: Path
 ) -> None:
     text = TextTokenizer(tokenizer_path).decode(files.document(0))
     assert songs[0].score.genres in text

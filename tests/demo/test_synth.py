@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from yue.demo.compose import Note, SungNote, compose
-from yue.demo.corpus import Song, render
+from yue.demo.corpus import DemoSong, render
 from yue.demo.styles import FINE_TUNING_STYLE, PIANO, SAMPLE_RATE
 from yue.demo.synth import drum, frequency, sing, tone
 from yue.demo.words import Syllable
@@ -22,7 +22,7 @@ def spectrum(sound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("track", ["vocal", "instrumental"])
-def test_tracks_are_neither_silent_nor_clipped(songs: list[Song], track: str) -> None:
+def test_tracks_are_neither_silent_nor_clipped(songs: list[DemoSong], track: str) -> None:
     for song in songs:
         sound = getattr(song.tracks, track)
         assert sound.dtype == np.float32
@@ -31,18 +31,18 @@ def test_tracks_are_neither_silent_nor_clipped(songs: list[Song], track: str) ->
         assert 0.15 < np.abs(sound).max() < 0.5
 
 
-def test_the_sum_of_the_tracks_is_not_clipped(songs: list[Song]) -> None:
+def test_the_sum_of_the_tracks_is_not_clipped(songs: list[DemoSong]) -> None:
     for song in songs:
         assert np.abs(song.tracks.vocal + song.tracks.instrumental).max() < 1.0
 
 
-def test_both_tracks_are_as_long_as_the_score(songs: list[Song]) -> None:
+def test_both_tracks_are_as_long_as_the_score(songs: list[DemoSong]) -> None:
     for song in songs:
         samples = song.score.steps * song.score.step_samples
         assert song.tracks.vocal.shape == song.tracks.instrumental.shape == (samples,)
 
 
-def test_one_gain_makes_the_louder_track_peak_at_the_recipes_level(songs: list[Song]) -> None:
+def test_one_gain_makes_the_louder_track_peak_at_the_recipes_level(songs: list[DemoSong]) -> None:
     for song in songs:
         louder = song.tracks.normalised()
         tracks = np.stack([louder.vocal, louder.instrumental])
@@ -51,7 +51,7 @@ def test_one_gain_makes_the_louder_track_peak_at_the_recipes_level(songs: list[S
         np.testing.assert_allclose(tracks * np.abs(before).max(), 0.95 * before, atol=1e-6)
 
 
-def test_nobody_sings_in_sections_without_words(songs: list[Song]) -> None:
+def test_nobody_sings_in_sections_without_words(songs: list[DemoSong]) -> None:
     frame = songs[0].score.step_samples // songs[0].score.step_frames
     checked = 0
     for song in songs:

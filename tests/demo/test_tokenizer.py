@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yue.demo.corpus import Song, line_contents
+from yue.demo.corpus import DemoSong, line_contents
 from yue.demo.tokenizer import train_tokenizer
 from yue.tokens.layouts.cot import head_text
 from yue.tokens.text_tokenizer import TextTokenizer
@@ -18,7 +18,9 @@ def tokenizer(tokenizer_path: Path) -> TextTokenizer:
     return TextTokenizer(tokenizer_path)
 
 
-def test_a_songs_text_comes_back_and_is_short(tokenizer: TextTokenizer, songs: list[Song]) -> None:
+def test_a_songs_text_comes_back_and_is_short(
+    tokenizer: TextTokenizer, songs: list[DemoSong]
+) -> None:
     for song in songs:
         text = head_text(song.score.genres, line_contents(song.score))
         ids = tokenizer.encode(text)

@@ -11,7 +11,7 @@ import pytest
 
 from yue.cli import main
 from yue.doctor import machine_checks, software_checks
-from yue.doctor.project_checks import _disk, check_project
+from yue.doctor.project_checks import _check_disk, check_project
 from yue.doctor.software_checks import Finding
 from yue.recipe.read import read_recipe
 
@@ -34,7 +34,7 @@ def test_this_environment_is_sound(
 def test_torch_and_torchaudio_must_be_a_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     versions = {"torch": "2.13.0+cpu", "torchaudio": "2.11.0"}
     monkeypatch.setattr(software_checks, "_version", lambda name: versions.get(name))
-    found = software_checks._torch()
+    found = software_checks._check_torch()
     assert found.state == "failure"
     assert "2.13.0" in found.found
     assert "torchaudio==2.11.0" in found.fix
@@ -45,7 +45,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         return None if name == "peft" else metadata.version(name)
 
     monkeypatch.setattr(software_checks, "_version", version)
-    (found,) = software_checks._packages()
+    (found,) = software_checks._check_packages()
     assert (found.state, found.found) == ("failure", "missing: peft")
     assert "peft" in found.fix
 
@@ -55,7 +55,7 @@ def test_little_disk_is_a_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         free = 1 << 30
 
     monkeypatch.setattr(machine_checks.shutil, "disk_usage", lambda _: Usage)
-    assert machine_checks._disk(tmp_path).state == "warning"
+    assert machine_checks._check_disk(tmp_path).state == "warning"
 
 
 def by_name(findings: list[Finding], name: str) -> Finding:
@@ -100,11 +100,11 @@ def test_checkpoints_must_fit_on_the_disk(monkeypatch: pytest.MonkeyPatch, tmp_p
 
     recipe = read_recipe(ROOT / "recipes" / "yue-s1-24gb.yaml")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage)
-    (found,) = _disk(recipe, tmp_path)
+    (found,) = _check_disk(recipe, tmp_path)
     assert (found.name, found.state) == ("disk for training", "failure")
     assert "3 GB are free" in found.found
     Usage.free = 10**11
-    assert _disk(recipe, tmp_path)[0].state == "ok"
+    assert _check_disk(recipe, tmp_path)[0].state == "ok"
 
 
 def test_a_failure_ends_with_exit_code_1(

@@ -16,7 +16,7 @@ from yue.cli import build_parser, main
 from yue.codecs.registry import load_codec
 from yue.commands.generate import EXAMPLE, how_to_sample
 from yue.files import write_json
-from yue.generation.prompt import is_known
+from yue.generation.prompt_songs import is_known
 from yue.generation.sample_records import read_samples
 from yue.tokens.roles import REFERENCE_MARKER, Shape
 from yue.tokens.text_tokenizer import TextTokenizer

@@ -133,7 +133,7 @@ def test_a_batch_of_all_ways_is_sung_exactly(
     stage1 = Stage1(copyist, Alphabet(ONE, ONE.sizes), Sampling(temperature=0.0))
     for song in stage1.generate(prompts, SectionLimits(1, 20)):
         expected = np.concatenate([vocal for vocal, _ in CODES[ONE]], axis=1)
-        assert np.array_equal(song.vocal, expected)
+        assert np.array_equal(song.codes["vocal"], expected)
 
 
 def test_a_track_learned_by_heart_is_filled_exactly(copyist: LlamaForCausalLM) -> None:

@@ -10,8 +10,8 @@ from yue.cli import main
 from yue.codecs.registry import load_codec, read_card
 from yue.errors import CodecError, GenerationError, YueError
 from yue.files import write_json
-from yue.generation.fit_checks import check_codec
-from yue.generation.recipe_setup import setup_of
+from yue.generation.fit_checks import check_codec, check_reference
+from yue.generation.generation_setup import setup_of
 from yue.generation.sampling_plan import make_plan
 from yue.paths import Paths
 from yue.recipe.differences import sections_of
@@ -95,3 +95,24 @@ def test_an_adapter_of_another_codec_is_refused_before_any_model_is_looked_at(
     assert main(flags) == 1
     assert words in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("base", "layouts", "known"),
+    [
+        ("YuE-s1-7B-anneal-en-cot", None, "cot"),
+        ("YuE-s1-7B-anneal-en-icl", None, ""),
+        ("cottage", None, ""),
+        ("x", ["cot", "interleave"], "run.json this one learned cot, interleave"),
+        ("x-cot", ["cot", "icl"], ""),
+        ("x-cot", [], ""),  # files of another program do not say it
+    ],
+)
+def test_a_model_that_never_heard_reference_audio_is_told_of(
+    tmp_path: Path, base: str, layouts: list[str] | None, known: str
+) -> None:
+    if layouts is not None:
+        write_json(tmp_path / "run.json", {"layouts": layouts})
+    note = check_reference(Path(base), None if layouts is None else tmp_path)
+    assert known in note
+    assert bool(note) == bool(known)

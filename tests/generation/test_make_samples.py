@@ -19,7 +19,7 @@ from tests.tokens.decoding import audio_blocks
 from yue.codecs.registry import load_codec
 from yue.errors import YueError
 from yue.files import write_json, write_jsonl
-from yue.generation.recipe_setup import setup_of
+from yue.generation.generation_setup import setup_of
 from yue.generation.sample_records import Sample, read_samples
 from yue.generation.sampling_plan import section_limits
 from yue.generation.song_state import SectionLimits

@@ -89,7 +89,7 @@ def test_prompt_and_codes_are_the_training_document(
     )
     parts = [prompt.head]
     codes = [np.load(corpus.root / row.codes[t]) for t in ("vocal", "instrumental")]
-    for opening, (start, end) in zip(prompt.openings, source.frames, strict=True):
+    for opening, (start, end) in zip(prompt.sections, source.frames, strict=True):
         vocal, instrumental = (track[: ids.codebooks, start:end] for track in codes)
         parts += [opening.before, interleaved_ids(vocal, instrumental, ids), opening.after]
     assert [*np.concatenate(parts), EOD] == document.tokens.tolist()

@@ -11,8 +11,7 @@ import soundfile
 from yue.codecs.base import Codec
 from yue.codecs.registry import load_codec
 from yue.errors import AudioError, GenerationError
-from yue.files import write_json
-from yue.generation.prompt_reference import AudioPrompt, encode_prompt, unlearned_note
+from yue.generation.prompt_reference import AudioPrompt, encode_prompt
 from yue.tokens.layouts.blocks import interleaved_ids, lane_ids
 from yue.tokens.vocabulary import CodecRange, codec_range
 
@@ -82,24 +81,3 @@ def test_a_file_that_is_no_audio_is_named(melrvq: Codec, tmp_path: Path) -> None
     path = tmp_path / "x.wav"
     with pytest.raises(AudioError, match=r"x\.wav"):
         encode_prompt(AudioPrompt((path,), 0.0, 1.0), melrvq, IDS)
-
-
-@pytest.mark.parametrize(
-    ("base", "layouts", "known"),
-    [
-        ("YuE-s1-7B-anneal-en-cot", None, "cot"),
-        ("YuE-s1-7B-anneal-en-icl", None, ""),
-        ("cottage", None, ""),
-        ("x", ["cot", "interleave"], "run.json this one learned cot, interleave"),
-        ("x-cot", ["cot", "icl"], ""),
-        ("x-cot", [], ""),  # files of another program do not say it
-    ],
-)
-def test_a_model_that_never_heard_reference_audio_is_told_of(
-    tmp_path: Path, base: str, layouts: list[str] | None, known: str
-) -> None:
-    if layouts is not None:
-        write_json(tmp_path / "run.json", {"layouts": layouts})
-    note = unlearned_note(Path(base), None if layouts is None else tmp_path)
-    assert known in note
-    assert bool(note) == bool(known)

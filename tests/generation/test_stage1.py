@@ -12,7 +12,7 @@ import torch
 from transformers import LlamaForCausalLM
 
 from yue.errors import GenerationError
-from yue.generation.prompt import Opening, SongPrompt, song_prompt
+from yue.generation.prompt import SectionPrompt, SongPrompt, song_prompt
 from yue.generation.song_state import Alphabet, SectionCodes, SectionLimits
 from yue.generation.stage1 import Stage1
 from yue.generation.stream import SlicedHead, Stream
@@ -50,8 +50,8 @@ def whole_vocabulary_reference(
     seen: set[int] = set()
     given = sampling.guidance_scale
     first, then = given if isinstance(given, tuple) else (given, given)
-    for opening in song.openings:
-        scale = first if opening is song.openings[0] else then
+    for opening in song.sections:
+        scale = first if opening is song.sections[0] else then
         ids += opening.before.tolist()
         blind = ids[-1:]
         uniforms = torch.rand(2 * limits.max_frames, generator=generator, dtype=torch.float64)
@@ -88,12 +88,12 @@ def whole_logits(model: LlamaForCausalLM, ids: list[int]) -> torch.Tensor:
 
 def all_ids(song: SongPrompt, sections: Sequence[SectionCodes], codec: CodecRange) -> list[int]:
     ids = song.head.tolist()
-    for opening, section in zip(song.openings, sections, strict=True):
+    for opening, section in zip(song.sections, sections, strict=True):
         ids += all_ids_of(opening, section, codec)
     return ids
 
 
-def all_ids_of(opening: Opening, section: SectionCodes, codec: CodecRange) -> list[int]:
+def all_ids_of(opening: SectionPrompt, section: SectionCodes, codec: CodecRange) -> list[int]:
     codes = np.stack([section.vocal[0], section.instrumental[0]], axis=1).ravel()
     return [
         *opening.before.tolist(),
@@ -196,7 +196,7 @@ def test_a_long_song_keeps_its_head_and_its_latest_sections(
         tokenizer, codec, song_id="x", genres="x", line_contents=texts, sections=None, seed=1
     )
     frames = 10
-    length = len(song.openings[0].before) + 2 * frames + len(song.openings[0].after)
+    length = len(song.sections[0].before) + 2 * frames + len(song.sections[0].after)
     context = len(song.head) + 3 * length + length // 2
     monkeypatch.setattr(model.config, "max_position_embeddings", context)
     greedy = Sampling(temperature=0.0, repetition_penalty=1.2)
@@ -204,9 +204,9 @@ def test_a_long_song_keeps_its_head_and_its_latest_sections(
     sections = Stage1(model, alphabet, greedy).generate([song], limits)[0].sections
     tokens = [
         all_ids_of(opening, section, codec)
-        for opening, section in zip(song.openings, sections, strict=True)
+        for opening, section in zip(song.sections, sections, strict=True)
     ]
-    opening = song.openings[-1]
+    opening = song.sections[-1]
     ids = [*song.head.tolist(), *tokens[-3], *tokens[-2], *opening.before.tolist()]
     assert len(ids) + 2 * frames <= context < len(ids) + len(tokens[-4]) + 2 * frames
     seen = {int(c) for s in sections[:-1] for lane in (s.vocal, s.instrumental) for c in lane[0]}
@@ -297,6 +297,6 @@ def test_adjacent_sections_share_one_cache(
     sections = Stage1(model, alphabet, HOW).generate([song], SectionLimits(2, 6))[0].sections
     ids = all_ids(song, sections, codec)
     # What ends the last section is never read; nor is its last code, unless the model ended it.
-    unread = len(song.openings[-1].after) + (0 if sections[-1].ended else 1)
+    unread = len(song.sections[-1].after) + (0 if sections[-1].ended else 1)
     assert sum(read) == len(ids) - unread
     assert all(a >= 1 for a, _ in pairwise(read))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yue.lm.attention import BACKENDS, candidates, choose_backend, first_that_works
-from yue.lm.packed_pieces import block_mask, cut
+from yue.lm.packed_pieces import block_mask, make_pieces
 
 CPU = torch.device("cpu")
 marks_lists = st.lists(st.integers(1, 300), min_size=1, max_size=6).map(
@@ -76,8 +76,8 @@ def test_flex_attention_equals_attention_by_piece(marks: tuple[int, ...]) -> Non
     query, key, value = (torch.randn(1, heads, marks[-1], 16) for heads in (4, 2, 2))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it is slow on a CPU
-        found = BACKENDS["flex"](query, key, value, cut(marks, "flex", CPU), 0.3)
-    expected = BACKENDS["sdpa"](query, key, value, cut(marks, "sdpa", CPU), 0.3)
+        found = BACKENDS["flex"](query, key, value, make_pieces(marks, "flex", CPU), 0.3)
+    expected = BACKENDS["sdpa"](query, key, value, make_pieces(marks, "sdpa", CPU), 0.3)
     torch.testing.assert_close(found, expected)
 
 
@@ -99,8 +99,8 @@ def test_varlen_gets_rows_of_heads_the_pieces_and_a_window_that_is_causal(
     monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", varlen_attn)
     marks = (0, 5, 17, 20)
     query, key, value = (torch.randn(1, heads, 20, 8) for heads in (4, 2, 2))
-    found = BACKENDS["varlen"](query, key, value, cut(marks, "varlen", CPU), 0.3)
-    expected = BACKENDS["sdpa"](query, key, value, cut(marks, "sdpa", CPU), 0.3)
+    found = BACKENDS["varlen"](query, key, value, make_pieces(marks, "varlen", CPU), 0.3)
+    expected = BACKENDS["sdpa"](query, key, value, make_pieces(marks, "sdpa", CPU), 0.3)
     torch.testing.assert_close(found, expected)
 
 
@@ -109,7 +109,7 @@ def test_varlen_traces_to_one_graph_with_gradients() -> None:
     meta = torch.device("meta")
     shapes = [(1, 4, 20, 8), (1, 2, 20, 8), (1, 2, 20, 8)]
     inputs = [torch.empty(s, device=meta, dtype=torch.bfloat16).requires_grad_() for s in shapes]
-    output = BACKENDS["varlen"](*inputs, cut((0, 5, 20), "varlen", meta), 0.3)
+    output = BACKENDS["varlen"](*inputs, make_pieces((0, 5, 20), "varlen", meta), 0.3)
     assert output.shape == (1, 20, 4, 8)
     gradients = torch.autograd.grad(output.sum(), inputs)
     assert [g.shape for g in gradients] == [torch.Size(s) for s in shapes]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from yue.errors import YueError
-from yue.lm.base_facts import base_digest, read_base
+from yue.lm.base_facts import base_digest, read_base, read_shape
 
 
 def test_weights_that_have_not_changed_are_not_read_again(
@@ -32,3 +32,9 @@ def test_a_model_of_another_kind_is_refused_with_a_way_out(tmp_path: Path) -> No
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     with pytest.raises(YueError, match=r"(?s)model type 'gpt2'.*fix: .*--model"):
         read_base(tmp_path)
+
+
+def test_a_config_without_a_size_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "llama", "vocab_size": 9}')
+    with pytest.raises(YueError, match="lacks or garbles 'hidden_size'"):
+        read_shape(tmp_path)

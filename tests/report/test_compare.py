@@ -16,10 +16,9 @@ from tests.report.conftest import sample
 from yue.errors import YueError
 from yue.generation.sample_records import write_samples
 from yue.report import compare_page as compare_page
-from yue.report.compare_page import compare
-from yue.report.experiment_sounds import link_folder
+from yue.report.compare_page import compare, link_folder
 from yue.report.experiment_tables import metric_columns
-from yue.report.experiments import cache_folder, changed, read_experiments, show_experiments
+from yue.report.experiments import cache_folder, differing_keys, read_experiments, show_experiments
 
 
 def cached(cache: Path, folder: Path) -> str:
@@ -83,7 +82,7 @@ def test_experiments_are_read_and_the_workspace_is_not_told_twice(
     assert [one.name for one in found] == ["main", "rank-4", "rank-16", "<next>"]
     assert found[1].metrics == {"eval:tuned.vocal.loss": 3.2}
     assert found[3].state == "queued"
-    assert changed(found) == ["lora.r"]
+    assert differing_keys(found) == ["lora.r"]
     shown[1]["experiments"][0]["executor"] = {"state": "running"}
     running = read_experiments(shown)[1]
     assert (running.state, running.metrics, running.samples) == ("running", {}, None)

@@ -15,12 +15,15 @@ from yue.generation.sample_records import read_samples, write_samples
 from yue.paths import Paths
 from yue.recipe.read import default_recipe
 from yue.rejections import Rejected, Rejections, write_rejections
-from yue.report.detail_tables import DocumentView, Run
+from yue.report.detail_tables import DocumentView, TokenRun
 from yue.report.facts import read_facts
 from yue.report.page import render
 
 VIEW = DocumentView(
-    "one", 900, 3, (Run("text", "Generate <music>", 0, False), Run("vocal", "17", 2, True))
+    "one",
+    900,
+    3,
+    (TokenRun("text", "Generate <music>", 0, False), TokenRun("vocal", "17", 2, True)),
 )
 VOID = {"meta", "img", "br", "link", "input"}
 

@@ -20,7 +20,7 @@ from yue.cli import build_parser, main
 from yue.commands.train import setup_of_flags
 from yue.dataset.token_files import TokenFiles
 from yue.distributed import World
-from yue.errors import TrainingError
+from yue.errors import TrainingError, YueError
 from yue.recipe.flags import recipe_from_flags
 from yue.recipe.read import default_recipe
 from yue.training.hosts import find_fleet
@@ -152,7 +152,9 @@ def test_faults_are_found_before_anything_is_launched(
     refused("256 tokens at most", train=a_train(context_length=512))
     refused("loss_on is codebook_3, and no token", train=a_train(loss_on=("codebook_3",)))
     refused("which 3 processes cannot share", launch=dataclasses.replace(setup.launch, processes=3))
-    refused("torch sees no GPU", device="cuda")
+    cuda = dataclasses.replace(setup, device="cuda")
+    with TrainingRun(cuda) as run, pytest.raises(YueError, match="torch sees no GPU"):
+        run.train()
 
 
 def test_a_mixture_without_the_projects_songs_is_planned_with_its_own_codec(

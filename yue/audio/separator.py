@@ -23,6 +23,7 @@ from yue.audio.converted_tracks import write_header
 from yue.audio.decode import open_audio
 from yue.audio.decoders import Samples
 from yue.audio.resample import make_resampler
+from yue.device import pick_device
 from yue.errors import AudioError
 
 if TYPE_CHECKING:
@@ -91,14 +92,13 @@ def load_separator(weights: Path, device: str) -> Separator:
 
     Raises:
         AudioError: It is not the weights of a known model.
+        YueError: CUDA is asked for and absent.
     """
     import torch
 
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     demucs = weights.suffix == ".safetensors"
     model, sources, chunk = _load_demucs(weights) if demucs else _load_hdemucs(weights)
-    place = torch.device(device)
+    place = torch.device(pick_device(device))
     return Separator(model.eval().to(place), sources.index("vocals"), chunk, place)
 
 

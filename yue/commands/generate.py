@@ -147,13 +147,11 @@ def _generate(args: argparse.Namespace, recipe: Recipe | None) -> None:
     from yue.commands.stage import print_summary
     from yue.device import pick_device
     from yue.files import atomic_folder, check_replaceable
-    from yue.generation.fit_checks import check_codec
+    from yue.generation.fit_checks import check_codec, check_reference
+    from yue.generation.generation_setup import GenerationSetup, audio_prompt_of, options_of
     from yue.generation.make_samples import make_samples
-    from yue.generation.prompt import lyrics_source
-    from yue.generation.prompt_reference import unlearned_note
-    from yue.generation.recipe_setup import options_of
+    from yue.generation.prompt_songs import lyrics_source
     from yue.generation.sample_records import SAMPLES_FILE
-    from yue.generation.sampling_plan import Setup, audio_prompt_of
     from yue.paths import side_store_beside
     from yue.summary import StageSummary
     from yue.tokens.options import Options
@@ -166,11 +164,11 @@ def _generate(args: argparse.Namespace, recipe: Recipe | None) -> None:
     if args.adapter is not None and args.adapter.is_dir():
         notes.append(check_codec(args.adapter, args.codec_type, args.codec_path))
     if audio_prompt is not None:
-        notes.append(unlearned_note(args.model, args.adapter))
+        notes.append(check_reference(args.model, args.adapter))
     for note in filter(None, notes):
         print(f"note: {note}", file=sys.stderr)
     device = pick_device(args.device or "auto")
-    setup = Setup(
+    setup = GenerationSetup(
         base=args.model,
         adapter=args.adapter,
         dtype=args.dtype or ("bfloat16" if device == "cuda" else "float32"),

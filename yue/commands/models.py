@@ -63,7 +63,8 @@ def run_merge(args: argparse.Namespace) -> None:
     from yue.files import check_replaceable
 
     check_replaceable(args.output_dir, "merge.json")
-    from yue.lm.merge_adapter import check_fit, merge
+    from yue.lm.adapter_fit import check_fit
+    from yue.lm.merge_adapter import merge
     from yue.paths import side_store_beside
 
     check_fit(args.adapter, args.base, side_store_beside(args.output_dir))

@@ -1,19 +1,15 @@
-"""The demo's base model: tiny, with a start that knows what takes long to learn.
+"""The demo's base model: YuE's architecture and vocabulary, tiny, pretrained for half a minute.
 
-A start for the base model that knows what takes long to find out.
+Its vocabulary has 92,288 rows, of which the demo's songs can use some two thousand: text pieces,
+control ids and the codes of melrvq's first codebook. A model of those rows alone is pretrained;
+then the rows go to their places in a whole table, whose other rows are zero.
 
-Three facts are put into the first weights; training is free to change them all.
+Three facts that take long to learn are put into the first weights; training may change them all.
 
 - Codes that sound alike begin with embeddings that are alike: the cepstrum of their codebook entry.
 - What came in is a good guess of what comes out: the output layer begins as the embeddings.
 - The track that comes next was last heard one token ago, and before that three tokens ago: the
   first layer's heads begin by looking there, and half of them pass on what they see.
-
-The demo's base model: YuE's architecture and vocabulary, tiny, pretrained for half a minute.
-
-Its vocabulary has 92,288 rows, of which the demo's songs can use some two thousand: text pieces,
-control ids and the codes of melrvq's first codebook. A model of those rows alone is pretrained;
-then the rows go to their places in a whole table, whose other rows are zero.
 """
 
 from __future__ import annotations
@@ -33,7 +29,7 @@ from yue.codecs.melrvq import NAME, load
 from yue.dataset.packed_rows import PackedRows
 from yue.dataset.token_files import TokenFiles
 from yue.demo.corpus import PRETRAINING, SongSet, make_songs
-from yue.demo.pretrain import PLAN, Plan, Pretrained, Progress, pretrain, write_documents
+from yue.demo.pretrain import PLAN, Pretrained, PretrainingPlan, Progress, pretrain, write_documents
 from yue.files import atomic_folder
 from yue.lm.base_facts import ModelShape, llama_config
 from yue.tokens.vocabulary import MELRVQ_SEPARATOR, ROWS, SPECIALS, TEXT_SIZE, codec_range
@@ -67,7 +63,7 @@ def set_initial_weights(model: LlamaForCausalLM, first_code: int, codebook: Tens
 
 
 def _cepstra(spectra: Tensor, size: int) -> Tensor:
-    """The first cosine terms of centred log spectra, of unit variance; (codes, <= size)."""
+    """Return the first cosine terms of centred log spectra, of unit variance; (codes, <= size)."""
     bands = spectra.shape[1]
     places = (torch.arange(bands) + 0.5) * math.pi / bands
     terms = torch.arange(min(size, bands))
@@ -106,7 +102,7 @@ def make_base(
     folder: Path,
     seed: int,
     *,
-    plan: Plan = PLAN,
+    plan: PretrainingPlan = PLAN,
     songs: SongSet = PRETRAINING,
     progress: Progress = lambda: None,
 ) -> Pretrained:
@@ -135,7 +131,7 @@ def _save(model: LlamaForCausalLM, folder: Path) -> None:
 
 
 def used_ids(tokenizer: Path) -> Tensor:
-    """The ids that documents of this tokenizer and melrvq can hold, rising; int64, shape (U,)."""
+    """List the ids that documents of this tokenizer and melrvq can hold, rising; int64, (U,)."""
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer)).get_piece_size()
     codes = codec_range(NAME)
     return torch.tensor(
@@ -148,7 +144,7 @@ def used_ids(tokenizer: Path) -> Tensor:
     )
 
 
-def _shape(plan: Plan, rows: int) -> ModelShape:
+def _shape(plan: PretrainingPlan, rows: int) -> ModelShape:
     return ModelShape(
         vocabulary=rows,
         hidden=plan.hidden,
@@ -162,8 +158,10 @@ def _shape(plan: Plan, rows: int) -> ModelShape:
     )
 
 
-def small_model(plan: Plan, used: Tensor, codebook: Tensor, seed: int) -> LlamaForCausalLM:
-    """A model of the used rows alone, before training.
+def small_model(
+    plan: PretrainingPlan, used: Tensor, codebook: Tensor, seed: int
+) -> LlamaForCausalLM:
+    """Make a model of the used rows alone, before training.
 
     Args:
         plan: Its size.
@@ -179,7 +177,7 @@ def small_model(plan: Plan, used: Tensor, codebook: Tensor, seed: int) -> LlamaF
 
 
 def whole_model(model: LlamaForCausalLM, used: Tensor) -> LlamaForCausalLM:
-    """The same model with all rows of the vocabulary; those of other ids are zero."""
+    """Give the model all rows of the vocabulary; those of other ids are zero."""
     config = LlamaConfig(**{**model.config.to_dict(), "vocab_size": ROWS})
     whole = LlamaForCausalLM(config)
     state = dict(model.state_dict())

@@ -51,7 +51,7 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Section:
+class ScoreSection:
     """A section of the form; ``bar`` and ``bars`` in bars, ``lines`` its lyrics."""
 
     label: str
@@ -77,7 +77,7 @@ class Score:
     style: Style
     singer: Singer
     step_frames: int
-    sections: tuple[Section, ...]
+    sections: tuple[ScoreSection, ...]
     melody: tuple[SungNote, ...]
     parts: tuple[tuple[Part, tuple[Note, ...]], ...]
     hits: tuple[Hit, ...]
@@ -92,8 +92,8 @@ class Score:
         """Length of a step in samples."""
         return self.step_frames * FRAME
 
-    def frames(self, section: Section) -> tuple[int, int]:
-        """The first frame of a section and the one after its last."""
+    def frames(self, section: ScoreSection) -> tuple[int, int]:
+        """Return the first frame of a section and the one after its last."""
         bar = BAR * self.step_frames
         return section.bar * bar, (section.bar + section.bars) * bar
 
@@ -104,14 +104,14 @@ class Score:
 
 
 def compose(style: Style, rng: np.random.Generator) -> Score:
-    """A new song in a style."""
+    """Compose a new song in a style."""
     singer = style.singers[rng.integers(len(style.singers))]
     tonic = int(rng.choice(style.tonics))
     chords = _Chords(style, tonic, rng)
     form = _FORMS[rng.integers(len(_FORMS))]
     tunes = {label: _Tune(rng) for label in ("verse", "chorus", "bridge")}
     chorus: tuple[str, ...] = ()
-    sections: list[Section] = []
+    sections: list[ScoreSection] = []
     melody: list[SungNote] = []
     bar = 0
     for label, bars in form:
@@ -121,7 +121,7 @@ def compose(style: Style, rng: np.random.Generator) -> Score:
         if label == "chorus":  # comes back with the same words
             lines = (chorus + lines[len(chorus) :])[: len(lines)]
             chorus = max(chorus, lines, key=len)
-        section = Section(label, bar, bars, lines)
+        section = ScoreSection(label, bar, bars, lines)
         for number, line in enumerate(lines):
             first = bar + number * _LINE_BARS
             melody += tunes[label].sing(line, first, chords, singer, lift=2 * (label == "chorus"))
@@ -146,16 +146,16 @@ class _Chords:
         self._progression = style.progressions[rng.integers(len(style.progressions))]
 
     def pitch(self, degree: int) -> int:
-        """MIDI number of a degree of the scale, counted from the tonic."""
+        """Return the MIDI number of a degree of the scale, counted from the tonic."""
         octave, place = divmod(degree, len(self.scale))
         return self.tonic + 12 * octave + self.scale[place]
 
     def root(self, bar: int) -> int:
-        """Degree of the chord's root."""
+        """Return the degree of the chord's root."""
         return self._progression[bar % len(self._progression)]
 
     def tones(self, bar: int) -> list[int]:
-        """Root, third, fifth and octave as MIDI numbers, the root within a fifth of the tonic."""
+        """Return root, third, fifth and octave as MIDI numbers, near the tonic."""
         root = self.root(bar)
         root -= 7 * (root > 4)
         return [self.pitch(root + above) for above in (0, 2, 4, 7)]
@@ -197,13 +197,13 @@ class _Tune:
 
 
 def _nearest_chord_tone(degree: int, root: int) -> int:
-    """The degree from 0 up that is in the triad on ``root`` and closest to ``degree``."""
+    """Find the degree from 0 up that is in the triad on ``root`` and closest to ``degree``."""
     near = (tone for tone in range(degree + 4) if (tone - root) % 7 in (0, 2, 4))
     return min(near, key=lambda tone: abs(tone - degree))
 
 
 def _accompany(
-    part: Part, sections: list[Section], chords: _Chords, rng: np.random.Generator
+    part: Part, sections: list[ScoreSection], chords: _Chords, rng: np.random.Generator
 ) -> tuple[Note, ...]:
     pattern = part.patterns[rng.integers(len(part.patterns))]
     notes = []
@@ -222,7 +222,7 @@ def _accompany(
 
 
 def _events(pattern: str) -> list[tuple[int, int, str]]:
-    """(start, steps, symbol) of each note of a pattern."""
+    """Return (start, steps, symbol) of each note of a pattern."""
     events = []
     for start, symbol in enumerate(pattern):
         if symbol not in "-.":
@@ -231,7 +231,7 @@ def _events(pattern: str) -> list[tuple[int, int, str]]:
     return events
 
 
-def _drum(style: Style, sections: list[Section]) -> list[Hit]:
+def _drum(style: Style, sections: list[ScoreSection]) -> list[Hit]:
     return [
         Hit(drum.kind, BAR * bar + step, drum.level)
         for drum in style.drums

@@ -1,8 +1,4 @@
-"""A score as sound, and the demo's two sets of songs.
-
-A score as sound: the vocal and the instrumental track, in balance.
-
-The demo's two sets of songs, and the folder that holds those to fine-tune on.
+"""Scores as sound, the demo's two sets of songs, and the folder of those to fine-tune on.
 
 The folder is one a user could have made: ``NAME.Vocals.wav``, ``NAME.Instrumental.wav``,
 ``NAME.lyrics.txt``, ``NAME.genres.txt``, and the times of the sections in ``NAME.json``.
@@ -33,28 +29,28 @@ _ROOM_LEVEL = 0.12
 
 
 @dataclass(frozen=True)
-class Tracks:
+class SongTracks:
     """The two tracks of a song, float32, equal shape (samples,), within -0.5..0.5."""
 
     vocal: Audio
     instrumental: Audio
 
-    def normalised(self) -> Tracks:
-        """Both by one gain, so that the louder peaks at 0.95: as the recipe converts them."""
+    def normalised(self) -> SongTracks:
+        """Scale both by one gain, so that the louder peaks at 0.95: as the recipe converts them."""
         peak = max(np.abs(self.vocal).max(), np.abs(self.instrumental).max())
         gain = np.float32(_CONVERTED_PEAK / peak)
-        return Tracks(self.vocal * gain, self.instrumental * gain)
+        return SongTracks(self.vocal * gain, self.instrumental * gain)
 
 
-def render(score: Score, rng: np.random.Generator) -> Tracks:
+def render(score: Score, rng: np.random.Generator) -> SongTracks:
     """Play a score."""
     samples = score.steps * score.step_samples
-    vocal = _room(sing(score, samples, rng))
-    return Tracks(_level(vocal, "vocal"), _level(_play(score, samples), "instrumental"))
+    vocal = _add_room(sing(score, samples, rng))
+    return SongTracks(_level(vocal, "vocal"), _level(_play(score, samples), "instrumental"))
 
 
 def _play(score: Score, samples: int) -> Audio:
-    """All instruments together."""
+    """Play all instruments together."""
     step = score.step_samples
     out = np.zeros(samples + SAMPLE_RATE, dtype=np.float32)
     for part, notes in score.parts:
@@ -68,7 +64,7 @@ def _play(score: Score, samples: int) -> Audio:
     return out[:samples]
 
 
-def _room(dry: Audio) -> Audio:
+def _add_room(dry: Audio) -> Audio:
     """Add the sound of a small room; the same room every time."""
     time = np.arange(round(_ROOM_SECONDS * SAMPLE_RATE)) / SAMPLE_RATE
     echo = np.random.default_rng(0).standard_normal(len(time)) * np.exp(-6.9 * time / _ROOM_SECONDS)
@@ -112,38 +108,38 @@ _FORMATS = ("wav", "wav", "flac", "wav", "mp3", "wav", "wav", "wav")
 
 
 @dataclass(frozen=True)
-class Song:
+class DemoSong:
     """A song on paper and as sound."""
 
     score: Score
-    tracks: Tracks
+    tracks: SongTracks
 
 
 def compose_songs(songs: SongSet, seed: int) -> Iterator[Score]:
-    """The scores of a set."""
+    """Compose the scores of a set."""
     for number in range(songs.count):
         rng = np.random.default_rng([seed, songs.stream, number])
         yield compose(songs.styles[number % len(songs.styles)], rng)
 
 
-def make_songs(songs: SongSet, seed: int) -> Iterator[Song]:
+def make_songs(songs: SongSet, seed: int) -> Iterator[DemoSong]:
     """Compose and play a set."""
 
-    def play(number: int, score: Score) -> Song:
+    def play(number: int, score: Score) -> DemoSong:
         rng = np.random.default_rng([seed, songs.stream, number, 1])
-        return Song(score, render(score, rng))
+        return DemoSong(score, render(score, rng))
 
     with ThreadPoolExecutor(cores()) as pool:
         yield from pool.map(play, range(songs.count), compose_songs(songs, seed))
 
 
 def line_contents(score: Score) -> list[str]:
-    """The text of each section as the model sees it."""
+    """Return the text of each section as the model sees it."""
     return [line_content(section.label, section.lines) for section in score.sections]
 
 
 def write_songs(songs: SongSet, folder: Path, seed: int) -> float:
-    """Write a set as a folder; how many seconds of music it holds."""
+    """Write a set as a folder, and return how many seconds of music it holds."""
     seconds = 0.0
     with atomic_folder(folder) as new:
         for number, song in enumerate(make_songs(songs, seed)):
@@ -154,13 +150,13 @@ def write_songs(songs: SongSet, folder: Path, seed: int) -> float:
 
 
 def _title(style: Style, number: int) -> str:
-    """Two of the style's words; no two numbers below their product share a title."""
+    """Join two of the style's words; no two numbers below their product share a title."""
     turn, place = divmod(number, len(style.words.adjectives))
     noun = style.words.nouns[(place + turn) % len(style.words.nouns)]
     return f"{style.words.adjectives[place]}-{noun}"
 
 
-def _write_song(path: Path, song: Song, suffix: str) -> None:
+def _write_song(path: Path, song: DemoSong, suffix: str) -> None:
     for stem, sound in (("Vocals", song.tracks.vocal), ("Instrumental", song.tracks.instrumental)):
         soundfile.write(f"{path}.{stem}.{suffix}", sound, SAMPLE_RATE)
     write_text(Path(f"{path}.lyrics.txt"), "".join(line_contents(song.score)))

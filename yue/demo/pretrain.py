@@ -1,9 +1,6 @@
-"""Pretraining of the demo's base model: songs to documents, one packed row a step.
+"""Pretraining of the demo's base model: songs to token documents, then one packed row a step.
 
-Songs to token documents, by the functions that make the training files of any song.
-
-Pretraining of the demo's base model: one packed row of songs a step.
-
+Documents are made by the functions that make the training files of any song.
 The model has only the rows of the vocabulary that songs can use, and learns under the exact loss of
 the whole: the output rows of all other ids are zero, each of their logits is therefore 0, and
 together they add their number to the sum under the softmax.
@@ -28,7 +25,7 @@ from transformers import LlamaForCausalLM
 
 from yue.codecs.base import Codec
 from yue.dataset.packed_rows import IGNORED, PackedRow, PackedRows, targets
-from yue.demo.corpus import Song, line_contents
+from yue.demo.corpus import DemoSong, line_contents
 from yue.demo.styles import FRAME, SAMPLE_RATE
 from yue.files import write_array, write_jsonl
 from yue.lm.forward import hidden_states
@@ -38,7 +35,7 @@ from yue.tokens.write_files import write_token_files
 from yue.workers import cores
 
 
-def write_documents(songs: Iterable[Song], tokenizer: Path, codec: Codec, prefix: Path) -> None:
+def write_documents(songs: Iterable[DemoSong], tokenizer: Path, codec: Codec, prefix: Path) -> None:
     """Encode songs and write them as token files.
 
     Args:
@@ -50,7 +47,7 @@ def write_documents(songs: Iterable[Song], tokenizer: Path, codec: Codec, prefix
     folder = prefix.parent
     with ThreadPoolExecutor(cores()) as pool:
         names = (f"song-{number}" for number in count())
-        rows = list(pool.map(partial(_row, codec, folder), songs, names))
+        rows = list(pool.map(partial(_make_row, codec, folder), songs, names))
     write_jsonl(folder / "songs.jsonl", rows)
     write_token_files(
         folder / "songs.jsonl",
@@ -63,8 +60,8 @@ def write_documents(songs: Iterable[Song], tokenizer: Path, codec: Codec, prefix
     )
 
 
-def _row(codec: Codec, folder: Path, song: Song, name: str) -> dict[str, Any]:
-    """A row of songs.jsonl; writes the codes that it names."""
+def _make_row(codec: Codec, folder: Path, song: DemoSong, name: str) -> dict[str, Any]:
+    """Make a row of songs.jsonl, and write the codes that it names."""
     tracks = song.tracks.normalised()
     codes = codec.encode(np.stack([tracks.vocal, tracks.instrumental]))
     names = [f"{name}.{track}.npy" for track in ("vocal", "instrumental")]
@@ -85,11 +82,11 @@ def _row(codec: Codec, folder: Path, song: Song, name: str) -> dict[str, Any]:
     }
 
 
-_LEARNT = (Role.TEXT, Role.SPECIAL, Role.VOCAL, Role.INSTRUMENTAL)
+_TRAINED_ROLES = (Role.TEXT, Role.SPECIAL, Role.VOCAL, Role.INSTRUMENTAL)
 
 
 @dataclass(frozen=True)
-class Plan:
+class PretrainingPlan:
     """Size and training of the base model.
 
     Attributes:
@@ -115,13 +112,13 @@ class Plan:
     warmup: int = 20
 
 
-PLAN = Plan()
+PLAN = PretrainingPlan()
 """The demo's."""
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """What came of it: the mean loss of the last tenth of the steps, and the tokens seen."""
+    """The result: the mean loss of the last tenth of the steps, and the tokens seen."""
 
     loss: float
     tokens: int
@@ -131,17 +128,21 @@ Progress = Callable[[], None]
 
 
 def pretrain(
-    model: LlamaForCausalLM, rows: PackedRows, used: Tensor, plan: Plan, progress: Progress
+    model: LlamaForCausalLM,
+    rows: PackedRows,
+    used: Tensor,
+    plan: PretrainingPlan,
+    progress: Progress,
 ) -> Pretrained:
     """Train a model of the used rows, under the loss of the whole one."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=plan.lr, betas=(0.9, 0.95))
     losses, tokens = [], 0
-    for step, row in zip(range(plan.steps), _endless(rows), strict=False):
+    for step, row in zip(range(plan.steps), _repeat_rows(rows), strict=False):
         loss = row_loss(model, row, used)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for group in optimizer.param_groups:
-            group["lr"] = plan.lr * _schedule(step, plan)
+            group["lr"] = plan.lr * _lr_share(step, plan)
         optimizer.step()
         optimizer.zero_grad()
         losses.append(loss.item())
@@ -150,25 +151,25 @@ def pretrain(
     return Pretrained(float(np.mean(losses[-max(1, plan.steps // 10) :])), tokens)
 
 
-def _endless(rows: PackedRows) -> Iterator[PackedRow]:
+def _repeat_rows(rows: PackedRows) -> Iterator[PackedRow]:
     epoch = 0
     while True:
         yield from (rows.row(epoch, index) for index in range(rows.epoch_rows(epoch)))
         epoch += 1
 
 
-def _schedule(step: int, plan: Plan) -> float:
+def _lr_share(step: int, plan: PretrainingPlan) -> float:
     cosine = 0.5 * (1 + math.cos(math.pi * step / plan.steps))
     return min(1.0, (step + 1) / plan.warmup) * (0.05 + 0.95 * cosine)
 
 
 def row_loss(model: LlamaForCausalLM, row: PackedRow, used: Tensor) -> Tensor:
-    """Mean cross entropy of a row's tokens over the whole vocabulary, in nats."""
-    wanted = torch.from_numpy(targets(row, _LEARNT))
-    learnt = wanted != IGNORED
+    """Compute the mean cross entropy of a row's tokens over the whole vocabulary, in nats."""
+    wanted = torch.from_numpy(targets(row, _TRAINED_ROLES))
+    trained = wanted != IGNORED
     tokens = torch.searchsorted(used, torch.from_numpy(row.tokens.astype(np.int64)))
-    hidden = hidden_states(model, tokens, torch.from_numpy(row.boundaries))[learnt]
+    hidden = hidden_states(model, tokens, torch.from_numpy(row.boundaries))[trained]
     logits = model.lm_head(hidden)
     # The other rows are zero, so each of their logits is 0.
     others = F.pad(logits, (0, 1), value=math.log(ROWS - len(used)))
-    return F.cross_entropy(others, torch.searchsorted(used, wanted[learnt]))
+    return F.cross_entropy(others, torch.searchsorted(used, wanted[trained]))

@@ -230,7 +230,7 @@ _VARIATIONS = 7  # of each: many voices, so that the codec carries more than it 
 
 
 def vary(style: Style, rng: np.random.Generator) -> Style:
-    """The same style with another singer, other instruments and keys, and drums of its own."""
+    """Vary a style: another singer, other instruments and keys, and drums of its own."""
     singer = Singer(
         words=("female bright vocal", "male deep vocal")[rng.integers(2)],
         low=int(rng.integers(46, 65)),

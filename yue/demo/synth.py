@@ -1,8 +1,6 @@
-"""Sounds at 16 kHz: a singing voice, instruments and drums.
+"""Sounds at 16 kHz: instruments, drums and a singing voice.
 
-Sounds of instruments and drums, at 16 kHz.
-
-A singing voice: a glottal source and noise through formants that follow the syllables.
+The voice is a glottal source and noise through formants that follow the syllables.
 """
 
 from __future__ import annotations
@@ -24,14 +22,14 @@ Wave = npt.NDArray[np.float64]
 
 
 def frequency(pitch: npt.ArrayLike) -> Wave:
-    """Hertz of MIDI numbers."""
+    """Turn MIDI numbers into hertz."""
     hertz: Wave = 440.0 * 2.0 ** ((np.asarray(pitch, dtype=np.float64) - 69) / 12)
     return hertz
 
 
 @lru_cache(maxsize=4096)
 def tone(timbre: Timbre, pitch: int, seconds: float) -> Audio:
-    """One note with its release, peak about 1; float32, shape (samples,)."""
+    """Play one note with its release, peak about 1; float32, shape (samples,)."""
     time = np.arange(round((seconds + _NOTE_RELEASE) * SAMPLE_RATE)) / SAMPLE_RATE
     base = float(frequency(pitch))
     sound = np.zeros(len(time))
@@ -47,7 +45,7 @@ def tone(timbre: Timbre, pitch: int, seconds: float) -> Audio:
 
 @lru_cache(maxsize=16)
 def drum(kind: str) -> Audio:
-    """One hit of a drum, peak 1; float32, shape (samples,)."""
+    """Play one hit of a drum, peak 1; float32, shape (samples,)."""
     time = np.arange(round(_HIT * SAMPLE_RATE)) / SAMPLE_RATE
     sound = _DRUMS[kind](time) * np.minimum(1, (_HIT - time) / _NOTE_RELEASE)
     hit: Audio = (sound / np.abs(sound).max()).astype(np.float32)
@@ -55,7 +53,7 @@ def drum(kind: str) -> Audio:
 
 
 def _kick(time: Wave) -> Wave:
-    """A sine that falls from 250 Hz to 48 Hz."""
+    """Let a sine fall from 250 Hz to 48 Hz."""
     turns = 48 * time + 5.0 * (1 - np.exp(-time / 0.025))
     return np.sin(2 * np.pi * turns) * np.exp(-time / 0.07)
 
@@ -66,7 +64,7 @@ def _snare(time: Wave) -> Wave:
 
 
 def _clap(time: Wave) -> Wave:
-    """Two short bursts and a longer one, 11 ms apart."""
+    """Make two short bursts and a longer one, 11 ms apart."""
     burst = np.where(time < 0.022, np.exp(-(time % 0.011) / 0.003), np.exp(-(time - 0.022) / 0.05))
     return np.diff(_noise(time, seed=2), prepend=0.0) * burst
 
@@ -110,7 +108,7 @@ Control = npt.NDArray[np.float64]
 
 
 def sing(score: Score, samples: int, rng: np.random.Generator) -> Audio:
-    """The vocal track; digital silence where nobody sings. float32, shape (samples,)."""
+    """Sing the vocal track: float32, (samples,); digital silence where nobody sings."""
     frames = samples // _HOP + 1
     pitch = np.full(frames, np.nan)
     voiced, hiss = np.zeros(frames), np.zeros(frames)
@@ -160,7 +158,7 @@ def _articulate(
 
 @lru_cache(maxsize=64)
 def _formants(frequencies: tuple[int, ...], scale: float) -> Control:
-    """Gain of a cascade of resonances at each bin, shape (:data:`_BINS`,)."""
+    """Return the gain of a cascade of resonances at each bin, shape (:data:`_BINS`,)."""
     bins = np.linspace(0, SAMPLE_RATE / 2, _BINS)
     gain = np.ones(_BINS)
     for centre, width in zip((*frequencies, *_TUBE), _BANDWIDTHS, strict=True):
@@ -173,7 +171,7 @@ def _formants(frequencies: tuple[int, ...], scale: float) -> Control:
 def _glottis(
     pitch: Control, singer: Singer, samples: int, rng: np.random.Generator
 ) -> npt.NDArray[np.float64]:
-    """A pulse train with vibrato and breath, peak about 1; shape (samples,)."""
+    """Make a pulse train with vibrato and breath, peak about 1; shape (samples,)."""
     time = np.arange(len(pitch)) * _HOP / SAMPLE_RATE
     glided = _smooth(pitch, max(1, round(singer.glide * SAMPLE_RATE / _HOP)))
     bent = glided + singer.vibrato * np.sin(2 * np.pi * _VIBRATO_HZ * time)
@@ -212,7 +210,7 @@ def _fill(pitch: Control) -> Control:
 
 
 def _smooth(values: Control, width: int) -> Control:
-    """A moving average over time (the first axis), ``width`` frames wide."""
+    """Average over the last ``width`` frames (the first axis)."""
     padded = np.concatenate([np.repeat(values[:1], width, axis=0), values])
     total = np.cumsum(padded, axis=0)
     means: Control = (total[width:] - total[:-width]) / width

@@ -17,7 +17,7 @@ _PIECES = 1000  # at most; bytes stand for what no piece covers
 
 
 def train_tokenizer(path: Path, seed: int) -> int:
-    """Train on the texts of both sets of songs and write the model; how many pieces it has."""
+    """Train on the texts of both sets of songs, and return how many pieces the model has."""
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=_lines(seed),

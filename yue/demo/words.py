@@ -51,7 +51,7 @@ class Syllable:
 
 
 def syllables_of(line: str) -> list[Syllable]:
-    """The syllables of a line, by spelling: one for each group of vowels, silent e left out."""
+    """Split a line into syllables by spelling: one a group of vowels, silent e left out."""
     found = []
     for word in re.findall(r"[a-z]+", line.lower()):
         spelled = re.sub(r"(?<=[aeiouy][^aeiouy])es?$", "", word) if len(word) > 3 else word
@@ -63,7 +63,7 @@ def syllables_of(line: str) -> list[Syllable]:
 
 
 def write_line(label: str, style: Style, rng: np.random.Generator) -> str:
-    """One line for a section of a song in this style."""
+    """Write one line for a section of a song in this style."""
     while True:
         template = _TEMPLATES[label][rng.integers(len(_TEMPLATES[label]))]
         line = re.sub(r"\{(\w+)\}", lambda m: _word(style, m.group(1), rng), template)

@@ -1,4 +1,4 @@
-"""GPU, attention back-ends, memory, disk, limits of the operating system."""
+"""Checks of the machine: GPU, attention, memory, disk, limits of the operating system."""
 
 from __future__ import annotations
 
@@ -16,15 +16,22 @@ _LEAST_DISK, _LEAST_MEMORY = 10, 4  # GiB: the environment's own results; the de
 
 
 def check_machine(folder: Path) -> list[Finding]:
-    """Findings about the machine; ``folder`` says which disk."""
-    return [*_gpu(), _cores(), _memory(), _disk(folder), _open_files(), _shared_memory()]
+    """Check the machine; ``folder`` says which disk."""
+    return [
+        *_check_gpu(),
+        _check_cores(),
+        _check_memory(),
+        _check_disk(folder),
+        _check_open_files(),
+        _check_shared_memory(),
+    ]
 
 
-def _gpu() -> list[Finding]:
+def _check_gpu() -> list[Finding]:
     try:
         import torch
     except (ImportError, OSError):
-        return []  # said already
+        return []  # a check of the software says so
     if not torch.cuda.is_available():
         built = torch.version.cuda
         found = "none that torch sees: the demo and data stages run, a 7B model will not train"
@@ -38,15 +45,15 @@ def _gpu() -> list[Finding]:
         properties = torch.cuda.get_device_properties(index)
         name = f"{properties.name}, {properties.total_memory / _GIB:.0f} GiB"
         findings.append(ok(f"GPU {index}", f"{name}, CUDA {torch.version.cuda}"))
-    findings.append(_attention())
+    findings.append(_check_attention())
     if not torch.cuda.is_bf16_supported():
         fix = "set model.dtype: float32, or use a GPU of compute capability 8.0 or more"
         findings.append(Finding("bfloat16", "warning", "not on this GPU", fix))
     return findings
 
 
-def _attention() -> Finding:
-    """The back-ends that the first GPU should have; a run takes the first that proves right."""
+def _check_attention() -> Finding:
+    """List the back-ends that the first GPU should have; a run takes the first that works."""
     import torch
 
     from yue.lm.attention import candidates
@@ -59,11 +66,11 @@ def _attention() -> Finding:
     return ok("attention", f"{', '.join(names)}: the first that gives right results is taken")
 
 
-def _cores() -> Finding:
+def _check_cores() -> Finding:
     return ok("processor", f"{cores()} cores for this process")
 
 
-def _memory() -> Finding:
+def _check_memory() -> Finding:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB
     if total < _LEAST_MEMORY:
         fix = "set runtime.workers: 1 and train.micro_batch_size: 1"
@@ -71,7 +78,7 @@ def _memory() -> Finding:
     return ok("memory", f"{total:.0f} GiB")
 
 
-def _disk(folder: Path) -> Finding:
+def _check_disk(folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free / _GIB
     found = f"{free:.0f} GiB free in {folder}"
     if free < _LEAST_DISK:
@@ -79,14 +86,14 @@ def _disk(folder: Path) -> Finding:
     return ok("disk", found)
 
 
-def _open_files() -> Finding:
+def _check_open_files() -> Finding:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < _FILES:
         return Finding("open files", "warning", f"limit {soft}", f"ulimit -n {_FILES}")
     return ok("open files", "no limit" if soft == resource.RLIM_INFINITY else f"limit {soft}")
 
 
-def _shared_memory() -> Finding:
+def _check_shared_memory() -> Finding:
     place = Path("/dev/shm")
     if not place.is_dir():
         return ok("shared memory", "this system has no /dev/shm")

@@ -16,11 +16,11 @@ from yue.wording import counted
 
 
 def check_project(root: Path) -> list[Finding]:
-    """Findings about a project; one about its absence where there is none."""
+    """Check a project; its absence is one finding where there is none."""
     if not (root / "params.yaml").is_file():
         found = f"none in {root}"
         return [Finding("project", "warning", found, "yue init my-songs   # or go to its folder")]
-    findings = [_dvc(root), *_lock(root), _git(root)]
+    findings = [_check_dvc(root), *_check_lock(root), _check_git(root)]
     try:
         recipe = read_recipe(root / "params.yaml")
     except RecipeError as error:
@@ -29,17 +29,21 @@ def check_project(root: Path) -> list[Finding]:
     findings.append(ok("recipe", f"{recipe.name}: no faults"))
     notes = input_notes(recipe, root)
     findings += [Finding("input", "failure", note.what, note.fix) for note in notes]
-    for name, told in (("weights", fetch_notes), ("samples", unwatched_notes)):
-        findings += [Finding(name, "warning", n.what, n.fix) for n in told(recipe, root)]
-    for name, check in (("codec", _codec), ("base model", _disk), ("checkpoints", _checkpoints)):
+    for name, notes_of in (("weights", fetch_notes), ("samples", unwatched_notes)):
+        findings += [Finding(name, "warning", n.what, n.fix) for n in notes_of(recipe, root)]
+    for name, check in (
+        ("codec", _check_codec),
+        ("base model", _check_disk),
+        ("checkpoints", _check_checkpoints),
+    ):
         try:
             findings += check(recipe, root)
         except YueError as error:  # a damaged file must not hide what else there is to find
             findings.append(Finding(name, "failure", error.what, error.fix))
-    return [*findings, *_code(root)]
+    return [*findings, *_check_code(root)]
 
 
-def _dvc(root: Path) -> Finding:
+def _check_dvc(root: Path) -> Finding:
     if not any((folder / ".dvc").is_dir() for folder in (root, *root.parents)):
         return Finding("DVC repository", "failure", f"none around {root}", "dvc init --subdir")
     if not (root / "dvc.yaml").is_file():
@@ -47,8 +51,8 @@ def _dvc(root: Path) -> Finding:
     return ok("DVC repository", "there, with a pipeline")
 
 
-def _lock(root: Path) -> list[Finding]:
-    """Marks that git left in dvc.lock, which DVC calls invalid YAML."""
+def _check_lock(root: Path) -> list[Finding]:
+    """Look for marks that git left in dvc.lock, which DVC calls invalid YAML."""
     file = root / "dvc.lock"
     text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
     lines = conflict_lines(text)
@@ -58,7 +62,7 @@ def _lock(root: Path) -> list[Finding]:
     return [Finding("dvc.lock", "failure", found, "git checkout --ours dvc.lock && dvc repro")]
 
 
-def _git(root: Path) -> Finding:
+def _check_git(root: Path) -> Finding:
     if shutil.which("git") is None:
         found = "git is not installed: dvc repro works, experiments do not"
         return Finding("git", "warning", found, "apt-get install git")
@@ -67,8 +71,8 @@ def _git(root: Path) -> Finding:
     return ok("git", "there")
 
 
-def _codec(recipe: Recipe, root: Path) -> list[Finding]:
-    """The recipe's codec, if its weights are there; an absent folder is an input's finding."""
+def _check_codec(recipe: Recipe, root: Path) -> list[Finding]:
+    """Check the recipe's codec if its weights are there; an absent folder is an input's finding."""
     from yue.codecs.registry import codec_state
 
     place = root / recipe.codec.path
@@ -81,8 +85,8 @@ def _codec(recipe: Recipe, root: Path) -> list[Finding]:
     return [ok(name, f"{listed.weights} ({listed.digest[:12]})")]
 
 
-def _disk(recipe: Recipe, root: Path) -> list[Finding]:
-    """Free space against checkpoints and adapter; nothing where the model's shape is not known."""
+def _check_disk(recipe: Recipe, root: Path) -> list[Finding]:
+    """Compare free space with checkpoints and adapter, where the model's shape is known."""
     from yue.costs.estimate import GPUS, estimate
     from yue.lm.base_facts import read_shape, released_shape
 
@@ -96,14 +100,14 @@ def _disk(recipe: Recipe, root: Path) -> list[Finding]:
     low = 2 if recipe.model.dtype == "bfloat16" else 4
     needed = 2 * found.checkpoint + found.adapter + (0 if there else low * shape.weights)
     free = shutil.disk_usage(root).free
-    told = f"training needs about {needed / 1e9:.1f} GB, {free / 1e9:.0f} GB are free"
+    summary = f"training needs about {needed / 1e9:.1f} GB, {free / 1e9:.0f} GB are free"
     if free < needed:
-        return [Finding("disk for training", "failure", told, "dvc gc --workspace")]
-    return [ok("disk for training", told)]
+        return [Finding("disk for training", "failure", summary, "dvc gc --workspace")]
+    return [ok("disk for training", summary)]
 
 
-def _checkpoints(recipe: Recipe, root: Path) -> list[Finding]:
-    """Trainings that were begun with another recipe, other songs or other code."""
+def _check_checkpoints(recipe: Recipe, root: Path) -> list[Finding]:
+    """Look for runs of another recipe, other songs or other code."""
     from yue.checkpoints.stored_runs import stored_runs
     from yue.training.plan import identity_of, setup_of
 
@@ -124,8 +128,8 @@ def _checkpoints(recipe: Recipe, root: Path) -> list[Finding]:
     return [Finding("checkpoints", "warning", found, fix)]
 
 
-def _code(root: Path) -> list[Finding]:
-    """Whether the project's pipeline is of the installed version; a checkout has no code.yaml."""
+def _check_code(root: Path) -> list[Finding]:
+    """Check that the pipeline is of the installed version; a checkout has no code.yaml."""
     from yue.project.pipeline_files import FILE, code_text, project_pipelines
 
     file = root / FILE

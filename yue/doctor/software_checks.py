@@ -1,9 +1,4 @@
-"""What a check finds, and checks of the software: Python, packages, launcher, native library.
-
-What a check finds.
-
-Python, the packages that must fit each other, the launcher, the native library.
-"""
+"""What a check finds, and checks of the software: Python, packages, launcher, native library."""
 
 from __future__ import annotations
 
@@ -29,7 +24,7 @@ class Finding:
         name: What was looked at.
         state: ``failure`` stops work; ``warning`` does not, or only some of it.
         found: What is there.
-        fix: The command that mends it; empty when all is well.
+        fix: The command that repairs it; empty when all is well.
     """
 
     name: str
@@ -39,7 +34,7 @@ class Finding:
 
 
 def ok(name: str, found: str) -> Finding:
-    """All is well."""
+    """Report that all is well."""
     return Finding(name, "ok", found)
 
 
@@ -49,11 +44,18 @@ REINSTALL_TORCH = "pip install --force-reinstall 'torch==2.11.0' 'torchaudio==2.
 
 
 def check_software() -> list[Finding]:
-    """Each finding, in the order in which a user would mend them."""
-    return [_python(), _torch(), *_packages(), _launcher(), _compiler(), _native()]
+    """Check the software, in the order in which a user would repair it."""
+    return [
+        _check_python(),
+        _check_torch(),
+        *_check_packages(),
+        _check_launcher(),
+        _check_compiler(),
+        _check_native(),
+    ]
 
 
-def _python() -> Finding:
+def _check_python() -> Finding:
     found = f"{platform.python_version()} ({sys.executable})"
     low, high = _PYTHON
     if not low <= sys.version_info[:2] < high:
@@ -62,7 +64,7 @@ def _python() -> Finding:
     return ok("Python", found)
 
 
-def _torch() -> Finding:
+def _check_torch() -> Finding:
     versions = {name: _version(name) for name in ("torch", "torchaudio")}
     found = ", ".join(f"{name} {version or 'missing'}" for name, version in versions.items())
     series = {version and version.split("+")[0].rpartition(".")[0] for version in versions.values()}
@@ -76,7 +78,7 @@ def _torch() -> Finding:
     return ok("torch and torchaudio", found)
 
 
-def _packages() -> list[Finding]:
+def _check_packages() -> list[Finding]:
     missing = [name for name in _PACKAGES if _version(name) is None]
     if missing:
         fix = f"pip install --force-reinstall yue   # or: pip install {' '.join(missing)}"
@@ -84,7 +86,7 @@ def _packages() -> list[Finding]:
     return [ok("packages", ", ".join(f"{name} {_version(name)}" for name in _PACKAGES))]
 
 
-def _launcher() -> Finding:
+def _check_launcher() -> Finding:
     if _version("deepspeed") is None:
         return Finding("DeepSpeed's launcher", "failure", "not installed", "pip install deepspeed")
     logging.disable(logging.WARNING)  # it warns of a machine without GPU, which is said below
@@ -99,7 +101,7 @@ def _launcher() -> Finding:
     return ok("DeepSpeed's launcher", "starts (launch.launcher: deepspeed)")
 
 
-def _compiler() -> Finding:
+def _check_compiler() -> Finding:
     compiler = next((path for name in ("cc", "gcc", "clang") if (path := shutil.which(name))), None)
     if compiler is None:
         found = "no C compiler: needed only to rebuild the native library and for torch.compile"
@@ -107,7 +109,7 @@ def _compiler() -> Finding:
     return ok("C compiler", compiler)
 
 
-def _native() -> Finding:
+def _check_native() -> Finding:
     from yue.native.build import source_hash
     from yue.native.library import library
 

@@ -1,8 +1,6 @@
 """``metrics/eval.json``: how well both models predict held-out songs, and how sure that is.
 
-How sure a mean over songs is: the bootstrap, with songs as the units that are drawn.
-
-``metrics/eval.json``: how well both models predict held-out songs.
+How sure a mean over songs is says the bootstrap, with songs as the units that are drawn.
 """
 
 from __future__ import annotations
@@ -21,35 +19,8 @@ Interval = tuple[float, float]
 
 _RESAMPLES = 2000
 _SEED = 0
-_BLOCK = 1_000_000  # songs
-
-
-def interval(
-    sums: npt.NDArray[np.float64], tokens: npt.NDArray[np.float64], *, level: float = 0.95
-) -> Interval | None:
-    """Percentile interval of the mean over tokens when other songs had been drawn.
-
-    Tokens of one song are alike, so they are drawn together (Efron, 1979).
-
-    Args:
-        sums: Of each song, shape (songs,).
-        tokens: Of each song, above 0, shape (songs,).
-        level: Probability of the interval.
-
-    Returns:
-        Its ends, or None for less than two songs, which do not tell how songs differ.
-    """
-    if len(sums) < 2:
-        return None
-    generator = np.random.default_rng(_SEED)
-    songs = len(sums)
-    block = max(1, _BLOCK // songs)  # resamples drawn at once
-    means = []
-    for first in range(0, _RESAMPLES, block):
-        drawn = generator.integers(0, songs, (min(block, _RESAMPLES - first), songs))
-        means.append(sums[drawn].sum(1) / tokens[drawn].sum(1))
-    low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+# Songs drawn at once: their numbers take 8 MB, however many resamples there are.
+_BLOCK = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -128,11 +99,11 @@ class Evaluation:
 
 
 def write_evaluation(path: Path, evaluation: Evaluation) -> None:
-    """Write the file, whole or not at all; intervals that there are not are left out."""
-    write_json(path, asdict(evaluation, dict_factory=_known))
+    """Write the file, whole or not at all; intervals of one song are left out."""
+    write_json(path, asdict(evaluation, dict_factory=_drop_none))
 
 
-def _known(items: list[tuple[str, Any]]) -> dict[str, Any]:
+def _drop_none(items: list[tuple[str, Any]]) -> dict[str, Any]:
     return {name: value for name, value in items if value is not None}
 
 
@@ -155,3 +126,31 @@ def read_evaluation(path: Path) -> Evaluation:
             f"{path}: not the result of an evaluation ({type(error).__name__}: {error})",
             fix="run `dvc repro evaluate`",
         ) from error
+
+
+def interval(
+    sums: npt.NDArray[np.float64], tokens: npt.NDArray[np.float64], *, level: float = 0.95
+) -> Interval | None:
+    """Return the percentile interval of the mean over tokens, had other songs been drawn.
+
+    Tokens of one song are alike, so they are drawn together (Efron, 1979).
+
+    Args:
+        sums: Of each song, shape (songs,).
+        tokens: Of each song, above 0, shape (songs,).
+        level: Probability of the interval.
+
+    Returns:
+        Its ends, or None for less than two songs, which do not show how songs differ.
+    """
+    if len(sums) < 2:
+        return None
+    generator = np.random.default_rng(_SEED)
+    songs = len(sums)
+    block = max(1, _BLOCK // songs)
+    means = []
+    for first in range(0, _RESAMPLES, block):
+        drawn = generator.integers(0, songs, (min(block, _RESAMPLES - first), songs))
+        means.append(sums[drawn].sum(1) / tokens[drawn].sum(1))
+    low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

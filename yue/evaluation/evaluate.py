@@ -1,9 +1,4 @@
-"""Score the songs of a split with both models.
-
-From the sums of each song to what ``metrics/eval.json`` says.
-
-Scoring the songs of a split with both models.
-"""
+"""Score the songs of a split with both models, and average the scores."""
 
 from __future__ import annotations
 
@@ -26,81 +21,7 @@ if TYPE_CHECKING:
     from yue.tokens.text_tokenizer import TextTokenizer
 
 
-def summarise(songs: Tally[int], split: str, documents: int) -> Evaluation:
-    """Means over all tokens from the sums of each song.
-
-    Raises:
-        TrainingError: A loss is not a finite number.
-    """
-    found = {role: list(songs.of(role).values()) for role in ROLES}
-    by_song = {role: np.array(sums) for role, sums in found.items() if sums}
-    for role, sums in by_song.items():
-        _check_finite(role, sums)
-    return Evaluation(
-        base={
-            role: _metrics(sums, Score.BASE_LOSS, Score.BASE_TOP1, Score.BASE_TOP5)
-            for role, sums in by_song.items()
-        },
-        tuned={
-            role: _metrics(sums, Score.TUNED_LOSS, Score.TUNED_TOP1, Score.TUNED_TOP5)
-            for role, sums in by_song.items()
-        },
-        change={role: _change(sums) for role, sums in by_song.items()},
-        kl_to_base={role: _rounded(_mean(sums, Score.KL)) for role, sums in by_song.items()},
-        split=split,
-        held_out=split != "train",
-        songs=documents,
-    )
-
-
-def _check_finite(role: str, by_song: Sums) -> None:
-    for model, column in (("base", Score.BASE_LOSS), ("tuned", Score.TUNED_LOSS)):
-        loss = _mean(by_song, column)
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"the {model} model's {role} loss is {loss}",
-                why="its weights hold values that are not finite numbers",
-                fix="lower train.lr and train again"
-                if model == "tuned"
-                else "check model.path, or use model.dtype: float32",
-            )
-
-
-def _metrics(by_song: Sums, loss: Score, top1: Score, top5: Score) -> RoleMetrics:
-    nats = _mean(by_song, loss)
-    return RoleMetrics(
-        loss=_rounded(nats),
-        perplexity=_rounded(math.exp(min(nats, 700.0))),
-        top1=_rounded(_mean(by_song, top1)),
-        top5=_rounded(_mean(by_song, top5)),
-        tokens=int(by_song[:, Score.TOKENS].sum()),
-        **_ends(by_song[:, loss], by_song),
-    )
-
-
-def _change(by_song: Sums) -> Change:
-    tokens = by_song[:, Score.TOKENS]
-    differences = by_song[:, Score.TUNED_LOSS] - by_song[:, Score.BASE_LOSS]
-    return Change(_rounded(differences.sum() / tokens.sum()), **_ends(differences, by_song))
-
-
-def _ends(sums: Sums, by_song: Sums) -> dict[str, float]:
-    """The interval of a mean over tokens, by the names of its ends; nothing for one song."""
-    found = interval(sums, by_song[:, Score.TOKENS])
-    return {} if found is None else {"low": _rounded(found[0]), "high": _rounded(found[1])}
-
-
-def _mean(by_song: Sums, column: Score) -> float:
-    """Mean over all tokens of the songs; ``by_song`` is (songs, 8)."""
-    return float(by_song[:, column].sum() / by_song[:, Score.TOKENS].sum())
-
-
-def _rounded(value: float) -> float:
-    return round(float(value), 6)
-
-
-_PLACES = 32
-"""At most so many points of a curve over the length of a song."""
+_PLACES = 32  # points at most of a curve over the length of a song
 
 
 @dataclass(frozen=True)
@@ -137,7 +58,7 @@ def evaluate(
         songs: How many.
         advance: Called after each song.
     """
-    width = _width(int(files.document_lengths[:songs].max()))
+    width = _place_width(int(files.document_lengths[:songs].max()))
     scorer = Scorer(model)
     tallies = Tallies()
     for document in range(songs):
@@ -150,8 +71,8 @@ def evaluate(
     return tallies
 
 
-def _width(longest: int) -> int:
-    """Tokens between two points of a curve: a power of two."""
+def _place_width(longest: int) -> int:
+    """Return how many tokens are between two points of a curve: a power of two."""
     return 1 << max(0, (longest - 1) // _PLACES).bit_length()
 
 
@@ -168,3 +89,76 @@ def _add(
     places = positions // width
     tallies.positions.add([width * n for n in range(int(places.max(initial=0)) + 1)], places, *what)
     tallies.sections.add(kinds, np.searchsorted(np.cumsum(lengths), positions, "right"), *what)
+
+
+def summarise(songs: Tally[int], split: str, documents: int) -> Evaluation:
+    """Average over all tokens from the sums of each song.
+
+    Raises:
+        TrainingError: A loss is not a finite number.
+    """
+    found = {role: list(songs.of(role).values()) for role in ROLES}
+    by_song = {role: np.array(sums) for role, sums in found.items() if sums}
+    for role, sums in by_song.items():
+        _check_finite(role, sums)
+    return Evaluation(
+        base={
+            role: _metrics(sums, Score.BASE_LOSS, Score.BASE_TOP1, Score.BASE_TOP5)
+            for role, sums in by_song.items()
+        },
+        tuned={
+            role: _metrics(sums, Score.TUNED_LOSS, Score.TUNED_TOP1, Score.TUNED_TOP5)
+            for role, sums in by_song.items()
+        },
+        change={role: _change(sums) for role, sums in by_song.items()},
+        kl_to_base={role: _round6(_mean(sums, Score.KL)) for role, sums in by_song.items()},
+        split=split,
+        held_out=split != "train",
+        songs=documents,
+    )
+
+
+def _check_finite(role: str, by_song: Sums) -> None:
+    for model, column in (("base", Score.BASE_LOSS), ("tuned", Score.TUNED_LOSS)):
+        loss = _mean(by_song, column)
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the {model} model's {role} loss is {loss}",
+                why="its weights hold values that are not finite numbers",
+                fix="lower train.lr and train again"
+                if model == "tuned"
+                else "check model.path, or use model.dtype: float32",
+            )
+
+
+def _metrics(by_song: Sums, loss: Score, top1: Score, top5: Score) -> RoleMetrics:
+    nats = _mean(by_song, loss)
+    return RoleMetrics(
+        loss=_round6(nats),
+        perplexity=_round6(math.exp(min(nats, 700.0))),
+        top1=_round6(_mean(by_song, top1)),
+        top5=_round6(_mean(by_song, top5)),
+        tokens=int(by_song[:, Score.TOKENS].sum()),
+        **_interval_ends(by_song[:, loss], by_song),
+    )
+
+
+def _change(by_song: Sums) -> Change:
+    tokens = by_song[:, Score.TOKENS]
+    differences = by_song[:, Score.TUNED_LOSS] - by_song[:, Score.BASE_LOSS]
+    return Change(_round6(differences.sum() / tokens.sum()), **_interval_ends(differences, by_song))
+
+
+def _interval_ends(sums: Sums, by_song: Sums) -> dict[str, float]:
+    """Return the interval of a mean over tokens, by its ends; {} for one song."""
+    found = interval(sums, by_song[:, Score.TOKENS])
+    return {} if found is None else {"low": _round6(found[0]), "high": _round6(found[1])}
+
+
+def _mean(by_song: Sums, column: Score) -> float:
+    """Return the mean over all tokens of the songs; ``by_song`` is (songs, 8)."""
+    return float(by_song[:, column].sum() / by_song[:, Score.TOKENS].sum())
+
+
+def _round6(value: float) -> float:
+    return round(float(value), 6)

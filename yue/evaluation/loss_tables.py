@@ -1,11 +1,4 @@
-"""Sums of scores by group, and their tables for ``dvc plots show``.
-
-Sums of scores by group (a song, a place, a kind of section) and role, in little memory.
-
-Which kind of section each token of a song is in: header, verse, chorus and so on.
-
-Tables of losses as CSV files that ``dvc plots show`` draws: by place, section, song, role.
-"""
+"""Sums of scores by song, place or kind of section, and their tables for ``dvc plots show``."""
 
 from __future__ import annotations
 
@@ -34,7 +27,7 @@ ROLES: dict[str, tuple[Role, ...]] = {
     "audio": PREDICTED,
     **{role.title: (role,) for role in CODEBOOKS},
 }
-"""What scores are told for: names and the roles that they sum."""
+"""What scores are reported for: names and the roles that they sum."""
 
 Group = TypeVar("Group", str, int)
 Sums = npt.NDArray[np.float64]
@@ -67,7 +60,7 @@ class Tally(Generic[Group]):
             self._sums[group] = self._sums.get(group, np.zeros_like(found)) + found
 
     def of(self, role: str) -> dict[Group, Sums]:
-        """Sums of a role of :data:`ROLES` by group, where there are tokens; each shape (8,)."""
+        """Return the sums (8,) of a role of :data:`ROLES` by group, where there are tokens."""
         found = {group: sums[list(ROLES[role])].sum(0) for group, sums in self._sums.items()}
         return {group: sums for group, sums in found.items() if sums[Score.TOKENS]}
 
@@ -82,7 +75,7 @@ _NUMBER = re.compile(r"[\s\d]+$")
 def section_kinds(
     tokens: npt.NDArray[np.int32], lengths: npt.NDArray[np.int32], tokenizer: TextTokenizer
 ) -> list[str]:
-    """The kind of each sequence of a document: the header if it has one, each section's label.
+    """Name the kind of each sequence of a document: header, or the label of a section.
 
     Labels are compared without case and number: ``[Verse 2]`` is a ``verse``.
 
@@ -93,13 +86,13 @@ def section_kinds(
     """
     ends = np.cumsum(lengths)
     texts = [
-        tokenizer.decode(_opening(tokens[end - length : end]))
+        tokenizer.decode(_text_before_codes(tokens[end - length : end]))
         for length, end in zip(lengths, ends, strict=True)
     ]
     return [HEADER if text.startswith(_HEAD) else _kind(text) for text in texts]
 
 
-def _opening(section: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+def _text_before_codes(section: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     codes = np.flatnonzero(section == SOA)
     return section[: codes[0]] if codes.size else section
 
@@ -135,14 +128,14 @@ def write_tables(
         sums = tally.of(track)
         if sums or track in _ALWAYS:
             rows = _rows({label(group): sums[group] for group in sorted(sums)})
-            _write(folder / f"{name}_{track}.csv", [name, *_COLUMNS], rows)
+            _write_csv(folder / f"{name}_{track}.csv", [name, *_COLUMNS], rows)
 
 
 def write_roles(path: Path, songs: Tally[Any]) -> None:
     """Write one row for each role that has tokens; columns as in :func:`write_tables`."""
     by_role = {role: list(songs.of(role).values()) for role in ROLES}
     rows = _rows({role: np.sum(sums, axis=0) for role, sums in by_role.items() if sums})
-    _write(path, ["role", *_COLUMNS], rows)
+    _write_csv(path, ["role", *_COLUMNS], rows)
 
 
 def _rows(groups: dict[str, Sums]) -> list[list[Any]]:
@@ -155,7 +148,7 @@ def _numbers(sums: Sums) -> list[Any]:
     return [int(sums[Score.TOKENS]), *(f"{value:.6f}" for value in shown)]
 
 
-def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     with atomic_file(path, "w") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(header)

@@ -1,4 +1,4 @@
-"""Measuring the samples of all models, track by track."""
+"""Measure the samples of all models, track by track."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from yue.evaluation.code_statistics import (
     divergence,
     entropy,
     grams,
-    longest_match,
     repeats,
     sample_codes,
 )
+from yue.evaluation.copied_passages import longest_match
 from yue.evaluation.eval_metrics import interval
 from yue.evaluation.sample_metrics import Measures, SampleMetrics
-from yue.evaluation.sound_measures import Track, read_track, spectrum_distance
+from yue.evaluation.sound_measures import SampleTrack, read_track, spectrum_distance
 from yue.generation.sample_records import MODELS, TRACKS, Sample
 
 _HELD_OUT = ("valid", "test")
@@ -44,7 +44,7 @@ class _Reference:
 
     grams: dict[str, tuple[Grams, Grams]]
     training: Corpus
-    recordings: dict[str, list[Track]]
+    recordings: dict[str, list[SampleTrack]]
 
 
 def measure_samples(
@@ -76,7 +76,7 @@ def measure_samples(
     reference = _Reference(
         {track: (grams(songs.songs(track), 1), grams(songs.songs(track), 2)) for track in CODED},
         training,
-        _tracks(by_model.get("original", []), folder),
+        _read_tracks(by_model.get("original", []), folder),
     )
     models = {}
     for model, found in by_model.items():
@@ -90,7 +90,7 @@ def measure_samples(
     )
 
 
-def _tracks(samples: Sequence[Sample], folder: Path) -> dict[str, list[Track]]:
+def _read_tracks(samples: Sequence[Sample], folder: Path) -> dict[str, list[SampleTrack]]:
     return {
         track: [read_track(folder / sample.files[track]) for sample in samples]
         for track in TRACKS
@@ -102,41 +102,42 @@ def _measure_model(
     samples: Sequence[Sample], folder: Path, reference: _Reference
 ) -> dict[str, Measures]:
     measures = {}
-    for track, sounds in _tracks(samples, folder).items():
+    for track, sounds in _read_tracks(samples, folder).items():
         found = [sample_codes(sample, folder, track) for sample in samples]
         codes = [lane for lane in found if lane is not None]
         coded_seconds = sum(s.seconds for sample in samples for s in sample.sections if codes)
         recordings = reference.recordings.get(track, [])
         is_roundtrip = samples[0].model == "roundtrip"
-        means = {
-            "silence_share": _ones([sample.statistics[track].silence_share for sample in samples]),
-            "loudness": _ones([sound.loudness for sound in sounds]),
-            "clipped_share": _ones([sound.clipped_share for sound in sounds]),
-            "mel_distance": _ones(_roundtrip(recordings, sounds) if is_roundtrip else []),
+        by_song: dict[str, Sequence[float | None]] = {
+            "silence_share": [sample.statistics[track].silence_share for sample in samples],
+            "loudness": [sound.loudness for sound in sounds],
+            "clipped_share": [sound.clipped_share for sound in sounds],
+            "mel_distance": _mel_distances(recordings, sounds) if is_roundtrip else [],
         }
+        means = {name: _equal_weights(values) for name, values in by_song.items()}
         if coded_seconds:
             frames = round(_REPEATED_SECONDS * sum(lane.size for lane in codes) / coded_seconds)
             means["repeated_share"] = repeats(codes, max(1, frames))
-        known = {name: found.T for name, found in means.items() if len(found)}
-        intervals = {name: interval(*found) for name, found in known.items()}
+        weighted = {name: found.T for name, found in means.items() if len(found)}
+        intervals = {name: interval(*found) for name, found in weighted.items()}
         measures[track] = Measures(
             seconds=sum(len(sound.audio) / sound.rate for sound in sounds),
-            **(_of_codes(codes, track, reference, coded_seconds) if coded_seconds else {}),
+            **(_measure_codes(codes, track, reference, coded_seconds) if coded_seconds else {}),
             true_peak=max(sound.true_peak for sound in sounds),
             spectrum_distance=spectrum_distance(sounds, recordings),
-            **{name: float(sums.sum() / counts.sum()) for name, (sums, counts) in known.items()},
+            **{name: float(sums.sum() / counts.sum()) for name, (sums, counts) in weighted.items()},
             intervals={name: ends for name, ends in intervals.items() if ends is not None},
         )
     return measures
 
 
-def _ones(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
-    """What is known of songs that count alike: values and ones, (songs, 2)."""
+def _equal_weights(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
+    """Return values and ones, (songs, 2), for a mean in which songs count alike."""
     known = [(value, 1.0) for value in values if value is not None]
     return np.array(known, dtype=np.float64).reshape(-1, 2)
 
 
-def _of_codes(
+def _measure_codes(
     codes: Sequence[Codes], track: str, reference: _Reference, seconds: float
 ) -> dict[str, float | None]:
     frame_rate = sum(lane.size for lane in codes) / seconds
@@ -150,14 +151,12 @@ def _of_codes(
     }
 
 
-def _roundtrip(recordings: Sequence[Track], decoded: Sequence[Track]) -> list[float]:
-    return [
-        mel_distance(*_cut(first.audio, second.audio), first.rate)
-        for first, second in zip(recordings, decoded, strict=False)
-        if first.rate == second.rate
-    ]
-
-
-def _cut(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    length = min(len(first), len(second))
-    return first[:length], second[:length]
+def _mel_distances(
+    recordings: Sequence[SampleTrack], decoded: Sequence[SampleTrack]
+) -> list[float]:
+    distances = []
+    for first, second in zip(recordings, decoded, strict=False):
+        if first.rate == second.rate:
+            length = min(len(first.audio), len(second.audio))
+            distances.append(mel_distance(first.audio[:length], second.audio[:length], first.rate))
+    return distances

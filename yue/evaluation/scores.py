@@ -1,8 +1,6 @@
-"""How well both models predict the tokens of a song: one forward pass each.
+"""How well both models predict the tokens of a song, read in the same pieces as in training.
 
-How well both models predict tokens: one forward pass each, and never all logits at once.
-
-The scores of one song, read in the same pieces as in training.
+Each model takes one forward pass, and never are all logits there at once.
 """
 
 from __future__ import annotations
@@ -51,7 +49,7 @@ NO_SCORES: Scores = np.zeros((0, len(Score)))
 
 
 class Scorer:
-    """Both models, ready to score; the output layer is theirs in common.
+    """Both models, with the output layer that they have in common.
 
     Args:
         model: With an adapter that leaves the output layer as it is.
@@ -60,7 +58,7 @@ class Scorer:
     def __init__(self, model: TunedModel) -> None:
         self.model = model
         with model.use("base") as lm:
-            self._head = _counted(output_head(lm))
+            self._head = _distinct_rows(output_head(lm))
         self._counts = self._head.log_counts.exp().round()
 
     def score_row(
@@ -99,7 +97,7 @@ class Scorer:
             return torch.cat(chunks).to("cpu", torch.float64).numpy()
 
     def _score_chunk(self, base: Tensor, tuned: Tensor, targets: Tensor) -> Tensor:
-        """Scores (m, 8) from the hidden states of both and the right rows of the head (m,)."""
+        """Score (m, 8) from the hidden states of both and the right rows of the head (m,)."""
         log_base, log_tuned = self._log_probabilities(base), self._log_probabilities(tuned)
         columns = [torch.ones_like(targets)]
         for values in (log_base, log_tuned):
@@ -110,13 +108,13 @@ class Scorer:
         return torch.stack([column.float() for column in columns], dim=-1)
 
     def _log_probabilities(self, hidden: Tensor) -> Tensor:
-        """Of one id of each distinct row, (m, rows) float32."""
+        """Return those of one id of each distinct row, (m, rows) float32."""
         logits = (hidden @ self._head.weight.T).float() + self._head.log_counts
         return logits.log_softmax(-1) - self._head.log_counts
 
 
-def _counted(head: nn.Linear) -> DistinctHead:
-    """The distinct rows of the output layer; all its rows, once each, where most differ."""
+def _distinct_rows(head: nn.Linear) -> DistinctHead:
+    """Return the distinct rows of the output layer; all, once each, where most differ."""
     found = distinct_head(head)
     if isinstance(found, DistinctHead):
         return found
@@ -126,7 +124,7 @@ def _counted(head: nn.Linear) -> DistinctHead:
 
 
 SCORED = (Role.TEXT, *PREDICTED)
-"""Control ids follow from the layout and reference audio is given: neither says what is learnt."""
+"""Control ids follow from the layout and reference audio is given: neither shows learning."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +159,7 @@ def score_document(
         roles: Their roles, shape (N,).
         pieces: The document, cut to the context. What a piece repeats is context alone.
     """
-    positions = [_predicted(piece, roles) for piece in pieces]
+    positions = [_predicted_places(piece, roles) for piece in pieces]
     scores = [
         scorer.score_row(
             piece.take(tokens),
@@ -174,8 +172,8 @@ def score_document(
     return DocumentScores(every, roles[every], np.concatenate([NO_SCORES, *scores]))
 
 
-def _predicted(piece: Piece, roles: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """Places in the document of the tokens that the piece predicts."""
+def _predicted_places(piece: Piece, roles: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Return the places in the document of the tokens that the piece predicts."""
     given = 1 if piece.opening or not piece.repeated else 0
     positions = np.arange(piece.body.start + given, piece.body.stop, dtype=np.int64)
     return positions[np.isin(roles[positions], SCORED)]

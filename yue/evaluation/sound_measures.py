@@ -20,7 +20,7 @@ _FLOOR = 1e-4  # of full scale: -80 dB; what is below is not heard
 
 
 @dataclass(frozen=True)
-class Track:
+class SampleTrack:
     """A WAV file of a sample.
 
     Attributes:
@@ -60,7 +60,7 @@ class Track:
         return np.append(decibels.sum(axis=0), len(decibels))
 
 
-def read_track(path: Path) -> Track:
+def read_track(path: Path) -> SampleTrack:
     """Read a WAV file.
 
     Raises:
@@ -74,11 +74,11 @@ def read_track(path: Path) -> Track:
         raise YueError(
             f"{path}: cannot be read ({error})", fix="run `dvc repro generate`"
         ) from error
-    return Track(audio.mean(axis=1, dtype=np.float32), int(rate))
+    return SampleTrack(audio.mean(axis=1, dtype=np.float32), int(rate))
 
 
-def spectrum_distance(first: list[Track], second: list[Track]) -> float | None:
-    """Root mean square difference in dB of two mean mel spectra; None where one has no tracks."""
+def spectrum_distance(first: list[SampleTrack], second: list[SampleTrack]) -> float | None:
+    """Return the root mean square difference in dB of two mean mel spectra; None without tracks."""
     if not first or not second:
         return None
     means = []

@@ -5,27 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from yue.generation.generation_setup import GenerationSetup
 from yue.generation.prompt_songs import SongSource
 from yue.generation.sample_records import Sample, write_samples
-from yue.generation.sampling_plan import Plan, Setup, make_plan
-from yue.generation.song_state import Codes, SungSong
+from yue.generation.sample_writer import SampleWriter
+from yue.generation.sampling_plan import SamplingPlan, make_plan
+from yue.generation.song_state import TRACKS, Codes, GeneratedSong
 from yue.generation.stage1 import Stage1
 from yue.generation.stage2_model import Stage2
 from yue.generation.token_sampling import Sampling
-from yue.generation.write_samples import SampleWriter
 from yue.lm.load import TunedModel, load_base, load_tuned
 from yue.progress import Progress
 from yue.recipe.model import Generate
 
-# Songs that go through the model together; bounds the memory of the key/value cache.
+# Songs that go through the model together: bounds the memory of the key/value cache, and makes 402
+# tokens a core second where one song alone makes 109 (benchmarks/RESULTS.md).
 _BATCH = 8
-_TRACKS = ("vocal", "instrumental")
-
-ByModel = dict[str, list[SungSong]]
 
 
 def make_samples(
-    sources: Sequence[SongSource], setup: Setup, folder: Path, model: TunedModel | None = None
+    sources: Sequence[SongSource],
+    setup: GenerationSetup,
+    folder: Path,
+    model: TunedModel | None = None,
 ) -> list[Sample]:
     """Generate every song with the base and the tuned model and write all samples.
 
@@ -47,23 +49,26 @@ def make_samples(
         YueError: A model, the codec, the tokenizer or an audio prompt cannot be used.
     """
     plan = make_plan(sources, setup)
-    sung = _sing(plan, setup, model)
-    codes = _fill(plan, setup, sung)
+    generated = _run_stage1(plan, setup, model)
+    codes = {name: [song.codes for song in songs] for name, songs in generated.items()}
+    if plan.stage2 is not None:
+        _run_stage2(plan, setup, [song for songs in codes.values() for song in songs])
     writer = SampleWriter(folder, plan.codec, plan.upsampler)
     samples = []
     for number, source in enumerate(sources):
         prompt = plan.prompts[number]
-        sections = len(prompt.openings)
-        samples += writer.references(source, plan.limits, sections, plan.codebooks)
-        for name, songs in sung.items():
-            song, found = songs[number], codes[name][number]
-            samples.append(writer.generated(source, name, song, found, prompt.seed))
+        samples += writer.references(source, plan.limits, len(prompt.sections), plan.codebooks)
+        for name, songs in generated.items():
+            song = songs[number]
+            samples.append(writer.generated(source, name, song, codes[name][number]))
     write_samples(folder, samples)
     return samples
 
 
-def _sing(plan: Plan, setup: Setup, model: TunedModel | None) -> ByModel:
-    """Stage 1 of every song, by model."""
+def _run_stage1(
+    plan: SamplingPlan, setup: GenerationSetup, model: TunedModel | None
+) -> dict[str, list[GeneratedSong]]:
+    """Generate every song, by model."""
     model = model or load_tuned(
         setup.base,
         setup.adapter,
@@ -72,20 +77,20 @@ def _sing(plan: Plan, setup: Setup, model: TunedModel | None) -> ByModel:
         needed_rows=plan.alphabet.codec.rows,
     )
     names = model.models if setup.how.compare_base else model.models[-1:]
-    sung: ByModel = {name: [] for name in names}
+    generated: dict[str, list[GeneratedSong]] = {name: [] for name in names}
     with Progress("generate", len(names) * plan.frames, "frames") as progress:
         for name in names:
             if name == "tuned":
                 model.merge()
             with model.use(name) as lm:
-                stage1 = Stage1(lm, plan.alphabet, _sampling(setup.how))
+                stage1 = Stage1(lm, plan.alphabet, _sampling_of(setup.how))
                 for first in range(0, len(plan.prompts), _BATCH):
                     batch = plan.prompts[first : first + _BATCH]
-                    sung[name] += stage1.generate(batch, plan.limits, progress.advance)
-    return sung
+                    generated[name] += stage1.generate(batch, plan.limits, progress.advance)
+    return generated
 
 
-def _sampling(how: Generate) -> Sampling:
+def _sampling_of(how: Generate) -> Sampling:
     return Sampling(
         temperature=how.temperature,
         top_k=how.top_k,
@@ -95,21 +100,17 @@ def _sampling(how: Generate) -> Sampling:
     )
 
 
-def _fill(plan: Plan, setup: Setup, sung: ByModel) -> dict[str, list[dict[str, Codes]]]:
-    """The codes to decode, by model, song and track: stage 1's, or what stage 2 makes of them."""
-    songs = [song for model in sung.values() for song in model]
-    tracks: list[Codes] = [getattr(song, track) for song in songs for track in _TRACKS]
-    if setup.stage2 is not None and plan.stage2 is not None:
-        ids = plan.stage2
-        lm = load_base(
-            setup.stage2, dtype=setup.dtype, device=plan.device, needed_rows=ids.rows
-        ).eval()
-        stage2 = Stage2(lm, ids, plan.codec.codebook_sizes[: ids.codebooks])
-        frames = sum(track.shape[1] for track in tracks)
-        with Progress("stage 2", frames, "frames") as progress:
-            tracks = stage2.fill([track[0] for track in tracks], progress.advance)
-    pairs = iter(zip(tracks[0::2], tracks[1::2], strict=True))
-    return {
-        name: [dict(zip(_TRACKS, next(pairs), strict=True)) for _ in model]
-        for name, model in sung.items()
-    }
+def _run_stage2(
+    plan: SamplingPlan, setup: GenerationSetup, songs: Sequence[dict[str, Codes]]
+) -> None:
+    """Add the other codebooks to the codes of every song and track, in place."""
+    assert setup.stage2 is not None
+    assert plan.stage2 is not None
+    ids = plan.stage2
+    lm = load_base(setup.stage2, dtype=setup.dtype, device=plan.device, needed_rows=ids.rows).eval()
+    stage2 = Stage2(lm, ids, plan.codec.codebook_sizes[: ids.codebooks])
+    firsts = [song[track][0] for song in songs for track in TRACKS]
+    with Progress("stage 2", sum(map(len, firsts)), "frames") as progress:
+        filled = iter(stage2.fill(firsts, progress.advance))
+    for song in songs:
+        song.update({track: next(filled) for track in TRACKS})

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,6 @@ from yue.audio.decode import open_audio
 from yue.audio.loudness import downmix
 from yue.audio.resample import make_resampler
 from yue.errors import GenerationError
-from yue.files import read_json
 from yue.generation.prompt_songs import SongSource
 from yue.rejections import Rejected
 from yue.tokens.layouts.blocks import interleaved_ids, lane_ids
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 Ids = NDArray[np.int32]
 
 _RESAMPLER = "sinc_hann"  # YuE's
-_NAMED_LAYOUT = re.compile("(?<![a-z])(?:cot|icl)(?![a-z])")
 
 
 @dataclass(frozen=True)
@@ -49,30 +46,8 @@ class AudioPrompt:
     end: float
 
 
-def unlearned_note(base: Path, adapter: Path | None) -> str:
-    """That the model which sings never learned from reference audio; "" where it did, or may have.
-
-    Args:
-        base: The base model's folder; YuE's models have their layout in their names.
-        adapter: A PEFT folder, whose ``run.json`` may name the layouts of its songs, or None.
-    """
-    layouts: Any
-    if adapter is None:
-        source, layouts = base, _NAMED_LAYOUT.findall(base.absolute().name.lower())
-    else:
-        source = adapter / "run.json"
-        record = read_json(source) if source.is_file() else None
-        layouts = record.get("layouts") if isinstance(record, dict) else None
-    if not isinstance(layouts, list) or not layouts or "icl" in layouts:
-        return ""
-    return (
-        f"reference audio is for models that learned with it, in layout icl; by {source} this one "
-        f"learned {', '.join(map(str, layouts))}, and what it sings may make no sense"
-    )
-
-
 def encode_prompt(prompt: AudioPrompt, codec: Codec, ids: CodecRange) -> Ids:
-    """The ids of reference audio from files: of one track, or of two that take turns.
+    """Encode reference audio from files to ids: one track, or two that take turns.
 
     Whole files are encoded and their codes cut, so that a reference has the codes it would have in
     a training document of its song.
@@ -88,7 +63,7 @@ def encode_prompt(prompt: AudioPrompt, codec: Codec, ids: CodecRange) -> Ids:
             song.
     """
     tracks = [
-        codec.encode(_mono(file, codec.sample_rate)[np.newaxis])[0, : ids.codebooks]
+        codec.encode(_read_mono(file, codec.sample_rate)[np.newaxis])[0, : ids.codebooks]
         for file in prompt.files
     ]
     lengths = [track.shape[1] for track in tracks]
@@ -116,8 +91,8 @@ def encode_prompt(prompt: AudioPrompt, codec: Codec, ids: CodecRange) -> Ids:
     return interleaved_ids(vocal, instrumental, ids)
 
 
-def _mono(path: Path, sample_rate: int) -> NDArray[np.float32]:
-    """All samples of a file, (samples,), at ``sample_rate``."""
+def _read_mono(path: Path, sample_rate: int) -> NDArray[np.float32]:
+    """Read all samples of a file, (samples,), at ``sample_rate``."""
     with open_audio(path) as audio:
         convert = make_resampler(_RESAMPLER, audio.format.sample_rate, sample_rate, 1)
         parts = [convert.push(downmix(block)) for block in audio.blocks()]
@@ -127,7 +102,7 @@ def _mono(path: Path, sample_rate: int) -> NDArray[np.float32]:
 def own_references(
     sources: Sequence[SongSource], work: Path, codec: CodecRange, options: Options
 ) -> list[SongSource]:
-    """The same songs, each with the reference audio that its training document has.
+    """Give each song the reference audio that its training document has.
 
     Args:
         sources: Songs of the project.

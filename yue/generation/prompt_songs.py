@@ -1,7 +1,9 @@
-"""Which songs give the prompts, and how their own recordings sound."""
+"""Songs that give prompts: those of the project with their recordings, or a file of lyrics."""
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from yue.errors import GenerationError
 from yue.files import map_array, read_json, read_jsonl
+from yue.songs.lyrics import clean_genres, line_content, parse_lyrics
 from yue.tokens.codes_file import read_codes
 
 # Songs the model has not been trained on come first.
@@ -58,7 +61,7 @@ class SongSource:
 
 
 def choose_songs(work: Path, count: int) -> list[SongSource]:
-    """The first ``count`` songs in the order held-out (valid, test), then train; by id within.
+    """Take the first ``count`` songs: held-out ones (valid, test), then train; by id within.
 
     Args:
         work: The folder with ``songs.jsonl``, ``split.json`` and ``stems/stems.jsonl``.
@@ -78,16 +81,12 @@ def choose_songs(work: Path, count: int) -> list[SongSource]:
             else f"{work / 'split.json'}: no songs to take prompts from",
             fix="run `dvc repro songs` again",
         )
-    recordings = _recordings(work)
-    return [_source(rows[song], name, work, recordings.get(song)) for name, song in chosen]
-
-
-def _recordings(work: Path) -> dict[str, dict[str, Any]]:
     path = work / "stems" / "stems.jsonl"
-    return {str(row["song_id"]): row for row in read_jsonl(path)} if path.is_file() else {}
+    stems = {str(row["song_id"]): row for row in read_jsonl(path)} if path.is_file() else {}
+    return [_read_source(rows[song], name, work, stems.get(song)) for name, song in chosen]
 
 
-def _source(
+def _read_source(
     row: dict[str, Any], split: str, work: Path, stems: dict[str, Any] | None
 ) -> SongSource:
     try:
@@ -122,7 +121,7 @@ def _source(
 def recorded_codes(
     recording: Recording, spans: Sequence[tuple[int, int]], codebooks: int
 ) -> dict[str, NDArray[np.int16]]:
-    """The first codebooks of both tracks over ``spans`` (frames), joined; (K, frames) int16.
+    """Return the first codebooks of both tracks over ``spans`` (frames), joined; (K, frames) int16.
 
     Raises:
         GenerationError: A file of codes is missing or is not an array.
@@ -138,7 +137,7 @@ def recorded_codes(
 def recorded_audio(
     recording: Recording, spans: Sequence[tuple[float, float]]
 ) -> dict[str, NDArray[np.float32]]:
-    """The recording's tracks over ``spans`` (seconds), joined; each (samples,) float32."""
+    """Return the recording's tracks over ``spans`` (seconds), joined; each (samples,) float32."""
     rate = recording.sample_rate
     tracks = {}
     for role, path in recording.audio.items():
@@ -156,3 +155,59 @@ def _load(path: Path, read: Callable[[Path], NDArray[Any]]) -> NDArray[Any]:
         raise GenerationError(
             f"{path}: cannot be read as an array ({error})", fix="run `dvc repro` again"
         ) from error
+
+
+TAGS = (
+    "intro", "verse", "pre-chorus", "chorus", "post-chorus", "hook", "refrain", "bridge",
+    "interlude", "inst", "instrumental", "solo", "break", "breakdown", "build", "drop", "rap",
+    "spoken", "outro", "start", "end",
+)  # fmt: skip
+"""Labels of sections; words beside them ([verse 2], [guitar solo]) change nothing."""
+
+_TAG_WORDS = {word for tag in TAGS for word in (tag, tag.replace("-", ""), tag.split("-")[-1])}
+
+
+def lyrics_source(path: Path, genres: str, *, any_tag: bool = False) -> SongSource:
+    """Read the song that a file of lyrics describes; its id is the file's name without suffix.
+
+    The lyrics are read as those of training songs are.
+
+    Args:
+        path: Lyrics in sections under labels.
+        genres: Free text.
+        any_tag: Take labels that are none of :data:`TAGS`, too.
+
+    Raises:
+        GenerationError: The file cannot be read, has no section, or a label is not known.
+    """
+    try:
+        sections = parse_lyrics(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise GenerationError(
+            f"{path}: cannot be read as text ({error})", fix="give a file in UTF-8 (--lyrics)"
+        ) from error
+    if not sections:
+        raise GenerationError(
+            f"{path}: no lyrics",
+            fix="write sections under labels, for example [verse]; [intro] may stand alone",
+        )
+    for section in sections:
+        if not any_tag and not is_known(section.label):
+            raise _unknown_tag(path, section.label)
+    contents = tuple(line_content(section.label, section.lines) for section in sections)
+    return SongSource(path.stem, "given", clean_genres(genres), contents)
+
+
+def is_known(label: str) -> bool:
+    """Whether a label has the name of a section among its words."""
+    return any(word in _TAG_WORDS for word in re.findall(r"[a-z]+", label))
+
+
+def _unknown_tag(path: Path, label: str) -> GenerationError:
+    close = difflib.get_close_matches(label, TAGS, n=1)
+    hint = f"did you mean [{close[0]}]?" if close else f"use one of {', '.join(TAGS)}"
+    return GenerationError(
+        f"{path}: unknown tag [{label}]",
+        why="a model sings sections that it has learned; YuE never met one of this name",
+        fix=f"{hint}; or give --any-tag, if the songs it was tuned on have it",
+    )

@@ -1,8 +1,6 @@
-"""``samples.json``: what each sample is, and numbers that show a collapsed one.
+"""``samples.json``: what each sample is, its files, and numbers that show a collapsed one.
 
-``samples.json``: what each generated (or reference) sample is and where its files are.
-
-Numbers that show a collapsed sample: silence, one code held, few codes used.
+A collapsed sample is silent, holds one code, or uses few codes.
 """
 
 from __future__ import annotations
@@ -115,7 +113,7 @@ def read_samples(folder: Path) -> list[Sample]:
     path = folder / SAMPLES_FILE
     rows = read_json(path)
     try:
-        return [_sample(row) for row in rows]
+        return [_parse_sample(row) for row in rows]
     except (TypeError, KeyError, AttributeError) as error:
         raise GenerationError(
             f"{path}: not a list of samples ({type(error).__name__}: {error})",
@@ -123,7 +121,7 @@ def read_samples(folder: Path) -> list[Sample]:
         ) from error
 
 
-def _sample(row: dict[str, Any]) -> Sample:
+def _parse_sample(row: dict[str, Any]) -> Sample:
     sections = tuple(SampleSection(**section) for section in row["sections"])
     statistics = {track: TrackStatistics(**values) for track, values in row["statistics"].items()}
     return Sample(**{**row, "sections": sections, "statistics": statistics})

@@ -1,9 +1,4 @@
-"""Everything known before weights are read: settings, checks, the work to do.
-
-What samples are made with, as a recipe or a command line says it.
-
-Everything that can be known before the models' weights are read: checks first, work later.
-"""
+"""Everything that is known before the models' weights are read: checks, prompts, limits."""
 
 from __future__ import annotations
 
@@ -14,67 +9,24 @@ from fractions import Fraction
 from pathlib import Path
 
 from yue.codecs.base import Codec
-from yue.codecs.card import CodecCard, same_codec
+from yue.codecs.card import same_codec
 from yue.codecs.codec_weights import locate
 from yue.codecs.registry import codec_ids, load_codec
 from yue.codecs.vocos import Upsampler, load_upsampler
 from yue.device import pick_device
 from yue.errors import GenerationError
 from yue.generation.fit_checks import check_weights
+from yue.generation.generation_setup import GenerationSetup
 from yue.generation.prompt import SongPrompt, song_prompt
-from yue.generation.prompt_reference import AudioPrompt, encode_prompt
+from yue.generation.prompt_reference import encode_prompt
 from yue.generation.prompt_songs import SongSource
 from yue.generation.song_state import Alphabet, SectionLimits, check_context
 from yue.generation.stage2_model import check_stage2
+from yue.lm.adapter_fit import check_fit
 from yue.lm.base_facts import read_base
-from yue.lm.merge_adapter import check_fit
-from yue.recipe.model import Generate
 from yue.tokens.options import Options
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What samples are made with.
-
-    Attributes:
-        base: The base model's folder.
-        adapter: The PEFT folder, or None for the base model alone.
-        dtype: "float32" or "bfloat16".
-        device: "auto", "cpu" or "cuda".
-        codec_name: The codec, by name.
-        codec_path: Its weights.
-        tokenizer: The SentencePiece model.
-        how: How long, with which sampling, from which seed.
-        options: How the songs that the adapter learned from became documents.
-        audio_prompt: Reference audio for all songs, or None.
-        stage2: The folder of a model that adds codebooks, or None.
-        memory: A folder that remembers the digests of the base model's files; None reads them all.
-        codec_card: The codec of the training songs' codes, or None where it is not known.
-    """
-
-    base: Path
-    adapter: Path | None
-    dtype: str
-    device: str
-    codec_name: str
-    codec_path: Path
-    tokenizer: Path
-    how: Generate
-    options: Options
-    audio_prompt: AudioPrompt | None
-    stage2: Path | None
-    memory: Path | None = None
-    codec_card: CodecCard | None = None
-
-
-def audio_prompt_of(how: Generate, root: Path) -> AudioPrompt | None:
-    """The reference audio that is asked for, its paths against ``root``."""
-    files = [how.audio_prompt, how.vocal_prompt, how.instrumental_prompt]
-    paths = tuple(root / file for file in files if file is not None)
-    return AudioPrompt(paths, how.prompt_start, how.prompt_end) if paths else None
-
 
 # YuE's inference asks for at least 100 tokens, 50 frames of 50 a second.
 _MIN_SECTION_SECONDS = 1
@@ -83,7 +35,7 @@ _MIN_SONG_SECONDS = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class SamplingPlan:
     """What to generate.
 
     Attributes:
@@ -112,10 +64,10 @@ class Plan:
     @property
     def frames(self) -> int:
         """Frames of all songs at most."""
-        return self.limits.max_frames * sum(len(prompt.openings) for prompt in self.prompts)
+        return self.limits.max_frames * sum(len(prompt.sections) for prompt in self.prompts)
 
 
-def make_plan(sources: Sequence[SongSource], setup: Setup) -> Plan:
+def make_plan(sources: Sequence[SongSource], setup: GenerationSetup) -> SamplingPlan:
     """Check everything that is asked for, and build the prompts.
 
     Args:
@@ -147,16 +99,16 @@ def make_plan(sources: Sequence[SongSource], setup: Setup) -> Plan:
     codec.ready_to_decode((stage2 or ids).codebooks)
     upsampler = load_upsampler(codec, locate(setup.codec_path)) if setup.how.upsample else None
     alphabet = Alphabet(ids, codec.codebook_sizes[: ids.codebooks])
-    prompts = _prompts(sources, setup, ids, codec)
+    prompts = _build_prompts(sources, setup, ids, codec)
     limits = section_limits(setup.how.seconds, codec.frame_rate, ids.align)
     check_context(prompts, limits, alphabet.width, base.context)
-    return Plan(prompts, limits, alphabet, stage2, codec, upsampler, device)
+    return SamplingPlan(prompts, limits, alphabet, stage2, codec, upsampler, device)
 
 
 def _stage2_ids(
     path: Path | None, ids: CodecRange, vocabulary: CodecRange, codebooks: int
 ) -> CodecRange | None:
-    """The codebooks that stage 2 was made for, as far as the codec has them."""
+    """Return the ids of the codebooks that stage 2 fills, as far as the codec has them."""
     if path is None:
         return None
     books = min(vocabulary.stage2_codebooks, codebooks)
@@ -178,8 +130,8 @@ def _stage2_ids(
     return filled
 
 
-def _prompts(
-    sources: Sequence[SongSource], setup: Setup, ids: CodecRange, codec: Codec
+def _build_prompts(
+    sources: Sequence[SongSource], setup: GenerationSetup, ids: CodecRange, codec: Codec
 ) -> list[SongPrompt]:
     options, shared = setup.options, None
     specials = options.specials_in_text or not options.strict
@@ -203,7 +155,7 @@ def _prompts(
 
 
 def section_limits(seconds: float, frame_rate: Fraction, align: int = 1) -> SectionLimits:
-    """How long sections may be, in frames.
+    """Return how long sections may be, in frames.
 
     Args:
         seconds: The longest.

@@ -1,4 +1,4 @@
-"""Sampling the codec tokens of songs, section by section, with one cache over all sections."""
+"""Stage 1: codec tokens of songs, sampled section by section with one cache for all sections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from yue.generation.prompt import Ids, SongPrompt
-from yue.generation.song_state import Alphabet, SectionLimits, Song, SungSong, check_context
+from yue.generation.song_state import Alphabet, GeneratedSong, SectionLimits, check_context
 from yue.generation.stream import SlicedHead, Stream, cached_attention
 from yue.generation.token_sampling import Sampling, guide, sample
 
@@ -30,6 +30,7 @@ class Stage1:
 
     def __init__(self, model: LlamaForCausalLM, alphabet: Alphabet, sampling: Sampling) -> None:
         self._model, self._alphabet, self._sampling = model, alphabet, sampling
+        self._has_guidance = any(sampling.guidance(section) != 1.0 for section in (0, 1))
         self._context = int(model.config.max_position_embeddings)
         self._head = SlicedHead(model.lm_head, torch.from_numpy(alphabet.ids).to(model.device))
 
@@ -38,7 +39,7 @@ class Stage1:
         prompts: Sequence[SongPrompt],
         limits: SectionLimits,
         progress: Progress = lambda frames: None,
-    ) -> list[SungSong]:
+    ) -> list[GeneratedSong]:
         """Generate all sections of a batch of songs; the songs begin each section together.
 
         Args:
@@ -50,60 +51,53 @@ class Stage1:
             GenerationError: A section with its head does not fit the model's context.
         """
         check_context(prompts, limits, self._alphabet.width, self._context)
-        songs = [Song(prompt, limits, self._alphabet) for prompt in prompts]
+        songs = [GeneratedSong(prompt, limits, self._alphabet) for prompt in prompts]
         with cached_attention(self._model):
-            self._sing_all(songs, progress)
-        return [song.sung for song in songs]
+            stream: Stream | None = None
+            for section in range(max((len(prompt.sections) for prompt in prompts), default=0)):
+                forgot = [song.forget(section, self._context) for song in songs]
+                from_head = stream is None or any(forgot)
+                if stream is None or from_head:
+                    stream = Stream(self._model, self._head, len(songs) * (1 + self._has_guidance))
+                chunks = [song.start(section, from_head=from_head) for song in songs]
+                guidance = self._sampling.guidance(section)
+                self._generate_section(songs, stream, chunks, guidance, progress)
+        return songs
 
-    def _sing_all(self, songs: list[Song], progress: Progress) -> None:
-        stream: Stream | None = None
-        for section in range(max((len(song.prompt.openings) for song in songs), default=0)):
-            forgot = [song.forget(section, self._context) for song in songs]
-            from_head = stream is None or any(forgot)
-            if stream is None or from_head:
-                stream = Stream(self._model, self._head, len(songs) * (2 if self._guided else 1))
-            chunks = [song.start(section, from_head=from_head) for song in songs]
-            self._sing(songs, stream, chunks, self._sampling.guidance(section), progress)
-
-    @property
-    def _guided(self) -> bool:
-        """Whether any section is."""
-        return any(self._sampling.guidance(section) != 1.0 for section in (0, 1))
-
-    def _sing(
+    def _generate_section(
         self,
-        songs: list[Song],
+        songs: list[GeneratedSong],
         stream: Stream,
         chunks: list[Ids],
         guidance: float,
         progress: Progress,
     ) -> None:
-        """Draw one section of every song that is singing; they are at the same place of it."""
-        if self._guided:
+        """Draw one section of every active song; all are at the same place of it."""
+        if self._has_guidance:
             stream.forget(slice(len(songs), None))
         place = 0
-        while any(song.singing for song in songs):
+        while any(song.active for song in songs):
             span = self._alphabet.span(place)
             drawn = self._draw(songs, self._logits(stream, chunks, span, guidance), span)
             place += 1
             if place % self._alphabet.width == 0:
-                progress(sum(song.singing for song in songs))
+                progress(sum(song.active for song in songs))
             chunks = [song.take(int(choice)) for song, choice in zip(songs, drawn, strict=True)]
 
     def _logits(self, stream: Stream, chunks: list[Ids], span: slice, guidance: float) -> Tensor:
-        """What may follow the chunks.
+        """Return the logits of what may follow the chunks.
 
         With guidance the stream has a second row for each song, from which a section's prompt is
         withheld, all but its last id, as in YuE's inference. Later chunks are single ids.
         """
-        if not self._guided:
+        if not self._has_guidance:
             return stream.read(chunks, span)
         both = stream.read([*chunks, *(chunk[-1:] for chunk in chunks)], span)
         prompted, blind = both.chunk(2)
         return prompted if guidance == 1.0 else guide(prompted, blind, guidance)
 
-    def _draw(self, songs: list[Song], logits: Tensor, span: slice) -> Tensor:
-        """An index into the alphabet for every song."""
+    def _draw(self, songs: list[GeneratedSong], logits: Tensor, span: slice) -> Tensor:
+        """Draw an index into the alphabet for every song."""
         end = self._alphabet.end - span.start  # where the end of audio is, if it is within
         if 0 <= end < logits.shape[1]:
             barred = torch.zeros(logits.shape, dtype=torch.bool)

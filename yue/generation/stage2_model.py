@@ -3,7 +3,7 @@
 The ids it reads are a training document's (:mod:`yue.tokens.layouts.stage2`, with teacher
 forcing): codebook 0 of all frames, ``<stage_2>``, then frame by frame the given id of codebook 0
 and the ids that the model adds. Each of these is the likeliest code of the codebook whose turn it
-is; YuE's inference allows the codes of all of them and mends what comes out in the wrong place.
+is; YuE's inference allows the codes of all of them and repairs what comes out in the wrong place.
 Chunks of all songs and tracks go through the model together, and nothing is read twice.
 """
 
@@ -31,12 +31,13 @@ if TYPE_CHECKING:
 Codes = NDArray[np.int16]
 Progress = Callable[[int], None]
 
-# Chunks that go through the model together; bounds the memory of the key/value cache.
+# Chunks that go through the model together: bounds the memory of the key/value cache; four make 423
+# tokens a core second, one makes 165 (benchmarks/RESULTS.md).
 _BATCH = 16
 
 
 def check_stage2(path: Path, codec: CodecRange, context: int) -> None:
-    """Hold a stage-2 model to the chunks that it is to read.
+    """Check that a stage-2 model can read its chunks.
 
     Raises:
         GenerationError: They do not fit its context.
@@ -110,7 +111,7 @@ class Stage2:
         return filled
 
     def _fill(self, firsts: Sequence[Codes], progress: Progress) -> list[Codes]:
-        """One batch, longest chunk first: (T,) to (K, T) each."""
+        """Fill one batch, longest chunk first: (T,) to (K, T) each."""
         offsets = self._codec.offsets
         stream = Stream(self._model, self._head, len(firsts))
         found = np.zeros((len(firsts), self._codec.codebooks, len(firsts[0])), np.int16)

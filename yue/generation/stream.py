@@ -1,8 +1,6 @@
-"""A causal model fed token by token, with a key/value cache that doubles.
+"""A causal model fed token by token, with a key/value cache for rows of unequal length.
 
-Keys and values of a model, in room that doubles: appending copies what is new alone.
-
-A causal model fed token by token: a key/value cache for a batch of rows of unequal length.
+The cache's room doubles when it is full, so that appending copies what is new alone.
 """
 
 from __future__ import annotations
@@ -56,13 +54,13 @@ class _Layer(DynamicLayer):  # type: ignore[misc]
 
 
 def growing_cache(layers: int) -> Cache:
-    """An empty cache for a decoder of so many layers."""
+    """Make an empty cache for a decoder of so many layers."""
     return Cache(layers=[_Layer() for _ in range(layers)])
 
 
 @contextlib.contextmanager
 def cached_attention(model: LlamaForCausalLM) -> Iterator[None]:
-    """Attention that reads a cache, inside the block; packed attention, if it is on, does not."""
+    """Let attention read a cache inside the block; packed attention, if it is on, does not."""
     before = model.config._attn_implementation
     model.set_attn_implementation("sdpa")
     try:
@@ -119,7 +117,7 @@ class Stream:
         self._ragged = False
 
     def forget(self, rows: slice) -> None:
-        """Let rows begin anew: what they have read is masked, and takes no position."""
+        """Restart rows: what they have read is masked, and takes no position."""
         self._visible[rows] = False
         self._lengths[rows] = 0
         self._ragged = self._ragged or self._visible.shape[1] > 0

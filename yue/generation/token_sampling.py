@@ -35,13 +35,13 @@ class Sampling:
     guidance_scale: float | tuple[float, float] = 1.0
 
     def guidance(self, section: int) -> float:
-        """The weight of the prompt in a section, counted from 0."""
+        """Return the weight of the prompt in a section, counted from 0."""
         scale = self.guidance_scale
         return scale[min(section, 1)] if isinstance(scale, tuple) else scale
 
 
 def guide(conditional: Tensor, unconditional: Tensor, scale: float) -> Tensor:
-    """Classifier-free guidance: log p_u + scale * (log p_c - log p_u), not normalised again.
+    """Apply classifier-free guidance: log p_u + scale * (log p_c - log p_u), not normalised again.
 
     As in Transformers' ``UnbatchedClassifierFreeGuidanceLogitsProcessor``, with the probabilities
     normalised over the allowed ids.
@@ -52,7 +52,7 @@ def guide(conditional: Tensor, unconditional: Tensor, scale: float) -> Tensor:
 
 
 def penalise(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
-    """The repetition penalty of CTRL (Keskar et al., 2019) for the ids where ``seen`` is true."""
+    """Penalise ids where ``seen`` is true, as CTRL does (Keskar et al., 2019)."""
     if penalty == 1.0:
         return logits
     import torch

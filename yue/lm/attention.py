@@ -1,16 +1,12 @@
 """Causal attention inside each piece of a packed sequence, and the back-ends that compute it.
 
-Back-ends of attention inside pieces: which there are, which fit a device, which of them work.
+Transformers calls :func:`packed_attention` under the name :data:`NAME`; a back-end does the work.
+No query ever meets a key of a later position or of another piece, and no mask of (sequence x
+sequence) exists.
 
-All take queries (1, heads, N, size), keys and values (1, key-value heads, N, size), each of which
-serves heads / key-value heads queries without being repeated, and give (1, N, heads, size). None
-ever holds an (N x N) matrix on a GPU.
-
-Causal attention inside each piece of a packed sequence, without a mask.
-
-Transformers calls :func:`packed_attention` under the name :data:`NAME`; a back-end does the work
-(:mod:`yue.lm.attention`). No query ever meets a key of a later position or of another piece, and no
-(sequence x sequence) mask exists.
+All back-ends take queries (1, heads, N, size), keys and values (1, key-value heads, N, size), each
+of which serves heads / key-value heads queries without being repeated, and give (1, N, heads,
+size). None ever holds an (N x N) matrix on a GPU.
 """
 
 from __future__ import annotations
@@ -25,13 +21,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from yue.lm.packed_pieces import Pieces, cut
+from yue.lm.packed_pieces import Pieces, make_pieces
 
 Attend = Callable[[Tensor, Tensor, Tensor, Pieces, float], Tensor]
 
 
 def by_piece(query: Tensor, key: Tensor, value: Tensor, pieces: Pieces, scale: float) -> Tensor:
-    """One call of scaled dot product attention for each piece: works everywhere."""
+    """Call scaled dot product attention once for each piece: works everywhere."""
     outputs = [
         F.scaled_dot_product_attention(
             query[:, :, start:end],
@@ -47,7 +43,7 @@ def by_piece(query: Tensor, key: Tensor, value: Tensor, pieces: Pieces, scale: f
 
 
 def varlen(query: Tensor, key: Tensor, value: Tensor, pieces: Pieces, scale: float) -> Tensor:
-    """PyTorch's flash attention for sequences of any lengths: all pieces in one kernel."""
+    """Use PyTorch's flash attention for sequences of any lengths: all pieces in one kernel."""
     from torch.nn.attention.varlen import varlen_attn
 
     marks, longest = pieces.cumulative, pieces.longest
@@ -60,7 +56,7 @@ def varlen(query: Tensor, key: Tensor, value: Tensor, pieces: Pieces, scale: flo
 
 
 def flex(query: Tensor, key: Tensor, value: Tensor, pieces: Pieces, scale: float) -> Tensor:
-    """FlexAttention, compiled to one kernel on a GPU."""
+    """Use FlexAttention, compiled to one kernel on a GPU."""
     grouped = key.shape[1] != query.shape[1]
     output: Tensor = _flex(query.device.type)(
         query, key, value, block_mask=pieces.blocks, scale=scale, enable_gqa=grouped
@@ -82,7 +78,7 @@ BACKENDS: dict[str, Attend] = {"varlen": varlen, "flex": flex, "sdpa": by_piece}
 def candidates(
     device: str, dtype: torch.dtype, size: int, capability: tuple[int, int]
 ) -> tuple[str, ...]:
-    """The back-ends that a device should have, the fastest first.
+    """List the back-ends that a device should have, the fastest first.
 
     Args:
         device: "cpu" or "cuda".
@@ -102,7 +98,7 @@ def candidates(
 
 
 @dataclass(frozen=True)
-class Choice:
+class BackendChoice:
     """A back-end that works.
 
     Attributes:
@@ -117,8 +113,8 @@ class Choice:
 @lru_cache
 def choose_backend(
     device: torch.device, dtype: torch.dtype, heads: int, key_value_heads: int, size: int
-) -> Choice:
-    """The fastest back-end that gives what :func:`by_piece` gives on this device."""
+) -> BackendChoice:
+    """Find the fastest back-end that gives what :func:`by_piece` gives on this device."""
     cuda = device.type == "cuda"
     capability = torch.cuda.get_device_capability(device) if cuda else (0, 0)
     return first_that_works(
@@ -127,8 +123,8 @@ def choose_backend(
     )
 
 
-def first_that_works(names: tuple[str, ...], difference: Callable[[str], float]) -> Choice:
-    """The first whose results are right; the last needs no proof.
+def first_that_works(names: tuple[str, ...], difference: Callable[[str], float]) -> BackendChoice:
+    """Choose the first whose results are right; the last needs no proof.
 
     Args:
         names: Back-ends in order of preference.
@@ -142,9 +138,9 @@ def first_that_works(names: tuple[str, ...], difference: Callable[[str], float])
             refused.append((name, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"))
             continue
         if found < _TOLERANCE:
-            return Choice(name, tuple(refused))
+            return BackendChoice(name, tuple(refused))
         refused.append((name, f"its results are off by {found:.1%}"))
-    return Choice(names[-1], tuple(refused))
+    return BackendChoice(names[-1], tuple(refused))
 
 
 _TOLERANCE = 0.02  # of bfloat16's rounding, in outputs and gradients
@@ -159,7 +155,7 @@ def _difference(
     key_value_heads: int,
     size: int,
 ) -> float:
-    """Largest relative difference from :func:`by_piece` in outputs and gradients, on a sample."""
+    """Measure the largest relative difference from :func:`by_piece`, gradients included."""
     generator = torch.Generator().manual_seed(0)
     shapes = [(1, count, _PROBE[-1], size) for count in (heads, key_value_heads, key_value_heads)]
     samples = [torch.randn(shape, generator=generator) for shape in shapes]
@@ -168,7 +164,7 @@ def _difference(
     with torch.inference_mode(False), torch.enable_grad():  # whoever asks may not want gradients
         for one in (name, "sdpa"):
             query, key, value = (x.to(device, dtype).requires_grad_() for x in samples)
-            output = BACKENDS[one](query, key, value, cut(_PROBE, one, device), size**-0.5)
+            output = BACKENDS[one](query, key, value, make_pieces(_PROBE, one, device), size**-0.5)
             results.append((output, *torch.autograd.grad(output, (query, key, value), outer)))
     return max(
         float((ours - theirs).norm() / theirs.norm()) for ours, theirs in zip(*results, strict=True)
@@ -191,8 +187,8 @@ def use_packed_attention(model: Any) -> None:
         model.set_attn_implementation(NAME)
 
 
-def backend_of(model: Any) -> Choice:
-    """The back-end for a Llama model where it is."""
+def backend_of(model: Any) -> BackendChoice:
+    """Choose the back-end for a Llama model on its device."""
     config = model.config
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     weight = model.model.norm.weight
@@ -213,7 +209,7 @@ def packed_attention(
     pieces: Pieces | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention of one packed sequence.
+    """Attend within one packed sequence.
 
     Args:
         module: The attention layer; not used.

@@ -1,18 +1,7 @@
-"""What is known of a base model without torch: its folder, its shape, released shapes.
+"""What is known of a base model without torch: its folder, its shape, what training it holds.
 
-Kinds of gradient checkpointing, without torch.
-
-How many logits the loss holds at once.
-
-What a base model's folder says of it, without torch.
-
-The shape of a Llama model, from its configuration and without torch.
-
-Shapes of released models, for plans that are made before their weights are fetched.
-
-A ``config.json`` that is there always wins.
-
-A base model held in 4 bits (QLoRA), by bitsandbytes.
+Plans that are made before weights are fetched use the shapes of released models; a ``config.json``
+that is there always wins.
 """
 
 from __future__ import annotations
@@ -29,15 +18,15 @@ from yue.errors import YueError
 from yue.files import bytes_digest, file_digest, read_json
 
 MODES = ("none", "selective", "full")
-"""From the most memory and the least time to the reverse."""
+"""Of gradient checkpointing, from the most memory and the least time to the reverse."""
 
-
+# 384 rows of YuE's 83,968, 130 MB in float32; those of a row of 8,192 tokens would take 2.75 GB.
 CHUNK_LOGITS = 2**25
-"""In elements."""
+"""Logits that the loss holds at once."""
 
 
 def chunk_rows(vocabulary: int) -> int:
-    """Rows of a chunk of logits; whole tiles of a GPU's matrix product where there are many."""
+    """Return the rows of a chunk of logits: whole tiles of a matrix product if there are many."""
     rows = max(CHUNK_LOGITS // vocabulary, 1)
     return rows - rows % 128 if rows > 128 else rows
 
@@ -99,7 +88,7 @@ def read_base(path: Path, *, needed_rows: int = 0) -> BaseCard:
 
 
 def base_digest(folder: Path, memory: Path | None = None) -> str:
-    """Digest of a base model: its configuration and weights.
+    """Return the digest of a base model: its configuration and weights.
 
     Args:
         folder: The model's.
@@ -107,11 +96,11 @@ def base_digest(folder: Path, memory: Path | None = None) -> str:
             tens of gigabytes are not read again; None reads all.
     """
     files = sorted([folder / "config.json", *folder.glob("*.safetensors")])
-    known = Digests(memory / "models") if memory else None
-    digest = known.of if known else file_digest
+    remembered = Digests(memory / "models") if memory else None
+    digest = remembered.of if remembered else file_digest
     found = bytes_digest(*(part for file in files for part in (file.name, digest(file))))
-    if known:
-        known.save(folder)
+    if remembered:
+        remembered.save(folder)
     return found
 
 
@@ -173,12 +162,12 @@ class ModelShape:
         return self.block_weights + ends + (2 * self.layers + 1) * self.hidden
 
     def adapter_weights(self, rank: int, targets: Collection[str]) -> int:
-        """Weights of a LoRA adapter on these layers of every block."""
+        """Count the weights of a LoRA adapter on these layers of every block."""
         return self.layers * sum(rank * sum(self.linears[name]) for name in targets)
 
 
 def shape_of(config: Mapping[str, Any]) -> ModelShape:
-    """The shape that a Llama ``config.json`` says."""
+    """Read the shape from a Llama ``config.json``."""
     hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
     return ModelShape(
         vocabulary=int(config["vocab_size"]),
@@ -194,7 +183,7 @@ def shape_of(config: Mapping[str, Any]) -> ModelShape:
 
 
 def llama_config(shape: ModelShape) -> Any:
-    """Transformers' configuration of a model of this shape."""
+    """Make Transformers' configuration of a model of this shape."""
     from transformers import LlamaConfig
 
     return LlamaConfig(
@@ -211,14 +200,19 @@ def llama_config(shape: ModelShape) -> Any:
 
 
 def read_shape(folder: Path) -> ModelShape:
-    """The shape of a base model in a folder.
+    """Read the shape of a base model in a folder.
 
     Raises:
-        YueError: There is none, or it is of another kind.
+        YueError: There is none, it is of another kind, or its config.json is damaged.
     """
     read_base(folder)
     config: dict[str, Any] = read_json(folder / "config.json")
-    return shape_of(config)
+    try:
+        return shape_of(config)
+    except (KeyError, TypeError, ValueError) as error:
+        raise YueError(
+            f"{folder / 'config.json'}: lacks or garbles {error}", fix="fetch the model again"
+        ) from error
 
 
 # As in their config.json; all of YuE's stage-1 models are alike.
@@ -236,7 +230,7 @@ _S1 = ModelShape(
 
 
 def released_shape(name: str) -> ModelShape | None:
-    """The shape of a released model by its name, or None."""
+    """Return the shape of a released model by its name, or None."""
     return _S1 if name.startswith("YuE-s1-7B-anneal-") else None
 
 
@@ -254,7 +248,7 @@ def check_quantizer() -> None:
 
 
 def four_bit_config(dtype: str) -> Any:
-    """Transformers' configuration: NF4 with quantized scales, arithmetic in ``dtype``."""
+    """Configure Transformers for NF4 with quantized scales and arithmetic in ``dtype``."""
     import torch
     from transformers import BitsAndBytesConfig
 

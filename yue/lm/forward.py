@@ -1,10 +1,7 @@
-"""The forward pass over a packed sequence, what it recomputes, and what is compiled.
+"""The forward pass over a packed sequence: what it keeps, recomputes and compiles.
 
-The last hidden states of a packed sequence.
-
-Gradient checkpointing: what the backward pass computes again instead of keeping.
-
-Compiled blocks: elementwise work in few kernels, and less of it kept for the backward pass.
+Gradient checkpointing computes activations again in the backward pass instead of keeping them.
+Compiled blocks do elementwise work in few kernels, and keep less of it for the backward pass.
 """
 
 from __future__ import annotations
@@ -20,7 +17,7 @@ from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint
 
 from yue.lm import attention
 from yue.lm.attention import backend_of, use_packed_attention
-from yue.lm.packed_pieces import cut
+from yue.lm.packed_pieces import make_pieces
 
 
 def hidden_states(model: Any, tokens: Tensor, boundaries: Sequence[int] | Tensor) -> Tensor:
@@ -46,7 +43,7 @@ def hidden_states(model: Any, tokens: Tensor, boundaries: Sequence[int] | Tensor
     positions = torch.cat(
         [torch.arange(end - start, device=tokens.device) for start, end in pairwise(marks)]
     )
-    pieces = cut(marks, backend_of(causal).name, tokens.device)
+    pieces = make_pieces(marks, backend_of(causal).name, tokens.device)
     output = causal.model(
         input_ids=tokens[None], position_ids=positions[None], use_cache=False, pieces=pieces
     )
@@ -54,7 +51,7 @@ def hidden_states(model: Any, tokens: Tensor, boundaries: Sequence[int] | Tensor
 
 
 def output_head(model: Any) -> nn.Linear:
-    """The output layer that is in use, of a plain or PEFT-wrapped model."""
+    """Return the output layer that is in use, of a plain or PEFT-wrapped model."""
     head = causal_model(model).lm_head
     if not hasattr(head, "modules_to_save"):
         return head  # type: ignore[no-any-return]
@@ -65,7 +62,7 @@ def output_head(model: Any) -> nn.Linear:
 
 
 def causal_model(model: Any) -> Any:
-    """The ``LlamaForCausalLM`` inside; adapter layers stay in it."""
+    """Return the ``LlamaForCausalLM`` inside; adapter layers stay in it."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
@@ -94,12 +91,12 @@ def set_checkpointing(model: Any, mode: str) -> None:
     options: dict[str, Any] = {"use_reentrant": False}
     causal = causal_model(model)
     if mode == "selective":
-        keep = partial(_keep, causal.config.hidden_size // 2)
+        keep = partial(_policy_of, causal.config.hidden_size // 2)
         options["context_fn"] = partial(create_selective_checkpoint_contexts, keep)
     causal.activation_checkpointing_enable(options)
 
 
-def _keep(depth: int, _: Any, operation: Any, *arguments: Any, **__: Any) -> CheckpointPolicy:
+def _policy_of(depth: int, _: Any, operation: Any, *arguments: Any, **__: Any) -> CheckpointPolicy:
     """Keep attention, and products whose every number costs at least ``depth`` multiplications."""
     name = operation.__name__.split(".")[0]
     place = _PRODUCTS.get(name)
@@ -119,7 +116,7 @@ def compile_blocks(model: Any, *, backend: str = "inductor") -> None:
     from torch._dynamo import config
 
     config.suppress_errors = True  # a block that cannot be compiled runs as it is
-    # The places of pieces are different in every row: a compiler would begin anew with each.
+    # The places of pieces are different in every row: a compiler would start again with each.
     attention.BACKENDS["sdpa"] = torch.compiler.disable(attention.by_piece)  # type: ignore[no-untyped-call]
     for layer in causal_model(model).model.layers:
         layer.compile(backend=backend)

@@ -1,14 +1,8 @@
-"""Load the base model, and its adapter where there is one, on a device.
-
-The base model from its folder, checked.
-
-A base model, and its adapter where there is one: loaded once, used with and without it.
-"""
+"""A base model, and its adapter where there is one: loaded once, used with and without it."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from yue.errors import GenerationError, YueError
-from yue.files import read_json
+from yue.lm.adapter_fit import WEIGHTS, check_adapter, mismatch, weight_shapes
 from yue.lm.attention import use_packed_attention
 from yue.lm.base_facts import read_base
 
@@ -77,10 +71,6 @@ def load_base(
     return model if four_bits else model.to(device)
 
 
-_CONFIG = "adapter_config.json"
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
-
-
 class TunedModel:
     """A base model with an adapter's layers inside, or without any.
 
@@ -111,7 +101,7 @@ class TunedModel:
 
     @contextlib.contextmanager
     def use(self, model: str) -> Iterator[LlamaForCausalLM]:
-        """The causal model with the adapter on ("tuned") or off ("base") inside the block."""
+        """Yield the causal model with the adapter on ("tuned") or off ("base") inside the block."""
         if model not in self.models:
             raise ValueError(f"no model {model!r}, only {self.models}")
         off: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
@@ -128,28 +118,6 @@ class TunedModel:
         if self._adapted is not None and self._base.dtype == torch.float32:
             self._adapted.merge_adapter()
             self.models = ("tuned",)
-
-
-def check_adapter(path: Path) -> None:
-    """Check that ``path`` is a PEFT LoRA folder, without loading it.
-
-    Raises:
-        GenerationError: A file is missing, or the adapter is of another kind.
-    """
-    for name in (_CONFIG, ADAPTER_WEIGHTS):
-        if not (path / name).is_file():
-            raise GenerationError(
-                f"no adapter in {path}",
-                why=f"{name} is not there",
-                fix="train one with `dvc repro train`, or correct the path",
-            )
-    config = read_json(path / _CONFIG)
-    kind = config.get("peft_type") if isinstance(config, dict) else None
-    if kind != "LORA":
-        raise GenerationError(
-            f"{path}: a {kind!r} adapter; only LoRA is supported",
-            fix="give the folder of an adapter that `yue train` made (--adapter)",
-        )
 
 
 def load_tuned(
@@ -182,7 +150,7 @@ def load_tuned(
             adapted = PeftModel.from_pretrained(model, str(adapter), is_trainable=False)
     except SafetensorError as error:
         raise GenerationError(
-            f"{adapter / ADAPTER_WEIGHTS}: damaged",
+            f"{adapter / WEIGHTS}: damaged",
             why=str(error),
             fix="train it again with `dvc repro -f train`, or copy it again",
         ) from error
@@ -193,22 +161,11 @@ def load_tuned(
 
 
 def _check_all_weights_used(adapted: Any, adapter: Path, base: Path) -> None:
-    """PEFT only warns where an adapter and a model have different layers; that is no match."""
+    """Check that adapter and model have the same layers, where PEFT only warns."""
     from peft import get_peft_model_state_dict
 
-    with (adapter / ADAPTER_WEIGHTS).open("rb") as stream:
-        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-    given = set(header) - {"__metadata__"}
+    given = set(weight_shapes(adapter))
     wanted = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
     if given != wanted:
         example = min(given ^ wanted)
         raise mismatch(adapter, base, f"{len(given ^ wanted)} weights differ, such as {example}")
-
-
-def mismatch(adapter: Path, base: Path, why: str) -> GenerationError:
-    """The error of an adapter that was made for another model."""
-    return GenerationError(
-        f"the adapter in {adapter} does not fit the base model in {base}",
-        why=why,
-        fix="give the base model that the adapter was trained on (model.path, --model)",
-    )

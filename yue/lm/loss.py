@@ -1,17 +1,13 @@
 """Cross entropy by token, from hidden states, without all the logits at once.
 
-A frozen output layer with its equal rows computed once.
+The vocabulary is large (84 thousand rows and more), so (tokens x vocabulary) logits are by far the
+largest thing in training. Rows without a label are dropped before the head; the others pass in
+chunks, and a chunk's logits are gone before the next chunk's are made.
 
 A base model's rows of ids that it never met in pretraining may all be equal (they start equal, and
 equal rows get equal gradients). Equal rows give equal logits, so the sum over the vocabulary needs
 each distinct row once, weighted by its count: the same loss for less work. In a model whose rows
 all differ there is nothing to gain.
-
-Cross entropy by token, from hidden states, without all the logits at once.
-
-The vocabulary is large (84 thousand rows and more), so (tokens x vocabulary) logits are by far the
-largest thing in training. Rows without a label are dropped before the head; the others pass in
-chunks, and a chunk's logits are gone before the next chunk's are made.
 """
 
 from __future__ import annotations
@@ -47,17 +43,17 @@ class DistinctHead:
 
 
 def distinct_head(head: nn.Linear) -> nn.Linear | DistinctHead:
-    """The distinct rows of a frozen output layer, or the layer itself where most rows differ."""
+    """Return the distinct rows of a frozen output layer, or the layer where most rows differ."""
     weight = head.weight.detach()
-    row_of, first = _group(weight)
+    row_of, first = _group_rows(weight)
     if len(first) > _WORTH * len(weight):
         return head
     counts = torch.bincount(row_of, minlength=len(first))
     return DistinctHead(weight[first].contiguous(), counts.float().log(), row_of)
 
 
-def _group(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """The group of every row (V,) and the first row of every group (D,)."""
+def _group_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Find the group of every row (V,) and the first row of every group (D,)."""
     generator = torch.Generator().manual_seed(0)
     keys = torch.randint(-(2**62), 2**62, (weight.shape[1],), generator=generator)
     keys = keys.to(weight.device)
@@ -88,7 +84,7 @@ class Head(Protocol):
 def token_losses(
     hidden: Tensor, head: Head | DistinctHead, targets: Tensor, *, kernel: str = "eager"
 ) -> Tensor:
-    """Cross entropy of every labelled position, over the whole vocabulary.
+    """Compute the cross entropy of every labelled position, over the whole vocabulary.
 
     Args:
         hidden: Hidden states, shape (N, H).
@@ -106,19 +102,19 @@ def token_losses(
     rows, wanted = hidden[labelled], targets[labelled]
     if isinstance(head, DistinctHead):
         rows_of = head.row_of[wanted]
-        return _apply(_Frozen, rows, head.weight, rows_of, head.log_counts, _SCORES[kernel])
+        return _apply(_FrozenHeadLoss, rows, head.weight, rows_of, head.log_counts, _SCORES[kernel])
     if head.weight.requires_grad:
-        return _apply(_Trained, rows, head.weight, wanted)
+        return _apply(_TrainedHeadLoss, rows, head.weight, wanted)
     if kernel == "liger":
-        return _apply(_Liger, rows, head.weight, wanted)
-    return _apply(_Frozen, rows, head.weight, wanted, None, _SCORES[kernel])
+        return _apply(_LigerLoss, rows, head.weight, wanted)
+    return _apply(_FrozenHeadLoss, rows, head.weight, wanted, None, _SCORES[kernel])
 
 
 def _apply(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:
     return function.apply(*arguments)  # type: ignore[no-any-return, no-untyped-call]
 
 
-class _Frozen(torch.autograd.Function):
+class _FrozenHeadLoss(torch.autograd.Function):
     """Losses under a frozen head.
 
     The gradient of a loss in its own hidden state is known while its logits are at hand, and
@@ -152,31 +148,33 @@ class _Frozen(torch.autograd.Function):
 
 
 def _score(
-    products: Tensor, wanted: Tensor, log_counts: Tensor | None, with_errors: bool
+    products: Tensor, wanted: Tensor, log_counts: Tensor | None, with_gradients: bool
 ) -> tuple[Tensor, Tensor | None]:
-    """Losses of a chunk, and their gradients in its logits, in place where that saves memory."""
+    """Score a chunk: losses, and their gradients in its logits, in place to save memory."""
     logits = products.to(_float(products))
     if log_counts is not None:
         logits = logits.add_(log_counts)
     norm = torch.logsumexp(logits, 1)
-    losses = norm - _picked(logits, wanted)
+    losses = norm - _target_logits(logits, wanted)
     if log_counts is not None:  # the target is one of the rows that its logit stands for
         losses += log_counts[wanted]
-    return losses, _errors(logits, norm, wanted).to(products.dtype) if with_errors else None
+    return losses, _logit_gradients(logits, norm, wanted).to(
+        products.dtype
+    ) if with_gradients else None
 
 
 def _score_without_writing(
-    products: Tensor, wanted: Tensor, log_counts: Tensor | None, with_errors: bool
+    products: Tensor, wanted: Tensor, log_counts: Tensor | None, with_gradients: bool
 ) -> tuple[Tensor, Tensor | None]:
-    """The same for a compiler, which makes one pass of what is written as many."""
+    """Score a chunk for a compiler, which makes one pass of what is written as many."""
     logits = products.to(_float(products))
     if log_counts is not None:
         logits = logits + log_counts
     norm = torch.logsumexp(logits, 1)
-    losses = norm - _picked(logits, wanted)
+    losses = norm - _target_logits(logits, wanted)
     if log_counts is not None:
         losses = losses + log_counts[wanted]
-    if not with_errors:
+    if not with_gradients:
         return losses, None
     here = torch.arange(products.shape[1], device=products.device) == wanted[:, None]
     errors = (logits - norm[:, None]).exp() - here.to(logits.dtype)
@@ -201,7 +199,7 @@ _SCORES: dict[str, Score] = {
 }
 
 
-class _Liger(torch.autograd.Function):
+class _LigerLoss(torch.autograd.Function):
     """Losses under a frozen head by Liger's kernel, which gives the gradients with them.
 
     Liger's own autograd function would compute everything twice for losses by token.
@@ -225,8 +223,8 @@ class _Liger(torch.autograd.Function):
         return (gradient * outer[0][:, None].to(gradient.dtype), None, None)
 
 
-class _Trained(torch.autograd.Function):
-    """Losses under a head that learns too; backward makes every chunk's logits again."""
+class _TrainedHeadLoss(torch.autograd.Function):
+    """Losses under a head that is trained too; backward makes every chunk's logits again."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, weight: Tensor, wanted: Tensor) -> Tensor:
@@ -235,7 +233,7 @@ class _Trained(torch.autograd.Function):
         for chunk in chunks(len(rows), len(weight)):
             logits = _logits(rows[chunk], weight)
             norms[chunk] = torch.logsumexp(logits, 1)
-            losses[chunk] = norms[chunk] - _picked(logits, wanted[chunk])
+            losses[chunk] = norms[chunk] - _target_logits(logits, wanted[chunk])
         ctx.save_for_backward(rows, weight, wanted, norms)
         return losses
 
@@ -245,7 +243,7 @@ class _Trained(torch.autograd.Function):
         of_rows = torch.empty_like(rows)
         of_weight = torch.zeros_like(weight, dtype=_float(weight))
         for chunk in chunks(len(rows), len(weight)):
-            errors = _errors(_logits(rows[chunk], weight), norms[chunk], wanted[chunk])
+            errors = _logit_gradients(_logits(rows[chunk], weight), norms[chunk], wanted[chunk])
             errors = errors.mul_(outer[0][chunk, None]).to(weight.dtype)
             of_rows[chunk] = errors @ weight
             of_weight += errors.T @ rows[chunk]
@@ -260,12 +258,12 @@ def _logits(rows: Tensor, weight: Tensor) -> Tensor:
     return (rows @ weight.T).to(_float(rows))
 
 
-def _picked(logits: Tensor, wanted: Tensor) -> Tensor:
+def _target_logits(logits: Tensor, wanted: Tensor) -> Tensor:
     return logits.gather(1, wanted[:, None])[:, 0]
 
 
-def _errors(logits: Tensor, norm: Tensor, wanted: Tensor) -> Tensor:
-    """Probabilities minus one at the target, in the place of the logits."""
+def _logit_gradients(logits: Tensor, norm: Tensor, wanted: Tensor) -> Tensor:
+    """Return probabilities minus one at the target, in the place of the logits."""
     errors = logits.sub_(norm[:, None]).exp_()
     errors[torch.arange(len(errors), device=errors.device), wanted] -= 1
     return errors

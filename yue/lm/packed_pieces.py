@@ -35,8 +35,8 @@ class Pieces:
         return block_mask(self.marks, self.cumulative.device)
 
 
-def cut(marks: tuple[int, ...], backend: str, device: torch.device) -> Pieces:
-    """Pieces on a device."""
+def make_pieces(marks: tuple[int, ...], backend: str, device: torch.device) -> Pieces:
+    """Put pieces on a device."""
     pieces = Pieces(
         marks=marks,
         backend=backend,
@@ -49,10 +49,10 @@ def cut(marks: tuple[int, ...], backend: str, device: torch.device) -> Pieces:
 
 
 def block_mask(marks: tuple[int, ...], device: torch.device | str) -> Any:
-    """Causal attention inside each piece, as a ``BlockMask``.
+    """Make the ``BlockMask`` of causal attention inside each piece.
 
-    FlexAttention's own maker would look at every pair of positions; whole blocks are told by where
-    the pieces of their first and last rows start.
+    FlexAttention's own maker would look at every pair of positions; whole blocks are found
+    from where the pieces of their first and last rows start.
 
     Args:
         marks: Where pieces start, and the sequence's length at the end.
@@ -75,8 +75,8 @@ def block_mask(marks: tuple[int, ...], device: torch.device | str) -> Any:
     def allowed(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return (key <= query) & (key >= starts[query])
 
-    partial_count, partial_order = _listed(met & ~whole)
-    whole_count, whole_order = _listed(whole)
+    partial_count, partial_order = _list_blocks(met & ~whole)
+    whole_count, whole_order = _list_blocks(whole)
     return BlockMask.from_kv_blocks(
         partial_count,
         partial_order,
@@ -88,7 +88,7 @@ def block_mask(marks: tuple[int, ...], device: torch.device | str) -> Any:
     )
 
 
-def _listed(blocks: Tensor) -> tuple[Tensor, Tensor]:
-    """How many blocks each row has, and their numbers first in every row."""
+def _list_blocks(blocks: Tensor) -> tuple[Tensor, Tensor]:
+    """Count the blocks of each row, and put their numbers first in every row."""
     order = torch.argsort(blocks.int(), dim=1, descending=True, stable=True)
     return blocks.sum(1, dtype=torch.int32)[None, None], order.int()[None, None].contiguous()

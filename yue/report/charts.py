@@ -1,9 +1,4 @@
-"""The charts of a run: lines as inline SVG, readable without JavaScript.
-
-Line charts as inline SVG: readable without JavaScript, in light and dark.
-
-The charts of a run, each with the base model's line where there is one.
-"""
+"""The charts of a run as inline SVG: readable without JavaScript, in light and dark."""
 
 from __future__ import annotations
 
@@ -48,7 +43,7 @@ class Gap:
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Round numbers that span [low, high]: steps of 1, 2 or 5 times a power of ten."""
+    """Return round numbers that span [low, high]: steps of 1, 2 or 5 times a power of ten."""
     span = high - low
     if span <= 0:
         return [low]
@@ -61,12 +56,12 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def line_chart(lines: Sequence[Line], *, title: str, x_label: str, y_label: str) -> str:
-    """A ``<figure>`` of lines with axes under its title; "" without any point."""
+    """Draw a ``<figure>`` of lines with axes under its title; "" without any point."""
     points = [point for line in lines for point in line.points]
     if not points:
         return ""
     x_low, x_high = _bounds([x for x, _ in points])
-    y_low, y_high = _padded(*_bounds([y for _, y in points]))
+    y_low, y_high = _add_margin(*_bounds([y for _, y in points]))
 
     def place(x: float, y: float) -> tuple[float, float]:
         across = (x - x_low) / (x_high - x_low)
@@ -77,15 +72,17 @@ def line_chart(lines: Sequence[Line], *, title: str, x_label: str, y_label: str)
         )
 
     legend = [(line.name, line.style, line.dashed) for line in lines]
-    parts = [_opening(title, _HEIGHT, legend if len(lines) > 1 else [])]
+    parts = [_figure_start(title, _HEIGHT, legend if len(lines) > 1 else [])]
     for value in ticks(y_low, y_high):
         _, y = place(x_low, value)
         parts.append(f'<path class="grid" d="M{_LEFT:g} {y:.1f}H{_WIDTH - _RIGHT:g}"/>')
-        parts.append(f'<text x="{_LEFT - 6:g}" y="{y + 4:.1f}" class="y">{_told(value)}</text>')
+        parts.append(
+            f'<text x="{_LEFT - 6:g}" y="{y + 4:.1f}" class="y">{_tick_text(value)}</text>'
+        )
     for value in ticks(x_low, x_high, 8):
         x, _ = place(value, y_low)
         parts.append(
-            f'<text x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 16:g}" class="x">{_told(value)}</text>'
+            f'<text x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 16:g}" class="x">{_tick_text(value)}</text>'
         )
     parts.append(
         f'<text x="{_WIDTH - _RIGHT:g}" y="{_HEIGHT - 4:g}" class="label">{escape(x_label)}</text>'
@@ -105,21 +102,23 @@ def line_chart(lines: Sequence[Line], *, title: str, x_label: str, y_label: str)
 
 
 def gap_chart(gaps: Sequence[Gap], *, title: str, x_label: str, style: str) -> str:
-    """A ``<figure>`` with a row for each gap: a ring before, a dot after; "" without any."""
+    """Draw a ``<figure>`` with a row for each gap: a ring before, a dot after; "" without any."""
     if not gaps:
         return ""
-    low, high = _padded(*_bounds([v for gap in gaps for v in (gap.before, gap.after)]))
+    low, high = _add_margin(*_bounds([v for gap in gaps for v in (gap.before, gap.after)]))
     left = 190.0
     bottom = _TOP + _ROW * len(gaps)
 
     def place(value: float) -> float:
         return left + (value - low) / (high - low) * (_WIDTH - left - _RIGHT)
 
-    parts = [_opening(title, bottom + _BOTTOM, [("tuned", style, False), ("base", "ring", False)])]
+    parts = [
+        _figure_start(title, bottom + _BOTTOM, [("tuned", style, False), ("base", "ring", False)])
+    ]
     for value in ticks(low, high, 6):
         parts.append(f'<path class="grid" d="M{place(value):.1f} {_TOP:g}V{bottom:g}"/>')
         parts.append(
-            f'<text x="{place(value):.1f}" y="{bottom + 16:g}" class="x">{_told(value)}</text>'
+            f'<text x="{place(value):.1f}" y="{bottom + 16:g}" class="x">{_tick_text(value)}</text>'
         )
     parts.append(
         f'<text x="{_WIDTH - _RIGHT:g}" y="{bottom + 38:g}" class="label">{escape(x_label)}</text>'
@@ -129,7 +128,7 @@ def gap_chart(gaps: Sequence[Gap], *, title: str, x_label: str, style: str) -> s
         before, after = place(gap.before), place(gap.after)
         parts.append(
             f"<g><title>{escape(gap.name)}: {gap.before:.3f} to {gap.after:.3f}</title>"
-            f'<text x="{left - 10:g}" y="{y + 4:g}" class="y">{escape(_short(gap.name))}</text>'
+            f'<text x="{left - 10:g}" y="{y + 4:g}" class="y">{escape(_shorten(gap.name))}</text>'
             f'<path class="line {style}" d="M{before:.1f} {y:g}H{after:.1f}"/>'
             f'<circle class="ring" cx="{before:.1f}" cy="{y:g}" r="4.5"/>'
             f'<circle class="{style}" cx="{after:.1f}" cy="{y:g}" r="4.5"/></g>'
@@ -137,22 +136,22 @@ def gap_chart(gaps: Sequence[Gap], *, title: str, x_label: str, style: str) -> s
     return "".join([*parts, "</svg></figure>"])
 
 
-def _told(value: float) -> str:
-    """A number at a tick, in few characters: 0.5, 25k, 1.5e-4."""
+def _tick_text(value: float) -> str:
+    """Write a number at a tick in few characters: 0.5, 25k, 1.5e-4."""
     if abs(value) >= 10_000:
         return f"{value / 1000:.4g}k"
     mantissa, power = f"{value:.3e}".split("e")
     return f"{float(mantissa):g}e{int(power)}" if 0 < abs(value) < 1e-3 else f"{value:.4g}"
 
 
-def _short(name: str) -> str:
-    """A name without its middle where it is long: names often differ at their ends."""
+def _shorten(name: str) -> str:
+    """Leave out the middle of a long name: names often differ at their ends."""
     half = _LONGEST_NAME // 2
     return name if len(name) <= _LONGEST_NAME else f"{name[: half - 1]}…{name[-half:]}"
 
 
-def _opening(title: str, height: float, legend: Sequence[tuple[str, str, bool]]) -> str:
-    """The start of a figure: its title, and (name, style, dashed) of what it shows."""
+def _figure_start(title: str, height: float, legend: Sequence[tuple[str, str, bool]]) -> str:
+    """Begin a figure: its title, and (name, style, dashed) of what it shows."""
     names = "".join(
         f'<span class="key"><i class="{"dash" if dashed else "dot"} {escape(style)}"></i>'
         f"{escape(name)}</span>"
@@ -171,7 +170,7 @@ def _bounds(values: Sequence[float]) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _padded(low: float, high: float) -> tuple[float, float]:
+def _add_margin(low: float, high: float) -> tuple[float, float]:
     margin = 0.06 * (high - low)
     return low - margin, high + margin
 
@@ -181,25 +180,27 @@ _MOST_GAPS = 24
 
 
 def charts(facts: Facts) -> list[str]:
-    """The charts for which there is data."""
-    tracks = _tracks(facts)
+    """Draw the charts for which there is data, with the base model's line where there is one."""
+    tracks = _evaluated_tracks(facts)
     found = [
-        _curves(facts, "Loss", (("loss", "training", "all"), ("valid_loss", "held-out", "held"))),
-        *(_track(facts, track) for track in tracks),
-        _positions(facts),
-        *(_gaps(facts, "section", track) for track in tracks),
-        *(_gaps(facts, "song", track) for track in tracks),
-        _curves(facts, "Learning rate", (("learning_rate", "rate", "all"),), y_label=""),
-        _curves(facts, "Gradient norm", (("gradient_norm", "norm", "all"),), y_label=""),
-        _curves(
+        _curve_chart(
+            facts, "Loss", (("loss", "training", "all"), ("valid_loss", "held-out", "held"))
+        ),
+        *(_track_chart(facts, track) for track in tracks),
+        _position_chart(facts),
+        *(_loss_gap_chart(facts, "section", track) for track in tracks),
+        *(_loss_gap_chart(facts, "song", track) for track in tracks),
+        _curve_chart(facts, "Learning rate", (("learning_rate", "rate", "all"),), y_label=""),
+        _curve_chart(facts, "Gradient norm", (("gradient_norm", "norm", "all"),), y_label=""),
+        _curve_chart(
             facts, "Speed", (("tokens_per_second", "speed", "all"),), y_label="tokens a second"
         ),
     ]
     return [chart for chart in found if chart]
 
 
-def _tracks(facts: Facts) -> list[str]:
-    """The tracks or codebooks that were evaluated."""
+def _evaluated_tracks(facts: Facts) -> list[str]:
+    """Return the tracks or codebooks that were evaluated."""
     prefix = "position_"
     found = {
         n.removeprefix(prefix) for n, t in facts.tables.items() if n.startswith(prefix) and t.rows
@@ -207,20 +208,20 @@ def _tracks(facts: Facts) -> list[str]:
     return [*(track for track in TRACKS if track in found), *sorted(found - set(TRACKS))]
 
 
-def _curves(
+def _curve_chart(
     facts: Facts, title: str, curves: Sequence[tuple[str, str, str]], y_label: str = _NATS
 ) -> str:
-    """A chart of those training curves (series, name, style) that are there."""
+    """Draw those training curves (series, name, style) that are there."""
     lines = [
-        Line(name, tuple(zip(series.steps, series.values, strict=True)), style)
+        Line(name, series.points, style)
         for key, name, style in curves
         if (series := facts.curves.get(key)) is not None
     ]
     return line_chart(lines, title=title, x_label="optimizer step", y_label=y_label)
 
 
-def _track(facts: Facts, track: str) -> str:
-    """Training and held-out loss of a track, and what the base model has: the curve at step 0."""
+def _track_chart(facts: Facts, track: str) -> str:
+    """Draw training and held-out loss of a track, and the base model's, which is that at step 0."""
     lines = []
     for key, name, style in (
         (f"loss_{track}", "training", "all"),
@@ -229,18 +230,18 @@ def _track(facts: Facts, track: str) -> str:
         series = facts.curves.get(key)
         if series is None:
             continue
-        lines.append(Line(name, tuple(zip(series.steps, series.values, strict=True)), style))
+        lines.append(Line(name, series.points, style))
         if key.startswith("valid") and series.steps[0] == 0:
             ends = ((0.0, series.values[0]), (max(series.steps), series.values[0]))
             lines.append(Line("base model, held-out", ends, "base", dashed=True))
-    title = f"Loss of {_named(track)}"
+    title = f"Loss of {_track_title(track)}"
     return line_chart(lines, title=title, x_label="optimizer step", y_label=_NATS)
 
 
-def _positions(facts: Facts) -> str:
-    """Loss by place in the song, for both tracks and both models."""
+def _position_chart(facts: Facts) -> str:
+    """Draw the loss by place in the song, for both tracks and both models."""
     lines = []
-    for track in _tracks(facts):
+    for track in _evaluated_tracks(facts):
         table = facts.tables[f"position_{track}"]
         for model in ("tuned", "base"):
             points = tuple(zip(table.numbers(table.header[0]), table.numbers(model), strict=True))
@@ -253,7 +254,7 @@ def _positions(facts: Facts) -> str:
     )
 
 
-def _gaps(facts: Facts, name: str, track: str) -> str:
+def _loss_gap_chart(facts: Facts, name: str, track: str) -> str:
     table = facts.tables.get(f"{name}_{track}")
     if table is None or not table.rows:
         return ""
@@ -263,11 +264,11 @@ def _gaps(facts: Facts, name: str, track: str) -> str:
         for values in zip(labels, table.numbers("base"), table.numbers("tuned"), strict=True)
     ]
     gaps.sort(key=lambda gap: gap.before - gap.after)
-    title = f"Held-out loss by {name}, {_named(track)}"
+    title = f"Held-out loss by {name}, {_track_title(track)}"
     if len(gaps) > _MOST_GAPS:
         title += f": the {_MOST_GAPS} that gained least"
     return gap_chart(gaps[:_MOST_GAPS], title=title, x_label=_NATS, style=track)
 
 
-def _named(track: str) -> str:
+def _track_title(track: str) -> str:
     return f"the {track} track" if track in TRACKS else track.replace("_", " ")

@@ -1,16 +1,11 @@
-"""Experiments side by side: what they differ in and their metrics, as columns.
-
-What experiments differ in, and their metrics, as columns of a table.
-
-Experiments side by side on a terminal: a column each, the state first.
-"""
+"""Experiments side by side, what they differ in and their metrics: for the page and a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from yue.report.experiments import Experiment, changed
+from yue.report.experiments import Experiment, differing_keys
 
 # (metric, label, format, whether less is better, or None where neither is)
 _METRICS = (
@@ -31,7 +26,7 @@ _METRICS = (
 
 
 @dataclass(frozen=True)
-class Column:
+class ExperimentColumn:
     """A column of the table.
 
     Attributes:
@@ -43,16 +38,19 @@ class Column:
     cells: tuple[tuple[str, bool], ...]
 
 
-def param_columns(experiments: Sequence[Experiment]) -> list[Column]:
-    """The recipe keys in which they differ."""
+def param_columns(experiments: Sequence[Experiment]) -> list[ExperimentColumn]:
+    """Make a column of each recipe key in which they differ."""
     return [
-        Column(key, tuple((_told(experiment.params.get(key)), False) for experiment in experiments))
-        for key in changed(experiments)
+        ExperimentColumn(
+            key,
+            tuple((_value_text(experiment.params.get(key)), False) for experiment in experiments),
+        )
+        for key in differing_keys(experiments)
     ]
 
 
-def metric_columns(experiments: Sequence[Experiment]) -> list[Column]:
-    """The metrics that any of them has, the best of each marked."""
+def metric_columns(experiments: Sequence[Experiment]) -> list[ExperimentColumn]:
+    """Make a column of each metric that any of them has, with the best marked."""
     columns = []
     for key, label, form, less in _METRICS:
         values = [experiment.metrics.get(key) for experiment in experiments]
@@ -64,11 +62,11 @@ def metric_columns(experiments: Sequence[Experiment]) -> list[Column]:
             ("", False) if value is None else (form.format(value), value == best)
             for value in values
         )
-        columns.append(Column(label, cells))
+        columns.append(ExperimentColumn(label, cells))
     return columns
 
 
-def _told(value: object) -> str:
+def _value_text(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return "not set" if value is None else str(value)
@@ -79,26 +77,26 @@ _NAME_WIDTH = 24
 
 
 def metrics_table(experiments: Sequence[Experiment], width: int) -> str:
-    """What experiments differ in and what came of it; the best of each metric is starred.
+    """Write what experiments differ in and their metrics; the best of each metric is starred.
 
     Args:
-        experiments: What DVC tells of them.
+        experiments: What DVC lists.
         width: Characters of a line; experiments for which it has no room come below the others.
     """
     params, metrics = param_columns(experiments), metric_columns(experiments)
     labels = ["", "state", *(column.label for column in (*params, *metrics))]
     columns = [
         [
-            _short(experiment.name),
-            _short(experiment.state or "done"),
-            *(_short(column.cells[place][0]) for column in params),
-            *(_starred(*column.cells[place]) for column in metrics),
+            _shorten_text(experiment.name),
+            _shorten_text(experiment.state or "done"),
+            *(_shorten_text(column.cells[place][0]) for column in params),
+            *(text + "*" * best for column in metrics for text, best in [column.cells[place]]),
         ]
         for place, experiment in enumerate(experiments)
     ]
-    first = _filled(labels)
+    first = _pad_cells(labels)
     blocks: list[list[list[str]]] = []
-    for column in map(_filled, columns):
+    for column in map(_pad_cells, columns):
         used = sum(len(_GAP) + len(other[0]) for other in (blocks[-1] if blocks else []))
         if not blocks or len(first[0]) + used + len(_GAP) + len(column[0]) > width:
             blocks.append([])
@@ -107,22 +105,18 @@ def metrics_table(experiments: Sequence[Experiment], width: int) -> str:
 
 
 def _lines(labels: Sequence[str], block: Sequence[Sequence[str]]) -> Iterator[str]:
-    """The rows of some experiments, but for those that none of them has."""
+    """Yield the rows of some experiments, but for those that none of them has."""
     for label, *cells in zip(labels, *block, strict=True):
         if any(cell.strip() for cell in cells):
             yield _GAP.join([label, *cells]).rstrip()
 
 
-def _short(text: str) -> str:
-    """The text on one line, its end left out where it is long."""
+def _shorten_text(text: str) -> str:
+    """Put a text on one line, its end left out where it is long."""
     line = " ".join(text.split())
     return line if len(line) <= _NAME_WIDTH else f"{line[: _NAME_WIDTH - 3]}..."
 
 
-def _starred(text: str, best: bool) -> str:
-    return f"{text}*" if best else text
-
-
-def _filled(cells: Sequence[str]) -> list[str]:
+def _pad_cells(cells: Sequence[str]) -> list[str]:
     width = max(map(len, cells))
     return [cell.ljust(width) for cell in cells]

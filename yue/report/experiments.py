@@ -1,4 +1,4 @@
-"""Experiments as ``dvc exp show`` tells of them."""
+"""Experiments, as ``dvc exp show`` lists them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Experiment:
 
 
 def show_experiments(root: Path, *arguments: str) -> Any:
-    """What ``dvc exp show --json`` prints.
+    """Run ``dvc exp show --json`` and return what it prints.
 
     Raises:
         YueError: It fails; with its own last words.
@@ -62,7 +62,7 @@ def show_experiments(root: Path, *arguments: str) -> Any:
 
 
 def cache_folder(root: Path) -> Path:
-    """Where the project's DVC cache is.
+    """Find the project's DVC cache.
 
     Raises:
         YueError: There is no DVC project.
@@ -80,14 +80,14 @@ def cache_folder(root: Path) -> Path:
 
 
 def project_experiments(root: Path, *arguments: str) -> list[Experiment]:
-    """The experiments of a project, the workspace first.
+    """List the experiments of a project, the workspace first.
 
     Args:
         root: The project.
         arguments: Which of them, for ``dvc exp show``.
 
     Raises:
-        YueError: DVC cannot tell of them.
+        YueError: DVC cannot list them.
     """
     lock = root / "dvc.lock"
     try:
@@ -98,7 +98,7 @@ def project_experiments(root: Path, *arguments: str) -> list[Experiment]:
 
 
 def read_experiments(shown: Any, ran: Mapping[str, Any] | None = None) -> list[Experiment]:
-    """The experiments of ``dvc exp show --json``, the workspace first.
+    """Read the experiments of ``dvc exp show --json``, the workspace first.
 
     The workspace is left out where it is the same as another.
 
@@ -106,15 +106,15 @@ def read_experiments(shown: Any, ran: Mapping[str, Any] | None = None) -> list[E
         shown: What DVC printed.
         ran: The stages of dvc.lock, which say with which values the workspace's files were made.
     """
-    found = [_experiment(row) for row in _rows(shown)]
-    if found and not found[0].state and _edited_since(found[0].params, ran or {}):
+    found = [_parse_experiment(row) for row in _all_rows(shown)]
+    if found and not found[0].state and _was_edited(found[0].params, ran or {}):
         found[0] = replace(found[0], metrics={}, samples=None, state="edited since its run")
     results = [(one.params, one.metrics, one.samples) for one in found]
-    told_elsewhere = found and not found[0].state and results[0] in results[1:]
-    return found[1:] if told_elsewhere else found
+    is_duplicate = found and not found[0].state and results[0] in results[1:]
+    return found[1:] if is_duplicate else found
 
 
-def _rows(shown: Any) -> Iterator[Mapping[str, Any]]:
+def _all_rows(shown: Any) -> Iterator[Mapping[str, Any]]:
     for commit in shown:
         yield commit
         for experiment in commit.get("experiments") or ():
@@ -124,22 +124,22 @@ def _rows(shown: Any) -> Iterator[Mapping[str, Any]]:
                 yield {**revision, "state": None if state == "success" else state}
 
 
-def _experiment(row: Mapping[str, Any]) -> Experiment:
+def _parse_experiment(row: Mapping[str, Any]) -> Experiment:
     data = row.get("data") or {}
     state = str(row.get("state") or (row.get("error") or {}).get("msg") or "")
     if any("error" in content for content in (data.get("metrics") or {}).values()):
         state = state or "not finished"  # a stage failed, and later ones left what they had made
     params = data.get("params", {}).get("params.yaml", {}).get("data") or {}
-    if state:  # what DVC tells of an experiment that runs is left from the one before
+    if state:  # what DVC says of an experiment that runs is left from the one before
         data = {}
     outs = data.get("outs") or {}
     return Experiment(
         name=str(row.get("name") or _short_revision(str(row.get("rev", "")))),
-        params=dict(_flat(params)),
+        params=dict(_flatten(params)),
         metrics={
             f"{Path(file).stem}:{name}": float(value)
             for file, content in (data.get("metrics") or {}).items()
-            for name, value in _flat(content.get("data") or {})
+            for name, value in _flatten(content.get("data") or {})
             if isinstance(value, int | float) and not isinstance(value, bool)
         },
         samples=(outs.get("work/samples") or {}).get("hash"),
@@ -151,24 +151,24 @@ def _short_revision(revision: str) -> str:
     return revision if revision == "workspace" else revision[:7]
 
 
-def _edited_since(params: Mapping[str, Any], ran: Mapping[str, Any]) -> bool:
+def _was_edited(params: Mapping[str, Any], ran: Mapping[str, Any]) -> bool:
     """Whether a stage of dvc.lock ran with another value of a key than the recipe has now."""
     values = [(stage.get("params") or {}).get("params.yaml") or {} for stage in ran.values()]
     return any(
-        key in params and params[key] != value for stage in values for key, value in _flat(stage)
+        key in params and params[key] != value for stage in values for key, value in _flatten(stage)
     )
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in values.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from _flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 
 
-def changed(experiments: Sequence[Experiment]) -> list[str]:
-    """The recipe keys in which experiments differ, in the recipe's order."""
+def differing_keys(experiments: Sequence[Experiment]) -> list[str]:
+    """Return the recipe keys in which experiments differ, in the recipe's order."""
     keys = dict.fromkeys(key for experiment in experiments for key in experiment.params)
     known = [experiment for experiment in experiments if experiment.params]
     return [

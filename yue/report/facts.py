@@ -24,6 +24,11 @@ class Series:
     steps: tuple[float, ...]
     values: tuple[float, ...]
 
+    @property
+    def points(self) -> tuple[tuple[float, float], ...]:
+        """Step and value of each point."""
+        return tuple(zip(self.steps, self.values, strict=True))
+
 
 @dataclass(frozen=True)
 class Table:
@@ -34,7 +39,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
     def numbers(self, column: str) -> list[float]:
-        """A column as numbers."""
+        """Return a column as numbers."""
         place = self.header.index(column)
         return [float(row[place]) for row in self.rows]
 
@@ -101,7 +106,7 @@ def read_facts(paths: Paths, samples: SampleMetrics) -> Facts:
 
 
 def read_curves(folder: Path) -> dict[str, Series]:
-    """Curves below a DVCLive folder: one ``.tsv`` each, columns ``step`` and the value."""
+    """Read the curves below a DVCLive folder: one ``.tsv`` each, columns ``step`` and the value."""
     curves = {}
     for path in sorted(folder.rglob("*.tsv")):
         with path.open(newline="", encoding="utf-8") as stream:
@@ -116,7 +121,7 @@ def read_curves(folder: Path) -> dict[str, Series]:
 
 
 def read_tables(folder: Path) -> dict[str, Table]:
-    """The ``.csv`` files of the evaluation."""
+    """Read the ``.csv`` files of the evaluation."""
     tables = {}
     for path in sorted(folder.rglob("*.csv")):
         with path.open(newline="", encoding="utf-8") as stream:

@@ -1,9 +1,4 @@
-"""The report: facts, sounds and token view, put through the template.
-
-The templates of the pages, and the style and scripts that go into them.
-
-The report: facts, sounds and the token view, put through the template.
-"""
+"""The report, and what both pages have in common: templates, style, scripts, policy."""
 
 from __future__ import annotations
 
@@ -21,7 +16,7 @@ from yue.recipe.model import Recipe
 from yue.report.charts import charts
 from yue.report.detail_tables import DocumentView, likeness
 from yue.report.facts import Facts
-from yue.report.sound_players import MODEL_NAMES, SHORT_NAMES, blind_pairs, load_songs
+from yue.report.players import MODEL_NAMES, SHORT_NAMES, Playlist, blind_pairs
 from yue.report.verdict import MAX_RUN_SECONDS, MAX_SILENCE, judge
 from yue.wording import counted
 
@@ -33,7 +28,7 @@ POLICY = (
 
 
 def render_page(name: str, scripts: tuple[str, ...], **values: Any) -> str:
-    """A whole page as HTML without references to anything outside it.
+    """Render a whole page as HTML without references to anything outside it.
 
     Args:
         name: Its template.
@@ -59,7 +54,7 @@ def render_page(name: str, scripts: tuple[str, ...], **values: Any) -> str:
 
 
 def asset(name: str) -> str:
-    """The text of a file beside this one."""
+    """Read the text of a file beside this one."""
     return files("yue.report").joinpath(name).read_text(encoding="utf-8")
 
 
@@ -71,7 +66,7 @@ def render(
     recipe: Recipe,
     progress: Callable[[], None] = lambda: None,
 ) -> str:
-    """The whole page as HTML without references to anything outside it.
+    """Render the report as HTML without references to anything outside it.
 
     Args:
         facts: Metrics, curves, run card and data card.
@@ -84,7 +79,11 @@ def render(
     Raises:
         YueError: A sample's file is missing.
     """
-    songs = load_songs(samples, folder, progress)
+    playlist = Playlist()
+    for sample in samples:
+        playlist.add(sample, folder)
+        progress()
+    songs = list(playlist.songs.values())
     return render_page(
         "report.html",
         ("players.js", "tabs.js", "blind.js"),

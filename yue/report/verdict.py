@@ -25,6 +25,10 @@ MAX_MATCH_SECONDS = 2.0
 recordings that were held out have as long ones, silence for instance."""
 
 
+MAX_RISE = 1.02
+"""A held-out loss that ends higher than so many times its lowest is a sign of overfitting."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a reader should take away.
@@ -49,7 +53,7 @@ def judge(facts: Facts, samples: Sequence[Sample]) -> Verdict:
     tracks = tracks or [track for track in ("audio",) if track in evaluation.change]
     better = [track for track in tracks if evaluation.change[track].is_better]
     worse = [track for track in tracks if evaluation.change[track].is_worse]
-    told = " and ".join(_told(evaluation, track) for track in tracks)
+    changes = " and ".join(_describe_change(evaluation, track) for track in tracks)
     if not evaluation.held_out:
         kind, opening = "mixed", "No song was held out, so this shows memory and not learning"
     elif any(evaluation.change[track].low is None for track in tracks):
@@ -63,13 +67,13 @@ def judge(facts: Facts, samples: Sequence[Sample]) -> Verdict:
     else:
         kind, opening = "mixed", "The change is within the spread between songs"
     where = counted(evaluation.songs, f"{'held-out' if evaluation.held_out else 'training'} song")
-    line = f"{opening}: on {where}, {told}." if told else f"{opening}: no track was measured."
-    if kind == "good" and all(_apart(evaluation, track) for track in tracks):
+    line = f"{opening}: on {where}, {changes}." if changes else f"{opening}: no track was measured."
+    if kind == "good" and all(_intervals_are_apart(evaluation, track) for track in tracks):
         line += " The intervals of both models over songs do not overlap."
-    return Verdict(kind, line, _samples(facts), tuple(_warnings(facts, samples)))
+    return Verdict(kind, line, _compare_samples(facts), tuple(_find_warnings(facts, samples)))
 
 
-def _samples(facts: Facts) -> str:
+def _compare_samples(facts: Facts) -> str:
     compared = facts.samples.comparisons()
     if not compared:
         return ""
@@ -80,12 +84,12 @@ def _samples(facts: Facts) -> str:
     )
 
 
-def _apart(evaluation: Evaluation, track: str) -> bool:
+def _intervals_are_apart(evaluation: Evaluation, track: str) -> bool:
     high, low = evaluation.tuned[track].high, evaluation.base[track].low
     return high is not None and low is not None and high < low
 
 
-def _told(evaluation: Evaluation, track: str) -> str:
+def _describe_change(evaluation: Evaluation, track: str) -> str:
     change, base = evaluation.change[track], evaluation.base[track].loss
     what = "the codes" if track == "audio" else f"the {track} track"
     share = f"{abs(change.loss) / base:.0%}"
@@ -94,7 +98,7 @@ def _told(evaluation: Evaluation, track: str) -> str:
     return f"the loss on {what} {'fell' if change.loss < 0 else 'rose'} by {share}"
 
 
-def _warnings(facts: Facts, samples: Sequence[Sample]) -> list[str]:
+def _find_warnings(facts: Facts, samples: Sequence[Sample]) -> list[str]:
     evaluation = facts.evaluation
     found = []
     if not evaluation.held_out:
@@ -109,18 +113,18 @@ def _warnings(facts: Facts, samples: Sequence[Sample]) -> list[str]:
             else f"Few songs were held out ({evaluation.songs}): read the intervals, not the "
             "digits."
         )
-    found += _overfitting(facts)
+    found += _warn_of_overfitting(facts)
     if facts.rejections.lost:
         share = f"{facts.rejections.share:.0%}"
         found.append(f"{facts.rejections.in_words()}, {share}; the data card says why.")
     recorded = {sample.song_id: sample for sample in samples if sample.model == "roundtrip"}
     for sample in samples:
         if sample.model == "tuned":
-            found += _degenerate(sample, recorded.get(sample.song_id))
-    return found + _memorised(facts)
+            found += _warn_of_collapse(sample, recorded.get(sample.song_id))
+    return found + _warn_of_copies(facts)
 
 
-def _memorised(facts: Facts) -> list[str]:
+def _warn_of_copies(facts: Facts) -> list[str]:
     found = []
     recorded = facts.samples.models.get("roundtrip", {})
     for track, measures in facts.samples.models.get("tuned", {}).items():
@@ -134,12 +138,12 @@ def _memorised(facts: Facts) -> list[str]:
     return found
 
 
-def _overfitting(facts: Facts) -> list[str]:
+def _warn_of_overfitting(facts: Facts) -> list[str]:
     curve = facts.curves.get("valid_loss")
     if curve is None or len(curve.values) < 2:
         return []
     best = min(range(len(curve.values)), key=curve.values.__getitem__)
-    if best == len(curve.values) - 1 or curve.values[-1] < 1.02 * curve.values[best]:
+    if best == len(curve.values) - 1 or curve.values[-1] < MAX_RISE * curve.values[best]:
         return []
     return [
         f"The held-out loss was lowest at step {curve.steps[best]:.0f} and rose after it: "
@@ -147,8 +151,8 @@ def _overfitting(facts: Facts) -> list[str]:
     ]
 
 
-def _degenerate(sample: Sample, recorded: Sample | None) -> list[str]:
-    """What looks collapsed in a sample, unless the recording of its song is so too."""
+def _warn_of_collapse(sample: Sample, recorded: Sample | None) -> list[str]:
+    """Warn of what looks collapsed in a sample, unless its recording does too."""
     found = []
     for track in TRACKS:
         numbers = sample.statistics.get(track)

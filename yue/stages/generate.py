@@ -7,8 +7,8 @@ from pathlib import Path
 from yue.checkpoints.adapter_record import refuse_other_adapter
 from yue.files import atomic_folder
 from yue.generation.fit_checks import check_codec
+from yue.generation.generation_setup import setup_of, sources_of
 from yue.generation.make_samples import make_samples
-from yue.generation.recipe_setup import setup_of, sources_of
 from yue.generation.sample_records import write_samples
 from yue.paths import Paths
 from yue.recipe.model import Recipe

@@ -13,20 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from yue.device import gpu_count, pick_device
 from yue.errors import TrainingError
 from yue.recipe.model import Launch
-
-# Device files of NVIDIA, of NVIDIA under WSL, and of AMD.
-_GPU_FILES = ("nvidia0", "dxg", "kfd")
-
-
-def gpu_count() -> int:
-    """Number of GPUs that this process may use."""
-    if not any(Path("/dev", name).exists() for name in _GPU_FILES):
-        return 0
-    import torch
-
-    return torch.cuda.device_count()
 
 
 def choose_device(wanted: str, processes: int) -> tuple[str, int]:
@@ -40,15 +29,11 @@ def choose_device(wanted: str, processes: int) -> tuple[str, int]:
         "cpu" or "cuda", and at least 1.
 
     Raises:
-        TrainingError: There are fewer GPUs than that.
+        YueError: There is no GPU, or there are fewer than that.
     """
-    gpus = 0 if wanted == "cpu" else gpu_count()
-    if wanted == "cuda" and not gpus:
-        raise TrainingError(
-            "runtime.device is cuda, but torch sees no GPU", fix="use runtime.device: auto or cpu"
-        )
-    if not gpus:
+    if pick_device(wanted) == "cpu":
         return "cpu", max(processes, 1)
+    gpus = gpu_count()
     if processes > gpus:
         raise TrainingError(
             f"launch.processes is {processes}, but there are {gpus} GPUs",

@@ -42,8 +42,8 @@ def singer(job: Job, folder: JobFolder, model: Any) -> Sing | None:
     note = read_json(folder.sampling)
     recipe, root = build_recipe(note["recipe"]), Path(note["root"])
     # Here and not above: a run without samples need not load generation.
+    from yue.generation.generation_setup import setup_of, sources_of
     from yue.generation.make_samples import make_samples
-    from yue.generation.recipe_setup import setup_of, sources_of
 
     how = replace(recipe.generate, compare_base=False)
     setup = replace(setup_of(recipe, root), adapter=None, stage2=None, device=job.device, how=how)

@@ -17,7 +17,7 @@ from yue.costs.speed import Machine, measure_machine
 from yue.dataset.dataset_mix import Share, mix_rows, only, open_datasets, packed_rows
 from yue.dataset.token_files import TokenFiles
 from yue.distributed import World
-from yue.lm.attention import Choice, backend_of
+from yue.lm.attention import BackendChoice, backend_of
 from yue.lm.base_facts import MODES, ModelShape, read_shape
 from yue.lm.forward import compile_blocks, set_checkpointing
 from yue.lm.load import load_base
@@ -171,7 +171,7 @@ def _checkpointing(job: Job, shape: ModelShape, world: World) -> str:
     return MODES[int(world.largest(place))]
 
 
-def _how(attention: Choice, mode: str, kernel: str, *, compiled: bool) -> str:
+def _how(attention: BackendChoice, mode: str, kernel: str, *, compiled: bool) -> str:
     refused = "".join(f", not {name} ({why})" for name, why in attention.refused)
     return (
         f"attention by {attention.name}{refused}; gradient checkpointing {mode}; "

@@ -11,8 +11,8 @@ from transformers import LlamaForCausalLM
 from tests.generation.conftest import save_adapter, save_base
 from yue.errors import GenerationError
 from yue.files import write_json
+from yue.lm.adapter_fit import check_fit
 from yue.lm.base_facts import base_digest
-from yue.lm.merge_adapter import check_fit
 
 
 @pytest.fixture(scope="module")

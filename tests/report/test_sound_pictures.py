@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 from yue.errors import YueError
-from yue.report.sound_players import BANDS, colours, load_sound, mel_levels, png, waveform
+from yue.report.sound_pictures import BANDS, colours, load_sound, mel_levels, png, waveform
 
 RATE = 16_000
 
@@ -48,15 +49,9 @@ def test_the_waveform_shows_where_it_is_loud() -> None:
 
 def test_png_holds_the_pixels() -> None:
     picture = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(4, 5, 3)
-    data = png(picture)
-    assert data[:8] == b"\x89PNG\r\n\x1a\n"
-    import struct
-    import zlib
-
-    size = struct.unpack(">I", data[33:37])[0]
-    lines = np.frombuffer(zlib.decompress(data[41 : 41 + size]), np.uint8).reshape(4, 16)
-    assert not lines[:, 0].any()
-    assert np.array_equal(lines[:, 1:].reshape(4, 5, 3), picture)
+    with Image.open(io.BytesIO(png(picture))) as image:
+        assert (image.format, image.info) == ("PNG", {}), "no time, no name of a program"
+        assert np.array_equal(np.asarray(image), picture)
 
 
 def test_low_bands_are_at_the_bottom() -> None:

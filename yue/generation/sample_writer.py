@@ -1,13 +1,8 @@
-"""Codes to audio, and the files of one sample: WAV tracks, codes, record.
-
-Codes to audio, and audio to WAV files that never clip.
-
-The files of one sample: WAV tracks, codes, and the record that describes them.
-"""
+"""The files of one sample: WAV tracks that never clip, codes, and the record of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,33 +12,24 @@ from numpy.typing import NDArray
 from yue.files import atomic_file, safe_name, write_array
 from yue.generation.prompt_songs import SongSource, recorded_audio, recorded_codes
 from yue.generation.sample_records import Sample, SampleSection, track_statistics
-from yue.generation.song_state import SectionLimits, SungSong
+from yue.generation.song_state import Codes, GeneratedSong, SectionLimits
 
 if TYPE_CHECKING:
     from yue.codecs.base import Codec
     from yue.codecs.vocos import Upsampler
 
 Audio = NDArray[np.float32]
-Codes = NDArray[np.int16]
 
 _FULL_SCALE = 32767
 # Players that resample or compress add a little to a peak.
 _CEILING = 0.98
 
 
-@dataclass(frozen=True)
-class Tracks:
-    """The three tracks of a sample, each (samples,) float32 within [-1, 1]."""
+def mix_tracks(vocal: Audio, instrumental: Audio, mix: Audio | None = None) -> dict[str, Audio]:
+    """Join "vocal", "instrumental" and "mix", cut to the shortest, each (samples,) in [-1, 1].
 
-    vocal: Audio
-    instrumental: Audio
-    mix: Audio
-
-
-def mix_tracks(vocal: Audio, instrumental: Audio, mix: Audio | None = None) -> Tracks:
-    """Join the tracks, cut to the shortest; the mix is their sum unless it is given.
-
-    Where one of them would clip, one gain for all of them keeps their balance.
+    The mix is the sum of the others unless it is given. Where one of them would clip, one gain for
+    all of them keeps their balance.
     """
     whole = [vocal, instrumental] if mix is None else [vocal, instrumental, mix]
     samples = min(track.size for track in whole)
@@ -53,24 +39,7 @@ def mix_tracks(vocal: Audio, instrumental: Audio, mix: Audio | None = None) -> T
     peak = float(np.abs(tracks).max(initial=0.0))
     if peak > _CEILING:
         tracks *= np.float32(_CEILING / peak)
-    return Tracks(*tracks)
-
-
-def decode_lanes(
-    codec: Codec, vocal: Codes, instrumental: Codes, upsampler: Upsampler | None = None
-) -> Tracks:
-    """Decode both tracks from their first K codebooks.
-
-    Args:
-        codec: The codec whose codes they are.
-        upsampler: Decodes in its place, at its own rate.
-        vocal: (K, frames) codes.
-        instrumental: (K, frames) codes.
-    """
-    if upsampler is not None:
-        tracks = upsampler.decode(vocal, instrumental)
-        return mix_tracks(tracks.vocal, tracks.instrumental, tracks.mix)
-    return mix_tracks(codec.decode(vocal), codec.decode(instrumental))
+    return dict(zip(("vocal", "instrumental", "mix"), tracks, strict=True))
 
 
 def write_wav(path: Path, audio: Audio, sample_rate: int) -> None:
@@ -95,7 +64,7 @@ class SampleWriter:
         self._folder, self._codec, self._upsampler = folder, codec, upsampler
 
     def generated(
-        self, source: SongSource, model: str, song: SungSong, codes: dict[str, Codes], seed: int
+        self, source: SongSource, model: str, song: GeneratedSong, codes: dict[str, Codes]
     ) -> Sample:
         """Decode and write a generated song.
 
@@ -104,14 +73,13 @@ class SampleWriter:
             model: "base" or "tuned".
             song: What stage 1 made.
             codes: "vocal" and "instrumental", (K, frames): of stage 1, or what stage 2 made of it.
-            seed: Of the song's random numbers.
         """
         rate = self._codec.frame_rate
         records = tuple(
             SampleSection(text, round(float(section.frames / rate), 6), section.ended)
             for text, section in zip(source.line_contents, song.sections, strict=False)
         )
-        sample = self._coded(source, model, codes, records, seed)
+        sample = self._decode(source, model, codes, records, song.prompt.seed)
         tokens = f"{sample.name}.tokens.npy"
         with atomic_file(self._folder / tokens) as stream:
             write_array(stream, song.tokens)
@@ -147,10 +115,10 @@ class SampleWriter:
                 self._write(source, "original", tracks, recording.sample_rate, records, {}, None)
             )
         codes = recorded_codes(recording, spans, codebooks)
-        samples.append(self._coded(source, "roundtrip", codes, records, None))
+        samples.append(self._decode(source, "roundtrip", codes, records, None))
         return samples
 
-    def _coded(
+    def _decode(
         self,
         source: SongSource,
         model: str,
@@ -158,32 +126,33 @@ class SampleWriter:
         records: tuple[SampleSection, ...],
         seed: int | None,
     ) -> Sample:
-        tracks = decode_lanes(self._codec, codes["vocal"], codes["instrumental"], self._upsampler)
+        vocal, instrumental = codes["vocal"], codes["instrumental"]
         rate = (self._upsampler or self._codec).sample_rate
+        if self._upsampler is None:
+            tracks = mix_tracks(self._codec.decode(vocal), self._codec.decode(instrumental))
+        else:
+            high = self._upsampler.decode(vocal, instrumental)
+            tracks = mix_tracks(high.vocal, high.instrumental, high.mix)
         return self._write(source, model, tracks, rate, records, codes, seed)
 
     def _write(
         self,
         source: SongSource,
         model: str,
-        tracks: Tracks,
+        tracks: dict[str, Audio],
         sample_rate: int,
         records: tuple[SampleSection, ...],
         codes: dict[str, Codes],
         seed: int | None,
     ) -> Sample:
         name = f"{safe_name(source.song_id)}.{model}"
-        audio = {
-            "vocal": tracks.vocal,
-            "instrumental": tracks.instrumental,
-            "mix": tracks.mix,
-        }
-        files = {track: f"{name}.{track}.wav" for track in audio}
-        for track, samples in audio.items():
-            write_wav(self._folder / files[track], samples, sample_rate)
+        files = {track: f"{name}.{track}.wav" for track in tracks}
+        for track, audio in tracks.items():
+            write_wav(self._folder / files[track], audio, sample_rate)
         if codes:
             with atomic_file(self._folder / f"{name}.codes.npz") as stream:
                 np.savez(stream, vocal=codes["vocal"], instrumental=codes["instrumental"])
+        rate = self._codec.frame_rate
         return Sample(
             name=name,
             model=model,
@@ -192,18 +161,15 @@ class SampleWriter:
             genres=source.genres,
             lyrics="".join(source.line_contents),
             seed=seed,
-            seconds=round(tracks.mix.size / sample_rate, 6),
+            seconds=round(tracks["mix"].size / sample_rate, 6),
             sample_rate=sample_rate,
             files=files,
             codes=f"{name}.codes.npz" if codes else None,
             sections=records,
             statistics={
                 track: track_statistics(
-                    samples,
-                    sample_rate,
-                    codes[track][0] if track in codes else None,
-                    self._codec.frame_rate,
+                    audio, sample_rate, codes[track][0] if track in codes else None, rate
                 )
-                for track, samples in audio.items()
+                for track, audio in tracks.items()
             },
         )

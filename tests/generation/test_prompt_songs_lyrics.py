@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from yue.errors import GenerationError
-from yue.generation.prompt import lyrics_source
+from yue.generation.prompt_songs import lyrics_source
 
 
 def test_sections_keep_numbers_hyphens_and_order(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from yue.generation.write_samples import mix_tracks, write_wav
+from yue.generation.sample_writer import mix_tracks, write_wav
 
 audio = arrays.arrays(np.float32, st.integers(0, 50), elements=st.floats(-3, 3, width=32))
 
@@ -23,7 +23,7 @@ def test_tracks_keep_their_balance_and_never_clip(
     samples = min(track.size for track in (vocal, instrumental, mix) if track is not None)
     whole = vocal[:samples] + instrumental[:samples] if mix is None else mix[:samples]
     given_tracks = np.stack([vocal[:samples], instrumental[:samples], whole])
-    found = np.stack([tracks.vocal, tracks.instrumental, tracks.mix])
+    found = np.stack([tracks["vocal"], tracks["instrumental"], tracks["mix"]])
     peak = np.abs(given_tracks).max(initial=0)
     assert np.abs(found).max(initial=0) <= 0.98 + 1e-6
     assert np.allclose(found, given_tracks * min(1, 0.98 / max(peak, 1e-9)), atol=1e-6)
@@ -32,8 +32,8 @@ def test_tracks_keep_their_balance_and_never_clip(
 def test_audio_that_does_not_clip_stays_as_it_is() -> None:
     vocal = np.array([0.1, -0.4], dtype=np.float32)
     tracks = mix_tracks(vocal, vocal)
-    assert np.array_equal(tracks.vocal, vocal)
-    assert np.array_equal(tracks.mix, 2 * vocal)
+    assert np.array_equal(tracks["vocal"], vocal)
+    assert np.array_equal(tracks["mix"], 2 * vocal)
 
 
 def test_a_wav_file_holds_the_samples(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yue.errors import YueError
-from yue.evaluation.code_statistics import Codes, divergence, entropy, grams, longest_match, repeats
+from yue.evaluation.code_statistics import Codes, divergence, entropy, grams, repeats
+from yue.evaluation.copied_passages import longest_match
 from yue.evaluation.eval_metrics import interval
 from yue.evaluation.measure_samples import measure_samples
 from yue.evaluation.sample_metrics import SampleMetrics, write_sample_metrics
