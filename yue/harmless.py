@@ -45,7 +45,7 @@ HARMLESS = {
         "brings files into place whole; other names of it decide names and formats of files",
         names=("adopt", "atomic_file", "atomic_folder", "check_replaceable", "sync"),
     ),
-    "yue/harmless.py": Harmless("this list, which tests hold to the imports"),
+    "yue/harmless.py": Harmless("this list, which tests compare with the imports"),
     "yue/paths.py": Harmless(_PLACES),
     "yue/progress.py": Harmless("shows progress"),
     "yue/rejections.py": Harmless(

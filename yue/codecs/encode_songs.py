@@ -20,7 +20,7 @@ from yue.codecs.card import CodecCard
 from yue.codecs.encode_flow import Outcome, batches, encode_flow
 from yue.errors import CodecError
 from yue.files import file_digest, map_array, safe_name, value_digest, write_array, write_jsonl
-from yue.progress import Progress
+from yue.progress import progress_bar
 from yue.rejections import Rejected, Rejections
 from yue.store import Store
 from yue.wording import counted
@@ -147,9 +147,9 @@ def _encode_all(
         codecs if first.batch_seconds else [first] * threads,
         readers=threads,
     )
-    with Progress("tokenize", sum(map(math.ceil, seconds)), "s of audio", "times real time") as bar:
+    with progress_bar("tokenize", sum(map(math.ceil, seconds)), "s of audio") as bar:
         for place in flow:
-            bar.advance(math.ceil(seconds[place]))
+            bar.update(math.ceil(seconds[place]))
     return done
 
 

@@ -12,7 +12,7 @@ from yue.codecs.base import Codec, Codes
 from yue.codecs.card import CodecCard, same_codec
 from yue.errors import CodecError
 from yue.files import map_array, read_jsonl
-from yue.progress import Progress
+from yue.progress import progress_bar
 
 # On a CPU a track's codes are the same in any company, on the same number of torch's threads. On a
 # GPU a batch of another size may be added up in another order, which moves codes nearly tied.
@@ -54,7 +54,7 @@ def verify_codes(folder: Path, songs: Sequence[SongFiles], codec: Codec, sample:
     chosen = set(random.Random(0).sample(ids, min(sample or len(ids), len(ids))))
     least = _LEAST_EQUAL[codec.device.split(":")[0]]
     codes = equal = 0
-    with Progress("verify", len(chosen), "songs") as progress:
+    with progress_bar("verify", len(chosen), "songs") as bar:
         for song_id in sorted(chosen):
             if song_id not in known:
                 raise _differs(song_id, "there is no audio of it")
@@ -64,7 +64,7 @@ def verify_codes(folder: Path, songs: Sequence[SongFiles], codec: Codec, sample:
                 fresh = codec.encode_tracks([audio])[0]
                 same = _equal(file, fresh, f"{song_id}, {track.role}", least)
                 codes, equal = codes + fresh.size, equal + same
-            progress.advance()
+            bar.update()
     return Verified(len(chosen), codes, equal / codes if codes else 1.0)
 
 

@@ -14,7 +14,7 @@ from yue.generation.stage2_model import Stage2
 from yue.generation.token_sampling import Sampling
 from yue.generation.write_samples import SampleWriter
 from yue.lm.load import TunedModel, load_base, load_tuned
-from yue.progress import Progress
+from yue.progress import progress_bar
 from yue.recipe.model import Generate
 
 # Songs that go through the model together; bounds the memory of the key/value cache.
@@ -73,7 +73,7 @@ def _sing(plan: Plan, setup: Setup, model: TunedModel | None) -> ByModel:
     )
     names = model.models if setup.how.compare_base else model.models[-1:]
     sung: ByModel = {name: [] for name in names}
-    with Progress("generate", len(names) * plan.frames, "frames") as progress:
+    with progress_bar("generate", len(names) * plan.frames, "frames") as bar:
         for name in names:
             if name == "tuned":
                 model.merge()
@@ -81,7 +81,7 @@ def _sing(plan: Plan, setup: Setup, model: TunedModel | None) -> ByModel:
                 stage1 = Stage1(lm, plan.alphabet, _sampling(setup.how))
                 for first in range(0, len(plan.prompts), _BATCH):
                     batch = plan.prompts[first : first + _BATCH]
-                    sung[name] += stage1.generate(batch, plan.limits, progress.advance)
+                    sung[name] += stage1.generate(batch, plan.limits, bar.update)
     return sung
 
 
@@ -106,8 +106,8 @@ def _fill(plan: Plan, setup: Setup, sung: ByModel) -> dict[str, list[dict[str, C
         ).eval()
         stage2 = Stage2(lm, ids, plan.codec.codebook_sizes[: ids.codebooks])
         frames = sum(track.shape[1] for track in tracks)
-        with Progress("stage 2", frames, "frames") as progress:
-            tracks = stage2.fill([track[0] for track in tracks], progress.advance)
+        with progress_bar("stage 2", frames, "frames") as bar:
+            tracks = stage2.fill([track[0] for track in tracks], bar.update)
     pairs = iter(zip(tracks[0::2], tracks[1::2], strict=True))
     return {
         name: [dict(zip(_TRACKS, next(pairs), strict=True)) for _ in model]
