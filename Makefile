@@ -1,11 +1,12 @@
 # Two commands: `make repro` runs the active recipe, `make test` the test suite. Both make .venv first.
-# `make test-long` runs the tests that take over ten seconds each.
+# `make test-long` runs the tests that take over ten seconds each, `make deps` writes the code that each
+# stage runs into dvc.yaml and demo/dvc.yaml.
 PYTHON ?= python3
 BIN := .venv/bin
 # The environment's own bin first: DVC starts stages as `python -m yue`.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: repro test test-long lint constraints clean
+.PHONY: repro test test-long lint deps constraints clean
 
 repro: .venv.stamp
 	$(RUN) dvc repro
@@ -20,6 +21,9 @@ lint: .venv.stamp
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
+
+deps: .venv.stamp
+	$(RUN) python -m tests.pipeline_deps
 
 # Reinstalls when the metadata, the build or the C sources change; otherwise costs nothing.
 .venv.stamp: pyproject.toml constraints.txt setup.py yue/native/build.py $(wildcard yue/native/*.c yue/native/*.h)
