@@ -280,7 +280,7 @@ def test_shares_that_are_each_allowed_stop_the_stage_where_their_sum_is_not(
     assert TokenFiles.open(project.paths.tokens / "train").documents == 3
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(st.data())
 def test_what_is_lost_is_what_is_missing_at_the_end(made: Made, data: st.DataObject) -> None:
     cut = data.draw(st.booleans(), label="cut")
