@@ -148,7 +148,7 @@ def test_an_experiment_reruns_training_and_what_follows(project: Project) -> Non
     assert "tuned" in json.dumps(shown)
     (project.root / "params.yaml").write_text(asked)
     project.run("git", "commit", "-qam", "whole")
-    # The first run's results come back from DVC's run cache; only the checks are made anew.
+    # The first run's results come back from DVC's run cache; only the checks run again.
     assert set(project.repro()) <= CHECKS
 
 
