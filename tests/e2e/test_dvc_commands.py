@@ -86,7 +86,7 @@ def start(
 ) -> Project:
     """Make a project of a kind with a recipe active, its songs and weights put there by hand.
 
-    Projects of one ``name`` share a DVC cache, with what its run cache holds; others run everything.
+    Projects of one ``name`` share a DVC cache, and its run cache; others run everything.
     """
     folder = place / name / f"{kind} {recipe}"
     root = folder / "project"
