@@ -35,7 +35,7 @@ NAMES = ("xcodec", "semanticodec", "dac16k", "dac44k", "melrvq")
 
 
 def make_codec(name: str, device: str) -> Codec:
-    """A codec of full size with random weights."""
+    """Make a codec of full size with random weights."""
     torch.manual_seed(0)
     if name == "melrvq":
         from yue.codecs.melrvq_fit import fit
@@ -124,7 +124,7 @@ def compare(codec: Codec, seconds: float, tracks: int, count: int, rounds: int) 
 
 
 def time_stage(codec: TorchCodec, hours: float) -> None:
-    """The stage on a GPU, songs of three minutes with two tracks."""
+    """Time the stage on a GPU, songs of three minutes with two tracks."""
     model_seconds = 0.0
     encode = codec._model_encode
 

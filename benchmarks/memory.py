@@ -46,7 +46,7 @@ LORA = Lora(
 
 
 def llama(shape: ModelShape, dtype: torch.dtype, *, filled: bool = False) -> Any:
-    """A Llama of this shape; its weights are zeros that take no memory, or filled."""
+    """Make a Llama of this shape; its weights are zeros that take no memory, or filled."""
     from transformers import LlamaForCausalLM
 
     with torch.device("meta"):

@@ -79,7 +79,7 @@ def make_songs(folder: Path, count: int) -> Path:
 
 
 def copy(source: Path, target: Path) -> None:
-    """The same bytes, read and written block by block, and synced as this project syncs."""
+    """Read and write the same bytes block by block, and sync them as this project does."""
     for suffix in (".bin", ".idx"):
         with (
             source.with_suffix(suffix).open("rb") as read,

@@ -1,10 +1,10 @@
 """The native library and what is built on it, against upstream's ways, NumPy, and the floors.
 
-Every output is first held to the peer's. The ways of a goal take turns; a figure is the best of the
-rounds, in processor time (of G1, which has processes, in wall time): machines are shared, so trust
-the ratios. References are written for this benchmark, as
-Megatron-LM and YuE v1 do it. What is written lies in memory where there is room (/dev/shm), so that
-disks of shared machines do not matter; what is read at random lies on the disk, in the page cache.
+Every output is first compared with the peer's. The ways of a goal take turns; a figure is the best
+of the rounds, in processor time (of G1, which has processes, in wall time): machines are shared, so
+trust the ratios. References are written for this benchmark, as Megatron-LM and YuE v1 do it. What
+is written lies in memory where there is room (/dev/shm), so that disks of shared machines do not
+matter; what is read at random lies on the disk, in the page cache.
 
     python benchmarks/native.py --tokenizer tokenizer.model [--rounds 5] [--large]
 """
@@ -30,7 +30,7 @@ from timing import Line
 def groups(
     folder: Path, disk: Path, args: argparse.Namespace
 ) -> dict[str, Callable[[], Iterator[Line]]]:
-    """What belongs together, by the goals it measures."""
+    """Return what belongs together, by the goals it measures."""
     rounds = args.rounds
     upstream = native_indices.Upstream(folder)
     documents = [10**7, *([10**8] * args.large)]

@@ -167,7 +167,7 @@ def index_files(folder: Path, count: int, rounds: int) -> Iterator[Line]:
 
 
 def _opened(prefix: Path, lengths: np.ndarray, marks: np.ndarray, rounds: int) -> Iterator[Line]:
-    """Opening and validating what :func:`index_files` wrote; its .bin is a hole."""
+    """Time opening and validating what :func:`index_files` wrote; its .bin is a hole."""
     size = 4 * int(lengths.sum(dtype=np.int64))
     with bin_path(prefix).open("wb") as stream:
         stream.truncate(size)
@@ -277,12 +277,12 @@ def reads(folder: Path, rounds: int) -> Iterator[Line]:
 
 
 def spans_of(starts: np.ndarray) -> np.ndarray:
-    """A row from each start; in the order of the file a row is one span."""
+    """Read a row from each start; in the order of the file a row is one span."""
     return np.array([[s, STEP + 1, (STEP + 1) * row] for row, s in enumerate(starts.tolist())])
 
 
 def parts_in_order(spans: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """The same tokens document by document, as upstream reads them."""
+    """Read the same tokens document by document, as upstream reads them."""
     parts = []
     for start, count, place in spans.tolist():
         at = start

@@ -35,7 +35,7 @@ class Upstream:
         self.lib = compile_c("upstream_index", folder)
 
     def samples(self, sizes: np.ndarray, documents: np.ndarray, rows: int) -> np.ndarray:
-        """The sample index."""
+        """Make the sample index."""
         out = np.empty((rows, 2), dtype=np.int32)
         self.lib.upstream_sample_index(
             pointer(sizes), pointer(documents), STEP, ctypes.c_int64(rows), pointer(out)
@@ -43,7 +43,7 @@ class Upstream:
         return out
 
     def blend(self, weights: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """The blend."""
+        """Make the blend."""
         sets, samples = np.zeros(size, np.int16), np.zeros(size, np.int64)
         self.lib.upstream_blend(
             pointer(sets), pointer(samples), pointer(weights), len(weights), ctypes.c_int64(size)
@@ -68,7 +68,7 @@ class Upstream:
 def floors_of(
     sizes: np.ndarray, rows: int, order: np.ndarray | None
 ) -> dict[str, Callable[[], object]]:
-    """Reads the input once and writes the output once, to an array at hand or to a new one."""
+    """Read the input once and write the output once, to an array at hand or to a new one."""
     out = np.empty((rows, 2), dtype=np.int32)
 
     def read() -> None:
@@ -221,7 +221,7 @@ class SegmentTree:
             self.tree[i] = left if left >= right else right
 
     def search(self, value: int) -> int:
-        """The smallest room of at least this."""
+        """Return the smallest room of at least this."""
         i = 1
         while i < self.size:
             i = 2 * i if self.tree[2 * i] >= value else 2 * i + 1

@@ -14,7 +14,7 @@ Way = Callable[[], object]
 
 
 def compile_c(name: str, folder: Path) -> Any:
-    """A C file beside this one, compiled into a folder and loaded."""
+    """Compile a C file beside this one into a folder, and load it."""
     source, target = Path(__file__).with_name(f"{name}.c"), folder / f"{name}.so"
     subprocess.run(["cc", "-O3", "-fPIC", "-shared", str(source), "-o", str(target)], check=True)
     return ctypes.CDLL(str(target))
@@ -44,7 +44,7 @@ class Line:
 def best(
     rounds: int, *, calls: int = 1, clock: Callable[[], float] = time.thread_time, **ways: Way
 ) -> dict[str, float]:
-    """The best time of each way in seconds; the ways take turns, since machines are shared.
+    """Return the best time of each way in seconds; the ways take turns, since machines are shared.
 
     Args:
         rounds: How often.
@@ -69,7 +69,7 @@ def line(
     times: dict[str, float],
     wanted: dict[str, tuple[str, float]],
 ) -> Line:
-    """A line of times: ``ours``, and peers; ``wanted`` is for a peer (">=", 4) or ("<=", 1.5).
+    """Return a line of times: ``ours``, and peers; ``wanted`` of one is (">=", 4) or ("<=", 1.5).
 
     ">=" is how many times faster than the peer, "<=" how many times the peer's (the floor's) time.
     """

@@ -116,7 +116,7 @@ def ours(case: Case, *, mode: str, compiled: bool) -> float:
 
 
 def trainer(case: Case, *, mode: str) -> float:
-    """Seconds of the steps by the HF Trainer, with what it and PEFT do when told nothing else."""
+    """Seconds of the steps by the HF Trainer, with what it and PEFT do by default."""
     from peft import LoraConfig, get_peft_model
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
@@ -177,7 +177,7 @@ def measure(name: str, *, tiny: bool) -> dict[str, Any]:
 
 
 def in_a_process(name: str, *, tiny: bool) -> dict[str, Any]:
-    """The same in a process of its own; what fails says why."""
+    """Do the same in a process of its own; what fails says why."""
     command = [sys.executable, __file__, "--variant", name, *(["--tiny"] if tiny else [])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -1,7 +1,7 @@
 """YuE v1's way from songs.jsonl to ``.bin``/``.idx``, for comparison: ids as Python lists.
 
 It does what ``finetune/core/preprocess_data_conditional_xcodec_segment.py`` does in its CoT mode
-(YuE v1, Apache-2.0), written anew step by step: the codes of a section become a checked copy, a
+(YuE v1, Apache-2.0), rewritten step by step: the codes of a section become a checked copy, a
 list and an array again; the two tracks become one array and a list of ``np.int64``; a pool pickles
 these lists one line at a time in chunks of 32; the parent makes arrays of them and writes.
 """

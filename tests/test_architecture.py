@@ -1,4 +1,4 @@
-"""The rooms of docs/architecture.md, held to the imports of the code."""
+"""The rooms of docs/architecture.md, compared with the imports of the code."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ ENTRIES = st.builds(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(*[st.lists(ENTRIES, max_size=3).map(tuple)] * 3), max_size=5))
 def test_a_record_reads_back(
     tmp_path: Path, stages: list[tuple[tuple[Rejected, ...], tuple[Rejected, ...]]]
@@ -280,7 +280,7 @@ def test_shares_that_are_each_allowed_stop_the_stage_where_their_sum_is_not(
     assert TokenFiles.open(project.paths.tokens / "train").documents == 3
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5)
 @given(st.data())
 def test_what_is_lost_is_what_is_missing_at_the_end(made: Made, data: st.DataObject) -> None:
     cut = data.draw(st.booleans(), label="cut")

@@ -35,9 +35,7 @@ def data_file(store: Store, name: str) -> Path:
     return found
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     files=st.dictionaries(
         st.text("abcdefgh.", min_size=1, max_size=8).filter(lambda name: name.strip(".")),

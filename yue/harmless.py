@@ -2,8 +2,8 @@
 
 They word messages, show progress, start processes, or say how a file comes into place and not what
 is in it. They are no dependency of a stage and no part of a run's identity, so that a better
-message does not train a model anew. Each is listed by the names that may be used freely;
-whoever uses another name depends on the module (see :mod:`yue.imports`).
+message does not retrain a model, which takes hours on a GPU. Each is listed by the names that may
+be used freely; whoever uses another name depends on the module (see :mod:`yue.imports`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fnmatch import fnmatch
 
 @dataclass(frozen=True)
 class Harmless:
-    """Why a module may be left out.
+    """A module that may be left out, and why.
 
     Attributes:
         why: The reason.
@@ -27,14 +27,14 @@ class Harmless:
     users: tuple[str, ...] = ("*",)
 
     def allows(self, user: str, name: str) -> bool:
-        """Whether a file may use a name without depending on the module."""
+        """Say whether a file may use a name without depending on the module."""
         known = not self.names or name in self.names
         return known and any(fnmatch(user, pattern) for pattern in self.users)
 
 
 _PLACES = "says where files are; the pipeline declares the same places"
 _SHOWS = "words what a run shows or notes about itself"
-_STARTS = "starts processes, and says where they run"
+_STARTS = "starts processes, and chooses their hosts"
 _MEASURES = "measures speed, which no weight depends on"
 
 HARMLESS = {
@@ -45,7 +45,7 @@ HARMLESS = {
         "brings files into place whole; other names of it decide names and formats of files",
         names=("adopt", "atomic_file", "atomic_folder", "check_replaceable", "sync"),
     ),
-    "yue/harmless.py": Harmless("this list, which tests hold to the imports"),
+    "yue/harmless.py": Harmless("this list, which tests compare with the imports"),
     "yue/paths.py": Harmless(_PLACES),
     "yue/progress.py": Harmless("shows progress"),
     "yue/rejections.py": Harmless(
@@ -71,6 +71,6 @@ HARMLESS = {
     "yue/checkpoints/identity.py": Harmless("compares runs, and does nothing to one"),
     "yue/training/outcome.py": Harmless("words how a run ended; hears requests to stop"),
     "yue/costs/speed.py": Harmless(_MEASURES),
-    "yue/training/live_samples.py": Harmless("sings while training, of which no weight learns"),
+    "yue/training/live_samples.py": Harmless("samples while training; no weight depends on it"),
 }  # fmt: skip
 """By file, relative to the package's parent."""

@@ -1,6 +1,7 @@
 """Which files of the package a module can run or read, found in its text without importing it.
 
-Followed are imports anywhere in a file (functions included), modules named in text (as
+The dependencies of stages in ``dvc.yaml`` and the code that a training run is known by come from
+here. Followed are imports anywhere in a file (functions included), modules named in text (as
 ``importlib.import_module`` and ``python -m`` take them), and files beside a module that its text
 names (``"report.css"``, ``"*.c"``). Not followed is what :mod:`yue.harmless` lists, as long as no
 other name of it is used: a module that begins to use another function of a listed one depends on
@@ -53,7 +54,7 @@ class Imports:
         self._harmless = harmless
 
     def closure(self, modules: Iterable[str]) -> list[str]:
-        """Files that decide what modules do, sorted, as ``yue/room/file.py``.
+        """Return the files that decide what modules do, sorted, as ``yue/room/file.py``.
 
         Args:
             modules: Dotted names, such as ``yue.training.worker``.
@@ -76,16 +77,18 @@ class Imports:
         return sorted(found)
 
     def file_of(self, module: str) -> str | None:
-        """The file of a dotted name, or None if there is no such module."""
+        """Return the file of a dotted name, or None if there is no such module."""
         names = self._modules
         return names.get(module) or names.get(f"{module}.__init__")
 
     def uses(self, file: str) -> set[Use]:
-        """Every name that a file uses of modules of the package, and the files that it reads."""
+        """Return each name of modules here that a file uses, and the files that it reads."""
         path = self.package.parent / file
         if path.suffix != ".py":  # what it includes
             names = _QUOTED.findall(path.read_text(encoding="utf-8"))
-            return {Use(beside, _WHOLE) for name in names for beside in self._beside(path, name)}
+            return {
+                Use(beside, _WHOLE) for name in names for beside in self._files_beside(path, name)
+            }
         tree = ast.parse(path.read_bytes())
         found: set[Use] = set()
         for node in ast.walk(tree):
@@ -94,17 +97,17 @@ class Imports:
                     found |= self._module_uses(alias.name, _WHOLE)
             elif isinstance(node, ast.ImportFrom):
                 for alias in node.names:
-                    found |= self._import_from(self._base(file, node), alias.name)
+                    found |= self._imported_uses(self._base_package(file, node), alias.name)
             elif isinstance(node, ast.JoinedStr):
-                found |= self._formatted(node)
+                found |= self._formatted_uses(node)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found |= self._module_uses(node.value, _WHOLE)
-                found |= {Use(beside, _WHOLE) for beside in self._beside(path, node.value)}
+                found |= {Use(beside, _WHOLE) for beside in self._files_beside(path, node.value)}
         return found
 
     @cached_property
     def _modules(self) -> dict[str, str]:
-        """File by dotted name; of a package, by ``NAME.__init__``."""
+        """Return files by dotted name; of a package, by ``NAME.__init__``."""
         root = self.package.parent
         files = (path.relative_to(root) for path in self.package.rglob("*.py"))
         return {".".join(file.with_suffix("").parts): file.as_posix() for file in files}
@@ -116,31 +119,31 @@ class Imports:
         return not (use.module.endswith("__init__.py") and self._is_empty(use.module))
 
     def _is_empty(self, file: str) -> bool:
-        """Whether a file has no more than words: a package that only says what it is for."""
+        """Say whether a file is a docstring alone: a package that only says what it is for."""
         tree = ast.parse((self.package.parent / file).read_bytes())
         return all(isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant) for n in tree.body)
 
-    def _base(self, file: str, node: ast.ImportFrom) -> str:
+    def _base_package(self, file: str, node: ast.ImportFrom) -> str:
         if not node.level:
             return node.module or ""
         parts = Path(file).with_suffix("").parts[: -node.level]
         return ".".join([*parts, *filter(None, [node.module])])
 
-    def _import_from(self, base: str, name: str) -> set[Use]:
+    def _imported_uses(self, base: str, name: str) -> set[Use]:
         if self.file_of(f"{base}.{name}"):
             return self._module_uses(f"{base}.{name}", _WHOLE)
         return self._module_uses(base, name)
 
     def _module_uses(self, module: str, name: str) -> set[Use]:
-        """Use of a module, which runs the packages around it too."""
+        """Return the use of a module, which runs the packages around it too."""
         if module.partition(".")[0] != _PACKAGE or (file := self.file_of(module)) is None:
             return set()
         parts = module.split(".")
         around = (self.file_of(".".join(parts[:n])) for n in range(1, len(parts)))
         return {Use(file, name), *(Use(other, _WHOLE) for other in around if other)}
 
-    def _formatted(self, node: ast.JoinedStr) -> set[Use]:
-        """Modules that f-strings such as ``f"yue.codecs.{name}"`` can name: all of the package."""
+    def _formatted_uses(self, node: ast.JoinedStr) -> set[Use]:
+        """Return what f-strings such as ``f"yue.codecs.{name}"`` can name: all of the package."""
         start = node.values[0]
         text = start.value if isinstance(start, ast.Constant) else ""
         if not isinstance(text, str) or not text.startswith(f"{_PACKAGE}."):
@@ -151,8 +154,8 @@ class Imports:
         names = [name for name in self._modules if name.startswith(text)]
         return {use for name in names for use in self._module_uses(name, _WHOLE)}
 
-    def _beside(self, path: Path, text: str) -> Iterator[str]:
-        """Files of its room that text in a file names; not modules, nor what a build made."""
+    def _files_beside(self, path: Path, text: str) -> Iterator[str]:
+        """Yield files of its room that text in a file names; not modules, nor what a build made."""
         if len(text) > 100 or not _BESIDE.fullmatch(text):
             return
         folders = [path.parent, *([path.parent.parent] if path.parent != self.package else [])]

@@ -16,7 +16,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from yue.errors import AudioError
-from yue.progress import Progress
+from yue.progress import progress_bar
 
 
 @contextlib.contextmanager
@@ -89,7 +89,7 @@ def map_songs(
         return []
     count = min(workers or cores(), len(items))
     with (
-        Progress(label, len(items), "songs") as progress,
+        progress_bar(label, len(items), "songs") as bar,
         _set_environment(_ONE_THREAD),
         worker_pool(count) as pool,
     ):
@@ -97,7 +97,7 @@ def map_songs(
         try:
             for future in as_completed(futures):
                 future.result()
-                progress.advance()
+                bar.update()
         except BrokenProcessPool as error:
             raise AudioError(
                 f"{label}: a worker process died",

@@ -126,9 +126,7 @@ def test_a_file_that_was_cut_off_is_refused(
     assert "cut off" in error.why or "damaged near" in error.why
 
 
-@settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lost=st.integers(2, 30_000))
 def test_no_cut_of_a_wav_goes_unnoticed(tmp_path: Path, lost: int) -> None:
     path = write(tmp_path / "a.wav", music(1), subtype="PCM_16")

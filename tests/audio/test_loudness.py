@@ -76,7 +76,7 @@ def test_silence_and_less_than_a_gating_block_have_no_loudness() -> None:
     assert LoudnessMeter(RATE, 1).value() is None
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(st.integers(1, 30), max_size=5))
 def test_blocks_do_not_change_the_loudness(hops: list[int]) -> None:
     samples = music(4)[:, None]

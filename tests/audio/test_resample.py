@@ -49,7 +49,7 @@ def test_rates_without_a_common_divisor_keep_a_tone_pure(old: int, new: int) -> 
     assert np.abs(converted[inner] - expected[inner]).max() < 2e-3  # the filter's own ripple
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     kind=st.sampled_from(["sinc_hann", "soxr"]),
     rates=st.sampled_from([(44_100, 16_000), (48_000, 16_000), (8_000, 16_000), (16_000, 16_000)]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,6 +106,15 @@ def test_what_is_no_model_is_named_and_never_run(
             load_separator(tmp_path / f"{name}.pt", "cpu")
         assert "models/separator/README.md" in caught.value.fix
     assert not (tmp_path / "evil-was-here").exists()
+
+
+def test_demucs_that_is_not_installed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "demucs.hf", None)
+    with pytest.raises(AudioError, match="needs the package demucs") as caught:
+        load_separator(tmp_path / "a.safetensors", "cpu")
+    assert caught.value.fix == "pip install 'yue[demucs]'"
 
 
 def test_a_demucs_file_that_names_another_class_is_refused(tmp_path: Path) -> None:

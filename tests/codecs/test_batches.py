@@ -64,7 +64,7 @@ def encode(
     )
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(
     lengths=st.lists(st.sampled_from([1, 319, 3200, 6401, 12_800, 12_801]), min_size=1, max_size=4),
     data=st.data(),

@@ -29,7 +29,7 @@ def noise(samples: int, tracks: int = 1) -> np.ndarray:
     return rng.normal(0, 0.2, (tracks, samples)).astype(np.float32)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(samples=st.integers(1, 50_000))
 def test_any_length_gives_one_code_in_range_a_frame_and_codebook(
     codec: TorchCodec, samples: int

@@ -46,7 +46,7 @@ def test_more_codebooks_come_closer(melrvq: MelRvq, tracks: Sequence[Audio]) -> 
     assert distances == sorted(distances, reverse=True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(samples=st.integers(1, 12_000), level=st.floats(0, 1), seed=st.integers(0, 9))
 def test_any_audio_becomes_one_code_in_range_a_frame_and_codebook(
     melrvq: MelRvq, samples: int, level: float, seed: int
@@ -60,7 +60,7 @@ def test_any_audio_becomes_one_code_in_range_a_frame_and_codebook(
     assert melrvq.decode(codes[0]).shape == (codes.shape[2] * HOP,)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(order=st.permutations(range(4)), size=st.integers(1, 4), samples=st.integers(1, 5 * RATE))
 def test_a_track_has_the_same_codes_in_any_batch(
     melrvq: MelRvq, tracks: Sequence[Audio], order: list[int], size: int, samples: int

@@ -48,7 +48,7 @@ def noise(samples: int, tracks: int = 1, seed: int = 0) -> np.ndarray:
     return rng.normal(0, 0.2, (tracks, samples)).astype(np.float32)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(samples=st.integers(1, 4 * RATE))
 def test_any_length_gives_one_code_in_range_a_frame_and_codebook(
     codec: TorchCodec, samples: int
@@ -69,7 +69,7 @@ def test_codes_are_those_of_the_model_and_not_all_alike(codec: TorchCodec) -> No
     assert len(np.unique(codes[0, 0])) > 5
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(order=st.permutations(range(3)), size=st.integers(1, 3), samples=st.integers(1, RATE))
 def test_a_track_has_the_same_codes_in_any_batch(
     codec: TorchCodec, order: list[int], size: int, samples: int

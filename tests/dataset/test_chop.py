@@ -23,7 +23,7 @@ SONGS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(SONGS, st.integers(1, 400), st.integers(0, 2))
 def test_rows_are_the_tokens_of_all_songs_chopped(
     make_files: Make, songs: list[Any], context: int, epoch: int

@@ -55,7 +55,7 @@ def key(row: Any) -> bytes:
     return row.tokens.tobytes()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(MIXES)
 def test_counts_are_exact_and_tokens_come_in_the_shares_asked_for(
     rows: dict[str, PackedRows], mix: Mix
@@ -93,7 +93,7 @@ def test_what_is_asked_for_is_what_numbers_mean(rows: dict[str, PackedRows]) -> 
     assert [p.draws for p in by_size] == [p.rows.packing.rows for p in by_size]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(MIXES, st.integers(0, 40))
 def test_no_row_of_a_dataset_comes_again_before_all_have_come(
     rows: dict[str, PackedRows], mix: Mix, start: int
@@ -125,7 +125,7 @@ def test_every_stretch_of_an_epoch_has_the_shares_of_the_whole(counts: list[int]
         assert np.abs(have - due).max() <= len(counts) / 2
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(MIXES, st.integers(0, 200))
 def test_what_was_taken_is_known_to_the_token(
     rows: dict[str, PackedRows], mix: Mix, count: int
@@ -154,7 +154,7 @@ def test_a_place_before_the_first_is_an_index_error(rows: dict[str, PackedRows])
         only("songs", rows["songs"]).find(-1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(MIXES, st.integers(1, 3), st.integers(1, 3), st.integers(1, 4), st.integers(0, 5))
 def test_ranks_share_the_stream_and_resume_from_one_number(
     rows: dict[str, PackedRows], mix: Mix, size: int, each: int, micro: int, stop: int

@@ -106,7 +106,7 @@ OPTIONS = st.builds(
 LENGTHS = st.lists(st.integers(0, 50), min_size=1, max_size=12).filter(any)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(LENGTHS, OPTIONS)
 def test_an_index_is_what_walking_token_by_token_gives(
     lengths: list[int], options: GptOptions

@@ -38,7 +38,7 @@ def pieces_of(row: PackedRow) -> list[tuple[list[int], list[int]]]:
     return [(row.tokens[a:b].tolist(), row.roles[a:b].tolist()) for a, b in spans]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(SONGS, st.integers(45, 400), st.integers(0, 3))
 def test_every_token_is_there_once_an_epoch_apart_from_what_is_repeated(
     make_files: Make, songs: list[Any], context: int, epoch: int
@@ -65,7 +65,7 @@ def test_every_token_is_there_once_an_epoch_apart_from_what_is_repeated(
     assert cuts == sum(piece.repeated > 0 for piece in rows.packing.split)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(SONGS, st.integers(45, 400), st.sets(st.sampled_from(list(Role))))
 def test_targets_are_the_next_token_of_the_same_piece(
     make_files: Make, songs: list[Any], context: int, loss_on: set[Role]

@@ -22,7 +22,7 @@ SONGS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(SONGS, st.integers(45, 400))
 def test_every_song_that_fits_is_whole_and_every_other_is_there_in_full(
     make_files: Make, songs: list[Any], context: int

@@ -27,7 +27,7 @@ def split(make_files: Make, song: tuple[int, Sequence[tuple[int, int]]], context
     return split_document(files, 0, context), tokens, files.sequence_lengths(0)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(SONG, st.integers(SMALLEST, 300))
 def test_pieces_cover_a_song_once_and_fit(
     make_files: Make, song: tuple[int, list[tuple[int, int]]], context: int
@@ -99,7 +99,7 @@ def test_a_context_without_room_says_how_much_is_needed(make_files: Make, contex
         split(make_files, song, needed - 1)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(SONG, st.integers(1, 300))
 def test_songs_that_no_context_can_hold_are_told_before_training(
     make_files: Make, song: tuple[int, list[tuple[int, int]]], context: int

@@ -16,7 +16,8 @@ from yue.cli import STAGES, TOOLS, build_parser, main
 from yue.commands.schema import reference
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "yue/project/README.md"])
+GUIDES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *GUIDES, ROOT / "yue/project/README.md"])
 _BLOCK = re.compile(r"^(<!-- run -->\n)?```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _CELL = re.compile(r"`(yue [^`]+)`")
 
@@ -56,6 +57,47 @@ def test_every_command_has_its_verb_and_flags(page: Path) -> None:
         for word in words[words.index(verbs[0]) + 1 :]:
             if word.startswith("--"):
                 assert word.partition("=")[0] in flags, f"{command}: no flag {word}"
+
+
+_PATH = re.compile(r"`((?:\.ci|yue|tests|docs|schemas|benchmarks|recipes|models|demo)/[\w./*-]*)`")
+_LINK = re.compile(r"\]\(([^)#]+)(?:#([\w-]+))?\)")
+
+
+@pytest.mark.parametrize("page", [*GUIDES, ROOT / "docs" / "architecture.md"], ids=lambda p: p.name)
+def test_every_path_in_the_repository_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    made = (
+        "X.py",
+        "NAME",
+        "ROOM",
+        "demo/needed.yaml",
+    )  # names to fill in, and what `yue use` makes
+    named = [path for path in _PATH.findall(text) if not any(word in path for word in made)]
+    assert len(named) >= 1
+    assert [path for path in named if not any(ROOT.glob(path.rstrip("/")))] == []
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
+def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
+    """Of the pages in ``docs``, mkdocs says so."""
+    for target, anchor in _LINK.findall(page.read_text(encoding="utf-8")):
+        if target.startswith("http"):
+            continue
+        assert (page.parent / target).exists(), target
+        if anchor:
+            heads = re.findall(
+                r"^#+ (.*)$", (page.parent / target).read_text(encoding="utf-8"), re.M
+            )
+            assert anchor in {
+                re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads
+            }
+
+
+def test_targets_of_the_makefile_that_guides_name_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for page in GUIDES:
+        for target in re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*) ?(?:`|#)", page.read_text("utf-8")):
+            assert re.search(rf"^{target}:", makefile, re.M), f"{page.name}: make {target}"
 
 
 def test_the_reference_is_the_schema() -> None:

@@ -148,26 +148,17 @@ def test_an_experiment_reruns_training_and_what_follows(project: Project) -> Non
     assert "tuned" in json.dumps(shown)
     (project.root / "params.yaml").write_text(asked)
     project.run("git", "commit", "-qam", "whole")
-    # The first run's results come back from DVC's run cache; only the checks are made anew.
+    # The first run's results come back from DVC's run cache; only the checks run again.
     assert set(project.repro()) <= CHECKS
 
 
-@pytest.mark.parametrize(
-    ("override", "words"),
-    [
-        ("lora.r=abc", ["params.yaml:", "lora.r", "abc", "integer"]),
-        ("+lora.rank=8", ["params.yaml:", "rank", "did you mean", "'r'"]),
-        ("train.lr=.nan", ["params.yaml:", "train.lr", "nan"]),
-    ],
-)
-def test_a_wrong_override_is_refused_and_leaves_no_trace(
-    project: Project, override: str, words: list[str]
-) -> None:
+def test_a_wrong_override_is_refused_and_leaves_no_trace(project: Project) -> None:
+    """One is enough here: tests/recipe has a case for each kind of fault."""
     before = (project.root / "params.yaml").read_bytes()
-    done = project.run("dvc", "exp", "run", "-S", override, check=False)
+    done = project.run("dvc", "exp", "run", "-S", "+lora.rank=8", check=False)
     assert done.returncode != 0
     assert "Running stage 'train'" not in done.stdout
-    for word in words:
+    for word in ("params.yaml:", "rank", "did you mean", "'r'"):
         assert word in done.stdout
     assert (project.root / "params.yaml").read_bytes() == before
     assert project.repro() == []

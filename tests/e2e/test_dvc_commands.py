@@ -86,7 +86,7 @@ def start(
 ) -> Project:
     """Make a project of a kind with a recipe active, its songs and weights put there by hand.
 
-    Projects of one ``name`` share a DVC cache, with what its run cache holds; others run anew.
+    Projects of one ``name`` share a DVC cache, and its run cache; others run everything.
     """
     folder = place / name / f"{kind} {recipe}"
     root = folder / "project"
@@ -191,10 +191,10 @@ def test_weights_put_there_by_hand_stay_where_others_cannot_be_fetched(
     done = project.run("dvc", "repro", check=False)
     assert done.returncode != 0
     assert before.items() <= files_below(models).items(), "nothing is removed or changed"
-    told = done.stdout
-    assert f"yue inputs: model.path: models/{S1} lacks config.json, *.safetensors, and" in told
-    assert "codec.path" not in told.split("yue inputs: ")[1]
-    assert "dvc commit" not in told
+    said = done.stdout
+    assert f"yue inputs: model.path: models/{S1} lacks config.json, *.safetensors, and" in said
+    assert "codec.path" not in said.split("yue inputs: ")[1]
+    assert "dvc commit" not in said
     shutil.copytree(weights / S1, models / S1, dirs_exist_ok=True)
     project.edit_params(**SHORT)
     assert "report" in project.repro(), "with all weights there it runs offline, to the report"

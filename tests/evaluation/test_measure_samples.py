@@ -30,7 +30,7 @@ def is_in(part: Codes, whole: Codes) -> bool:
     return any(np.array_equal(part, run) for run in runs)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(some_songs, some_songs)
 def test_the_longest_match_is_the_one_that_a_search_of_all_passages_finds(
     samples: list[Codes], training: list[Codes]
@@ -48,7 +48,7 @@ def test_a_copied_passage_is_found_in_much_music_at_once() -> None:
     assert 777 <= longest_match([sample], training) <= 779
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(few_codes.filter(len), few_codes.filter(len))
 def test_divergence_is_0_for_the_same_shares_and_1_for_none_in_common(a: Codes, b: Codes) -> None:
     first, second = grams([a], 1), grams([b], 1)
@@ -60,7 +60,7 @@ def test_divergence_is_0_for_the_same_shares_and_1_for_none_in_common(a: Codes, 
     assert divergence(first, second + 100) == pytest.approx(1)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(some_songs, st.integers(1, 3))
 def test_grams_never_reach_over_the_end_of_a_song(songs: list[Codes], length: int) -> None:
     expected = [tuple(s[n : n + length]) for s in songs for n in range(s.size - length + 1)]

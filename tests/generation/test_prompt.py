@@ -113,7 +113,7 @@ def test_reference_audio_needs_a_header(tokenizer: TextTokenizer) -> None:
         )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.sampled_from([("xcodec", 1), ("xcodec", 3), ("dac16k", 4), ("semanticodec", 2)]),
     st.integers(1, 20),

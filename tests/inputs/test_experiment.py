@@ -218,7 +218,7 @@ def everything(folder: Path) -> dict[str, str]:
 
 
 @given(theirs=TREES, own=TREES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_links_are_added_and_nothing_else_is_changed(
     theirs: dict[tuple[str, ...], str], own: dict[tuple[str, ...], str]
 ) -> None:

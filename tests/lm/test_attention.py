@@ -55,7 +55,7 @@ def test_a_cpu_attends_piece_by_piece() -> None:
     assert choose_backend(CPU, torch.float32, 4, 2, 16).name == "sdpa"
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(marks_lists)
 def test_flex_blocks_are_those_that_a_look_at_every_pair_finds(marks: tuple[int, ...]) -> None:
     from torch.nn.attention.flex_attention import create_block_mask
@@ -69,7 +69,7 @@ def test_flex_blocks_are_those_that_a_look_at_every_pair_finds(marks: tuple[int,
         assert torch.equal(found.sort()[0], expected.sort()[0])
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(marks_lists)
 def test_flex_attention_equals_attention_by_piece(marks: tuple[int, ...]) -> None:
     torch.manual_seed(0)

@@ -38,7 +38,7 @@ def test_a_changed_token_never_moves_a_hidden_state_before_it(llama, changed: in
     assert not torch.equal(before[changed:], after[changed:])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=5))
 def test_packed_pieces_equal_pieces_alone(lengths: list[int]) -> None:
     model = packed_model()

@@ -45,7 +45,7 @@ def write(descriptor: int, ids: npt.NDArray[Any], item_size: int) -> None:
     os.pwrite(descriptor, ids.astype("<u2" if item_size == 2 else "<i4").tobytes(), 0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.integers(0, 65_535), min_size=90, max_size=150),
     st.lists(SPAN, max_size=6),
@@ -93,7 +93,7 @@ TOKEN = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data(), st.lists(TOKEN, max_size=80), st.integers(1, 3), st.integers(1, 2))
 def test_roles_are_those_of_numpy(
     descriptor: int, data: st.DataObject, tokens: list[int], codebooks: int, lanes: int

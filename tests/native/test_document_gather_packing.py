@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.native import reference
@@ -17,7 +17,6 @@ def rows_of(lengths: list[int], room: int) -> list[list[int]]:
     return [part.tolist() for part in np.split(members, starts[1:-1])] if len(starts) > 1 else []
 
 
-@settings(deadline=None)
 @given(st.data(), st.sampled_from([1, 2, 63, 64, 65, 130]))
 def test_it_is_its_twin(data: st.DataObject, room: int) -> None:
     lengths = data.draw(st.lists(st.integers(1, room), max_size=60))

@@ -16,7 +16,6 @@ from yue.native.gpt_arrays import RandomState, blend, sample_index
 SIZES = st.lists(st.integers(0, 60), min_size=1, max_size=40)
 
 
-@settings(deadline=None)
 @given(
     st.integers(0, 2**32 - 1),
     st.lists(st.integers(0, 1500), max_size=4),
@@ -55,7 +54,7 @@ def test_a_seed_that_numpy_refuses_is_refused(seed: int) -> None:
         RandomState(seed)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(SIZES, st.data(), st.sampled_from([1, 2, 7, 16, 20, 30, 60, 61, 97]), st.integers(1, 3))
 def test_the_sample_index_is_its_twin(
     sizes: list[int], data: st.DataObject, step: int, repeats: int
@@ -110,7 +109,6 @@ def test_what_makes_no_sample_index_is_refused() -> None:
         sample_index(np.array([3], np.int32), step=0, rows=1)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=12).filter(any), st.integers(0, 300))
 @example([1, 2, 3, 4], 300)
 def test_the_blend_is_its_twin(parts: list[int], size: int) -> None:

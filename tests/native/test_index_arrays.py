@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.native import reference
@@ -71,7 +71,6 @@ def test_a_negative_length_is_named() -> None:
         index_pointers(np.array([3, -7], dtype=np.int32), item_size=4)
 
 
-@settings(deadline=None)
 @given(st.data(), st.integers(0, 40), st.sampled_from([1, 2, 4, 8]))
 def test_the_check_is_its_twin(
     descriptor: int, data: st.DataObject, start: int, item_size: int

@@ -24,7 +24,7 @@ SCALARS = st.one_of(
     st.floats().map(str),
     st.text(max_size=20),
 )  # fmt: skip
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 def faults_in(text: str) -> RecipeFaultsError | None:

@@ -135,7 +135,7 @@ def sound(key: Key, value: Any) -> bool:
 
 
 @pytest.mark.parametrize("number", range(2), ids=["active", "short"])
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_values_come_back_and_rest(number: int, data: st.DataObject) -> None:
     words = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1)

@@ -25,7 +25,7 @@ def test_ticks_lie_within_the_range_and_are_evenly_spaced(low: float, span: floa
     assert len(steps) == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(numbers, numbers), min_size=1, max_size=40), st.text(max_size=20))
 def test_any_line_makes_well_formed_svg_inside_the_picture(
     points: list[tuple[float, float]], title: str
@@ -51,7 +51,7 @@ def test_a_higher_value_is_drawn_higher() -> None:
     assert float(second.attrib["cx"]) > float(first.attrib["cx"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.text(max_size=30), numbers, numbers), min_size=1, max_size=20))
 def test_gaps_are_drawn_from_before_to_after(rows: list[tuple[str, float, float]]) -> None:
     gaps = [Gap("".join(c for c in n if c.isprintable()), a, b) for n, a, b in rows]

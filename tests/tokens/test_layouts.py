@@ -86,7 +86,7 @@ def shape_of(text: TextTokenizer, options: Options, codec: CodecRange) -> Shape:
     return Shape.of(options.ids(codec), options, tuple(text.encode(REFERENCE_MARKER).tolist()))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(cases(), st.lists(st.integers(1, 40), min_size=1, max_size=2), st.integers(0, 99))
 def test_codes_come_back(
     tokenizer: TextTokenizer, case: tuple[CodecRange, Options], frames: list[int], seed: int
@@ -133,7 +133,7 @@ def check_roles(tokens: np.ndarray, shape: Shape, sections: list[list[np.ndarray
         assert np.all((found >= offset) & (found < offset + size))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(cases(), st.data())
 def test_one_changed_id_is_an_error_a_fault_or_another_code(
     tokenizer: TextTokenizer, case: tuple[CodecRange, Options], data: st.DataObject

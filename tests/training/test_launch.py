@@ -157,6 +157,16 @@ def test_faults_are_found_before_anything_is_launched(
         run.train()
 
 
+def test_kernels_that_are_not_installed_are_named(
+    setup: RunSetup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    train = dataclasses.replace(setup.train, loss_kernel="liger")
+    with pytest.raises(TrainingError, match="liger-kernel is not installed") as caught:
+        plan_run(dataclasses.replace(setup, train=train), JobFolder(tmp_path / "job"))
+    assert "yue[liger]" in caught.value.fix
+
+
 def test_a_mixture_without_the_projects_songs_is_planned_with_its_own_codec(
     setup: RunSetup, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from yue.audio.separator import find_weights, load_separator, write_vocal
 from yue.digests import Digests
 from yue.errors import AudioError
 from yue.files import value_digest
-from yue.progress import Progress
+from yue.progress import progress_bar
 from yue.recipe.model import Recipe
 from yue.rejections import Rejected, rejection
 from yue.store import Store
@@ -117,7 +117,7 @@ def _separate_sources(
         return {}
     separator = load_separator(separation.weights, separation.device)
     failed = {}
-    with Progress("separate", len(tracks), "songs") as progress:
+    with progress_bar("separate", len(tracks), "songs") as bar:
         for key, track in tracks.items():
             source = separation.songs_dir / track.source
             with store.scratch() as folder:
@@ -134,5 +134,5 @@ def _separate_sources(
                     failed[key] = error
                 else:
                     store.add(key, folder)
-            progress.advance()
+            bar.update()
     return failed

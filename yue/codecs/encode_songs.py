@@ -28,7 +28,7 @@ from yue.files import (
     write_array,
     write_jsonl,
 )
-from yue.progress import Progress
+from yue.progress import progress_bar
 from yue.rejections import Rejected, Rejections, StageRejections, check_share, write_rejections
 from yue.store import Store
 from yue.wording import counted
@@ -198,13 +198,13 @@ def _encode_jobs(
         readers=threads,
     )
     encoded, rejected = 0.0, {}
-    with Progress("tokenize", sum(map(math.ceil, seconds)), "s of audio", "times real time") as bar:
+    with progress_bar("tokenize", sum(map(math.ceil, seconds)), "s of audio") as bar:
         for place, entry in flow:
             if entry is None:
                 encoded += seconds[place]
             else:
                 rejected[jobs[place].song.song_id] = entry
-            bar.advance(math.ceil(seconds[place]))
+            bar.update(math.ceil(seconds[place]))
     return encoded, rejected
 
 

@@ -12,7 +12,7 @@ from yue.codecs.base import Codec, Codes
 from yue.codecs.card import CodecCard, same_codec
 from yue.errors import CodecError
 from yue.files import read_jsonl
-from yue.progress import Progress
+from yue.progress import progress_bar
 from yue.tokens.codes_file import read_codes
 
 # On a CPU a track's codes are the same in any company, on the same number of torch's threads (on
@@ -56,7 +56,7 @@ def verify_codes(folder: Path, songs: Sequence[SongTracks], codec: Codec, sample
     chosen = set(random.Random(0).sample(ids, min(sample or len(ids), len(ids))))
     least = _LEAST_EQUAL[codec.device.split(":")[0]]
     codes = equal = 0
-    with Progress("verify", len(chosen), "songs") as progress:
+    with progress_bar("verify", len(chosen), "songs") as bar:
         for song_id in sorted(chosen):
             if song_id not in known:
                 raise _other_codes(song_id, "there is no audio of it")
@@ -66,7 +66,7 @@ def verify_codes(folder: Path, songs: Sequence[SongTracks], codec: Codec, sample
                 fresh = codec.encode_tracks([audio])[0]
                 same = _count_equal(file, fresh, f"{song_id}, {track.role}", least)
                 codes, equal = codes + fresh.size, equal + same
-            progress.advance()
+            bar.update()
     return Verified(len(chosen), codes, equal / codes if codes else 1.0)
 
 

@@ -56,12 +56,10 @@ def _make_base(args: argparse.Namespace) -> str:
         )
     from yue.demo.base_model import make_base
     from yue.demo.pretrain import PLAN
-    from yue.progress import Progress
+    from yue.progress import progress_bar
 
-    with Progress("pretraining", PLAN.steps, "steps") as progress:
-        result = make_base(
-            args.tokenizer, args.codec, args.output, args.seed, progress=progress.advance
-        )
+    with progress_bar("pretraining", PLAN.steps, "steps") as bar:
+        result = make_base(args.tokenizer, args.codec, args.output, args.seed, progress=bar.update)
     return f"a base model pretrained on {result.tokens} tokens (loss {result.loss:.2f})"
 
 

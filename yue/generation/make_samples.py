@@ -15,7 +15,7 @@ from yue.generation.stage1 import Stage1
 from yue.generation.stage2_model import Stage2
 from yue.generation.token_sampling import Sampling
 from yue.lm.load import TunedModel, load_base, load_tuned
-from yue.progress import Progress
+from yue.progress import progress_bar
 from yue.recipe.model import Generate
 
 # Songs that go through the model together: bounds the memory of the key/value cache, and makes 402
@@ -78,7 +78,7 @@ def _run_stage1(
     )
     names = model.models if setup.how.compare_base else model.models[-1:]
     generated: dict[str, list[GeneratedSong]] = {name: [] for name in names}
-    with Progress("generate", len(names) * plan.frames, "frames") as progress:
+    with progress_bar("generate", len(names) * plan.frames, "frames") as progress:
         for name in names:
             if name == "tuned":
                 model.merge()
@@ -86,7 +86,7 @@ def _run_stage1(
                 stage1 = Stage1(lm, plan.alphabet, _sampling_of(setup.how))
                 for first in range(0, len(plan.prompts), _BATCH):
                     batch = plan.prompts[first : first + _BATCH]
-                    generated[name] += stage1.generate(batch, plan.limits, progress.advance)
+                    generated[name] += stage1.generate(batch, plan.limits, progress.update)
     return generated
 
 
@@ -110,7 +110,7 @@ def _run_stage2(
     lm = load_base(setup.stage2, dtype=setup.dtype, device=plan.device, needed_rows=ids.rows).eval()
     stage2 = Stage2(lm, ids, plan.codec.codebook_sizes[: ids.codebooks])
     firsts = [song[track][0] for song in songs for track in TRACKS]
-    with Progress("stage 2", sum(map(len, firsts)), "frames") as progress:
-        filled = iter(stage2.fill(firsts, progress.advance))
+    with progress_bar("stage 2", sum(map(len, firsts)), "frames") as progress:
+        filled = iter(stage2.fill(firsts, progress.update))
     for song in songs:
         song.update({track: next(filled) for track in TRACKS})

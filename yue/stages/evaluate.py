@@ -15,7 +15,7 @@ from yue.files import atomic_folder
 from yue.lm.base_facts import base_digest
 from yue.lm.load import load_tuned
 from yue.paths import Paths
-from yue.progress import Progress
+from yue.progress import progress_bar
 from yue.recipe.model import Recipe
 from yue.summary import StageSummary
 from yue.tokens.megatron_files import idx_path
@@ -48,14 +48,14 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         device=pick_device(recipe.runtime.device),
         needed_rows=files.info.vocabulary_rows,
     )
-    with Progress("evaluate", songs, "songs") as progress:
+    with progress_bar("evaluate", songs, "songs") as bar:
         tallies = evaluate(
             files,
             model,
             TextTokenizer(paths.root / recipe.tokens.tokenizer),
             context=recipe.train.context_length,
             songs=songs,
-            advance=progress.advance,
+            advance=bar.update,
         )
     result = summarise(tallies.songs, split, songs)
     write_evaluation(paths.metrics / "eval.json", result)

@@ -9,7 +9,7 @@ from yue.files import write_text
 from yue.generation.sample_records import MODELS, read_samples
 from yue.lm.base_facts import base_digest
 from yue.paths import Paths
-from yue.progress import Progress
+from yue.progress import progress_bar
 from yue.recipe.model import Recipe
 from yue.report.detail_tables import view_document
 from yue.report.facts import read_facts
@@ -28,8 +28,8 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     base = base_digest(paths.root / recipe.model.path, paths.side_store)
     refuse_other_adapter(paths.adapter, recipe, base_digest=base)
     samples = read_samples(paths.samples)
-    with Progress("report", len(MODELS) + len(samples), "samples") as progress:
-        measured = measure_samples(samples, paths.samples, paths.tokens, progress.advance)
+    with progress_bar("report", len(MODELS) + len(samples), "samples") as bar:
+        measured = measure_samples(samples, paths.samples, paths.tokens, bar.update)
         write_sample_metrics(paths.metrics / "samples.json", measured)
         facts = read_facts(paths, measured)
         document = view_document(
@@ -37,7 +37,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
             paths.root / recipe.tokens.tokenizer,
             frozenset(recipe.train.loss_on),
         )
-        page = render(facts, samples, paths.samples, document, recipe, progress.advance)
+        page = render(facts, samples, paths.samples, document, recipe, bar.update)
     write_text(paths.report, page)
     verdict = judge(facts, samples)
     missing = ", ".join(metric.name for metric in UNAVAILABLE)

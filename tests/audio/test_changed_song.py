@@ -1,4 +1,4 @@
-"""A thousand songs: what has changed is done again, and nothing tells how the output came to be."""
+"""Of many songs, what has changed is done again, and nothing tells how the output came to be."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from yue.recipe.model import Data, Recipe, Runtime, Separate
 from yue.recipe.read import default_recipe
 from yue.stages import convert, separate
 
-SONGS = 1000
+SONGS = 100
 
 
 def recipe(workers: int) -> Recipe:
@@ -49,7 +49,7 @@ def from_scratch(paths: Paths) -> tuple[str, str]:
 
 
 @pytest.mark.long
-def test_of_a_thousand_songs_only_the_changed_one_is_work(
+def test_of_a_hundred_songs_only_the_changed_one_is_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DVC_ROOT", raising=False)
@@ -57,23 +57,23 @@ def test_of_a_thousand_songs_only_the_changed_one_is_work(
     for number in range(SONGS):
         write(tmp_path / "songs" / f"{number % 10}" / f"{number}.wav", music(0.3, seed=number))
     first = made(paths)
-    assert first[0].startswith("1,000 songs (0 from the store, 1,000 converted), 1,000 tracks")
-    assert first[1].startswith("1,000 songs (0 from the store, 1,000 new)")
+    assert first[0].startswith("100 songs (0 from the store, 100 converted), 100 tracks")
+    assert first[1].startswith("100 songs (0 from the store, 100 new)")
     before = digests(paths)
 
     added = write(tmp_path / "songs" / "5" / "new.wav", music(0.3, seed=SONGS))
     again = made(paths)
-    assert again[0].startswith("1,001 songs (1,000 from the store, 1 converted)")
-    assert again[1].startswith("1,001 songs (1,000 from the store, 1 new)")
+    assert again[0].startswith("101 songs (100 from the store, 1 converted)")
+    assert again[1].startswith("101 songs (100 from the store, 1 new)")
 
     write(added, music(0.3, seed=SONGS + 1))
     again = made(paths)
-    assert again[0].startswith("1,001 songs (1,000 from the store, 1 converted)")
-    assert again[1].startswith("1,001 songs (1,000 from the store, 1 new)")
+    assert again[0].startswith("101 songs (100 from the store, 1 converted)")
+    assert again[1].startswith("101 songs (100 from the store, 1 new)")
     assert digests(paths) == from_scratch(paths)
 
     added.unlink()
     again = made(paths)
-    assert again[0].startswith("1,000 songs (1,000 from the store, 0 converted)")
-    assert again[1].startswith("1,000 songs (1,000 from the store, 0 new)")
+    assert again[0].startswith("100 songs (100 from the store, 0 converted)")
+    assert again[1].startswith("100 songs (100 from the store, 0 new)")
     assert digests(paths) == before

@@ -1,3 +1,5 @@
+"""A song that is added to many is the work of one, whatever codec ran between."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -17,12 +19,12 @@ def never() -> list[MelRvq]:
     raise AssertionError("the codec was loaded")
 
 
-def test_one_song_more_of_a_thousand_is_one_songs_work_and_a_codec_comes_back_for_nothing(
+def test_one_song_more_is_one_songs_work_and_a_codec_comes_back_for_nothing(
     tmp_path: Path, melrvq: MelRvq
 ) -> None:
     rng = np.random.default_rng(0)
     songs = []
-    for number in range(1001):
+    for number in range(101):
         path = tmp_path / f"{number}.npy"
         np.save(path, rng.normal(0, 0.1, 640).astype(np.float32))
         track = TrackFile("vocal", path, f"digest {number}")
@@ -39,13 +41,13 @@ def test_one_song_more_of_a_thousand_is_one_songs_work_and_a_codec_comes_back_fo
             songs[:count], codec.card, load, tmp_path / name, prefix="codes", store=store, workers=2
         )
 
-    assert encode("first", 1000, load=lambda: [melrvq]).reused == 0
-    added = encode("added", 1001, load=lambda: [melrvq])
-    assert (added.songs, added.reused) == (1001, 1000)
+    assert encode("first", 100, load=lambda: [melrvq]).reused == 0
+    added = encode("added", 101, load=lambda: [melrvq])
+    assert (added.songs, added.reused) == (101, 100)
     assert encode("other", 5, two, load=lambda: [two]).reused == 0
-    assert encode("back", 1001).reused == 1001
+    assert encode("back", 101).reused == 101
     names = [path.name for path in (tmp_path / "back").iterdir()]
-    assert len(names) == 1001 + 2  # codes.jsonl and codec.json
-    for name in names[::10]:
+    assert len(names) == 101 + 2  # codes.jsonl and codec.json
+    for name in names:
         one, other = (tmp_path / folder / name for folder in ("added", "back"))
         assert one.read_bytes() == other.read_bytes()
