@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from yue.dataset.gpt_index import GptIndex, GptOptions, blend_index, gpt_index, split_ranges
 from yue.dataset.index_cache import parse
 from yue.dataset.token_files import TokenFiles
 from yue.errors import UsageError
+from yue.native.gpt_arrays import blend
 from yue.tokens.vocabulary import codec_range
 
 SPLITS = ("train", "valid", "test")
@@ -116,6 +118,46 @@ def test_an_index_is_what_walking_token_by_token_gives(
     assert {name: array.tolist() for name, array in vars(index).items()} == expected
 
 
+def normalize(weights: list[float]) -> list[float]:
+    """As ``normalize`` of upstream's ``core/datasets/utils.py``."""
+    array = np.array(weights, dtype=np.float64)
+    return (array / np.sum(array)).tolist()
+
+
+def restated_blend(weights: list[float], samples: int) -> tuple[list[int], list[int]]:
+    """Sample by sample: weights normalized by the builder, and again by the blend."""
+    shares = normalize(normalize(weights))
+    used, sets, numbers = [0] * len(shares), [], []
+    for k in range(sum(math.ceil(samples * share * 1.005) for share in normalize(weights))):
+        lacking = [share * max(k, 1) - n for share, n in zip(shares, used, strict=True)]
+        chosen = lacking.index(max(lacking))
+        sets.append(chosen)
+        numbers.append(used[chosen])
+        used[chosen] += 1
+    return sets, numbers
+
+
+WEIGHTS = st.lists(st.integers(1, 9) | st.floats(0.01, 1e6), min_size=1, max_size=5)
+
+
+@settings(deadline=None)
+@given(WEIGHTS, st.integers(1, 300))
+@example([8, 7, 6], 2000)
+def test_a_blend_normalizes_weights_twice_as_upstream_does(
+    weights: list[float], samples: int
+) -> None:
+    blended = blend_index(weights, samples)
+    sets, numbers = restated_blend(weights, samples)
+    assert blended.datasets.tolist() == sets
+    assert blended.samples.tolist() == numbers
+
+
+def test_weights_normalized_once_would_be_blended_otherwise() -> None:
+    once, _ = blend(np.array(normalize([8, 7, 6])), 2000)
+    found = blend_index([8, 7, 6], 2000).datasets[:2000]
+    assert int(np.flatnonzero(found != once)[0]) == 21
+
+
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=5), st.integers(0, 200))
 def test_a_blend_takes_from_each_data_set_its_share_in_order(
     weights: list[int], samples: int
@@ -138,6 +180,11 @@ def test_a_blend_takes_from_each_data_set_its_share_in_order(
         ("900,50,50", 20, [(0, 18), (18, 19), (19, 20)]),
         ("1,0,1", 5, [(0, 2), (2, 2), (2, 5)]),  # 2.5 is rounded to even, as there
         ("969, 30, 1", 0, [(0, 0), (0, 0), (0, 0)]),
+        (
+            "0.18,0.52,0.22",
+            2461,
+            [(0, 482), (482, 1873), (1873, 2461)],
+        ),  # an exact sum of the shares gives other bounds
     ],
 )
 def test_a_split_is_upstreams(split: str, sequences: int, bounds: list[tuple[int, int]]) -> None:
