@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.dataset.upstream import normalize, restated, restated_blend
 from yue.dataset.gpt_index import GptIndex, GptOptions, blend_index, gpt_index, split_ranges
 from yue.dataset.index_cache import parse
 from yue.dataset.token_files import TokenFiles
@@ -78,30 +78,6 @@ def test_upstreams_blend_is_reproduced(golden: Path, cot: npt.NDArray[np.int32])
             assert_golden(folder / f"{kind}_{name}.npz", named(index))
 
 
-def restated(lengths: list[int], options: GptOptions) -> dict[str, list[Any]]:
-    """Token by token, with NumPy's own random numbers."""
-    once, step = sum(lengths), options.sequence_length
-    epochs = 1
-    while epochs * once < options.samples * step + 1:
-        epochs += 1
-    count, before = (epochs * once - 1) // step, ((epochs - 1) * once - 1) // step
-    apart = epochs > 1 and options.samples - before < int(0.8 * ((once - 1) // step))
-    random = np.random.RandomState(options.seed)
-    documents = np.arange(len(lengths) * epochs) % len(lengths)
-    if options.shuffle_sequences:
-        cut = len(documents) - len(lengths) if apart else len(documents)
-        random.shuffle(documents[:cut])
-        random.shuffle(documents[cut:])
-    stream = [(p, place) for p, d in enumerate(documents) for place in range(lengths[d])]
-    shuffle = np.arange(count)
-    cut = before if apart else count
-    random.shuffle(shuffle[:cut])
-    random.shuffle(shuffle[cut:])
-    samples = [list(stream[k * step]) for k in range(count + 1)]
-    samples[0] = [0, 0]
-    return {"documents": documents.tolist(), "samples": samples, "shuffle": shuffle.tolist()}
-
-
 OPTIONS = st.builds(
     GptOptions, st.integers(1, 30), st.integers(1, 40), st.integers(0, 2**32 - 1), st.booleans()
 )
@@ -116,25 +92,6 @@ def test_an_index_is_what_walking_token_by_token_gives(
     index = gpt_index(np.array(lengths, dtype=np.int32), options)
     expected = restated(lengths, options)
     assert {name: array.tolist() for name, array in vars(index).items()} == expected
-
-
-def normalize(weights: list[float]) -> list[float]:
-    """As ``normalize`` of upstream's ``core/datasets/utils.py``."""
-    array = np.array(weights, dtype=np.float64)
-    return (array / np.sum(array)).tolist()
-
-
-def restated_blend(weights: list[float], samples: int) -> tuple[list[int], list[int]]:
-    """Sample by sample: weights normalized by the builder, and again by the blend."""
-    shares = normalize(normalize(weights))
-    used, sets, numbers = [0] * len(shares), [], []
-    for k in range(sum(math.ceil(samples * share * 1.005) for share in normalize(weights))):
-        lacking = [share * max(k, 1) - n for share, n in zip(shares, used, strict=True)]
-        chosen = lacking.index(max(lacking))
-        sets.append(chosen)
-        numbers.append(used[chosen])
-        used[chosen] += 1
-    return sets, numbers
 
 
 WEIGHTS = st.lists(st.integers(1, 9) | st.floats(0.01, 1e6), min_size=1, max_size=5)

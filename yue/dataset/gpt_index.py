@@ -220,4 +220,4 @@ def _normalize(weights: Sequence[float]) -> list[float]:
     "0.18,0.52,0.22" of 2,461 sequences had other bounds.
     """
     array = np.array(weights, dtype=np.float64)
-    return (array / np.sum(array)).tolist()
+    return [float(share) for share in array / np.sum(array)]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from yue.dataset.chop import Chopping
+from yue.dataset.chop import Chopping, Samples
 from yue.dataset.packing import Packing, pack
 from yue.dataset.song_pieces import Piece
 from yue.dataset.token_files import Ids, TokenFiles
@@ -32,17 +32,28 @@ class PackedRow:
         boundaries: Where each piece starts, and N; int64, shape (pieces + 1,). Attention and
             positions start anew at each (``cu_seqlens``).
         roles: :class:`~yue.tokens.roles.Role` of every token, uint8, shape (N,).
+        has_next: Whether the last token of each piece is there to be predicted only, and is no
+            input: upstream's rows share it with the next row.
     """
 
     tokens: Ids
     boundaries: npt.NDArray[np.int64]
     roles: npt.NDArray[np.uint8]
+    has_next: bool = False
 
     @property
     def positions(self) -> npt.NDArray[np.int64]:
         """Place of every token in its piece (``position_ids``), int64, shape (N,)."""
         starts = self.boundaries[:-1]
         return np.arange(len(self.tokens)) - np.repeat(starts, np.diff(self.boundaries))
+
+    @property
+    def is_input(self) -> npt.NDArray[np.bool_]:
+        """Which tokens the model reads, shape (N,)."""
+        found = np.ones(len(self.tokens), dtype=bool)
+        if self.has_next:
+            found[self.boundaries[1:] - 1] = False
+        return found
 
 
 class PackedRows:
@@ -51,20 +62,23 @@ class PackedRows:
     Args:
         files: The documents.
         context: The longest row, in tokens.
-        seed: With the epoch, it gives the order.
-        chopped: Cut as upstream does, instead of song by song.
+        seed: With the epoch, it gives the order, unless the packing has one of its own.
+        packing: Rows that are cut as upstream does, instead of song by song.
 
     Raises:
         TrainingError: The context is too short for a song.
     """
 
     def __init__(
-        self, files: TokenFiles, context: int, *, seed: int, chopped: bool = False
+        self,
+        files: TokenFiles,
+        context: int,
+        *,
+        seed: int,
+        packing: Chopping | Samples | None = None,
     ) -> None:
         self.files = files
-        self.packing: Packing | Chopping = (
-            Chopping(context, files.starts) if chopped else pack(files, context)
-        )
+        self.packing: Packing | Chopping | Samples = packing or pack(files, context)
         self.seed = seed
         self._order: tuple[int, npt.NDArray[np.int64]] | None = None
 
@@ -100,6 +114,8 @@ class PackedRows:
         return tuple(dict.fromkeys(ids[p.document] for p in self.pieces(epoch, index)))
 
     def _epoch_order(self, epoch: int) -> npt.NDArray[np.int64]:
+        if isinstance(self.packing, Samples):
+            return self.packing.index.shuffle
         if self._order is None or self._order[0] != epoch:
             # RandomState's streams are frozen (NEP 19): an order outlives NumPy's versions.
             bits = np.random.MT19937(np.random.SeedSequence([self.seed, epoch]))
@@ -133,7 +149,8 @@ def read_rows(places: Sequence[tuple[PackedRows, int, int]]) -> PackedRow:
         read = _read_pieces if isinstance(rows.packing, Packing) else _read_fragments
         read(rows.files, own, tokens, roles)
     is_boundary = np.array([*(new for _, _, new in wanted), True])
-    return PackedRow(tokens, starts[is_boundary], roles)
+    has_next = any(isinstance(rows.packing, Samples) for rows, _, _ in wanted)
+    return PackedRow(tokens, starts[is_boundary], roles, has_next)
 
 
 def _read_pieces(

@@ -75,11 +75,14 @@ class RowDataset(Dataset[RowBatch]):
         row = self.rows.read(places)
         labels = targets(row, loss_on)
         roles = row.roles[np.flatnonzero(labels != IGNORED) + 1]
+        is_input, boundaries = row.is_input, row.boundaries
+        if row.has_next:
+            boundaries = boundaries - np.arange(len(boundaries))
         return RowBatch(
-            tokens=torch.from_numpy(row.tokens.astype(np.int64)),
-            positions=torch.from_numpy(row.positions),
-            boundaries=torch.from_numpy(row.boundaries.astype(np.int32)),
-            targets=torch.from_numpy(labels),
+            tokens=torch.from_numpy(row.tokens[is_input].astype(np.int64)),
+            positions=torch.from_numpy(row.positions[is_input]),
+            boundaries=torch.from_numpy(boundaries.astype(np.int32)),
+            targets=torch.from_numpy(labels[is_input]),
             roles=torch.from_numpy(roles.astype(np.int64)),
         )
 
