@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.dataset.upstream import normalize, restated, restated_blend
 from yue.dataset.gpt_index import GptIndex, GptOptions, blend_index, gpt_index, split_ranges
-from yue.dataset.index_cache import parse
+from yue.dataset.index_cache import parse_entry
 from yue.dataset.token_files import TokenFiles
 from yue.errors import UsageError
 from yue.native.gpt_arrays import blend
@@ -231,7 +231,7 @@ def test_an_entry_with_any_flipped_bit_or_cut_anywhere_is_built_anew(tmp_path: P
 
 
 def read_entry(folder: Path, data: bytes) -> object:
-    return parse(data, only_entry(folder).stem)
+    return parse_entry(data, only_entry(folder).stem)
 
 
 def test_an_entry_under_another_key_is_not_taken(tmp_path: Path) -> None:

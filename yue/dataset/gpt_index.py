@@ -1,7 +1,7 @@
-"""The indices of Megatron's GPT data set, as YuE v1's training reads its files: number for number.
+"""The indices of Megatron's GPT data set, number for number as YuE v1's scripts build them.
 
-They are here for runs that must see the samples of YuE's own scripts, in their order; this
-project's rows need none. Upstream's unit is the *sequence* (a header or a section), not the song.
+``train.packing: chop`` reads rows by them, ``yue index`` writes them as files. Upstream's unit is
+the *sequence* (a header or a section), not the song.
 
 The stream of tokens is the sequences of a split, ``epochs`` times over. Sample k is the
 ``sequence_length + 1`` tokens from token ``k * sequence_length`` of it. Samples are always drawn in
@@ -22,20 +22,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from yue.dataset.index_cache import cached
+from yue.dataset.index_cache import load_or_build
 from yue.errors import UsageError
 from yue.files import bytes_digest, value_digest
 from yue.native.gpt_arrays import RandomState, blend, sample_index
 
 _INT32_MAX = 2**31 - 1
 _FORMAT = 1  # of what is cached
+# Upstream's numbers. A last epoch of which less than 80 % is wanted is shuffled by itself: its
+# samples come last, and those of the full epochs are all drawn. A blend asks each data set for half
+# a per cent more than its share, against running out by rounding.
 _LAST_EPOCH_SHARE = 0.80
 _MARGIN = 1.005
 
 
 @dataclass(frozen=True)
 class GptOptions:
-    """All that an index depends on besides the lengths of the sequences.
+    """What an index depends on besides the lengths of the sequences.
 
     Attributes:
         samples: At least so many samples.
@@ -67,14 +70,17 @@ class GptIndex:
 
 
 def split_ranges(split: str, sequences: int) -> list[range]:
-    """The sequences of each split.
+    """Divide sequences into splits.
 
     Args:
         split: Shares as upstream writes them, ``"900,50,50"``; any positive sum.
         sequences: How many there are.
 
+    Returns:
+        The sequences of each split.
+
     Raises:
-        UsageError: Shares that are none.
+        UsageError: Shares that are no numbers, negative, or all zero.
     """
     try:
         shares = [float(share) for share in split.split(",")]
@@ -83,8 +89,8 @@ def split_ranges(split: str, sequences: int) -> list[range]:
     except ValueError as error:
         raise UsageError(f"split '{split}'", fix='give shares such as "900,50,50"') from error
     bounds = accumulate(normalize(shares), initial=0.0)
-    places = [round(bound * float(sequences)) for bound in bounds]
-    return [range(first, last) for first, last in pairwise(places)]
+    edges = [round(bound * float(sequences)) for bound in bounds]
+    return [range(first, last) for first, last in pairwise(edges)]
 
 
 def gpt_index(
@@ -101,7 +107,8 @@ def gpt_index(
         options: See :class:`GptOptions`.
         sequences: Those of the split; all where None.
         cache: Folder for indices. An entry is found by what the index depends on: the lengths
-            themselves and every option. One that is damaged or cut short is built anew.
+            themselves and every option (upstream's cache is found by names, and gives the indices
+            of files that were since rewritten).
 
     Raises:
         UsageError: The split is empty, or a number is not positive.
@@ -128,7 +135,7 @@ def gpt_index(
             **asdict(options),
         }
     )
-    return GptIndex(**cached(cache, key, lambda: vars(_build(lengths, chosen, options))))
+    return GptIndex(**load_or_build(cache, key, lambda: vars(_build(lengths, chosen, options))))
 
 
 def _build(lengths: npt.NDArray[np.int32], chosen: range, options: GptOptions) -> GptIndex:
@@ -142,7 +149,7 @@ def _build(lengths: npt.NDArray[np.int32], chosen: range, options: GptOptions) -
         _LAST_EPOCH_SHARE * a_full_epoch
     )
     random = RandomState(options.seed)
-    documents = _documents(chosen, epochs, options, random, is_last_apart=is_last_apart)
+    documents = _document_index(chosen, epochs, options, random, is_last_apart=is_last_apart)
     fits = max(len(documents), int(sizes.max())) <= _INT32_MAX
     samples = sample_index(
         sizes,
@@ -161,7 +168,7 @@ def _build(lengths: npt.NDArray[np.int32], chosen: range, options: GptOptions) -
     return GptIndex(documents, samples, shuffle)
 
 
-def _documents(
+def _document_index(
     chosen: range,
     epochs: int,
     options: GptOptions,
@@ -199,8 +206,11 @@ def blend_index(weights: Sequence[float], samples: int) -> BlendIndex:
         weights: Of the data sets, any positive sum.
         samples: At least so many samples.
 
+    Returns:
+        As many samples as all data sets are asked for together.
+
     Raises:
-        UsageError: Weights that are none.
+        UsageError: A weight is negative or no number, or all are zero.
     """
     is_usable = all(0 <= weight < math.inf for weight in weights) and sum(weights) > 0
     if not is_usable or samples < 0:

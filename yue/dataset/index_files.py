@@ -16,10 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from yue.dataset.gpt_index import GptOptions, blend_index, gpt_index, normalize, split_ranges
+from yue.dataset.index_cache import Arrays
 from yue.errors import UsageError
 from yue.files import atomic_file, write_array, write_text
 from yue.tokens.megatron_files import as_prefix, idx_path, read_index_file
@@ -116,7 +114,7 @@ def write_indices(words: Sequence[str], request: IndexRequest, folder: Path) -> 
         "weights": normalize(normalize(weights)),
         "size": len(blended.datasets),
     }
-    arrays = {"dataset_index": blended.datasets, "dataset_sample_index": blended.samples}
+    arrays: Arrays = {"dataset_index": blended.datasets, "dataset_sample_index": blended.samples}
     return [*written, _write(description, arrays, folder, len(blended.datasets))]
 
 
@@ -148,7 +146,7 @@ def _write_data_set(text: str, request: IndexRequest, samples: int, folder: Path
         "sequence_length": request.context,
         "add_bos": False,
     }
-    arrays = {
+    arrays: Arrays = {
         "document_index": index.documents,
         "sample_index": index.samples,
         "shuffle_index": index.shuffle,
@@ -157,10 +155,7 @@ def _write_data_set(text: str, request: IndexRequest, samples: int, folder: Path
 
 
 def _write(
-    description: Mapping[str, Any],
-    arrays: Mapping[str, npt.NDArray[Any]],
-    folder: Path,
-    samples: int,
+    description: Mapping[str, Any], arrays: Arrays, folder: Path, samples: int
 ) -> IndexFiles:
     text = json.dumps(description, indent=4)
     name = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
@@ -172,6 +167,6 @@ def _write(
     path.unlink(missing_ok=True)
     for kind, array in arrays.items():
         with atomic_file(Path(f"{prefix}-{kind}.npy")) as stream:
-            write_array(stream, np.asarray(array))
+            write_array(stream, array)
     write_text(path, text)
     return IndexFiles(prefix, description, samples)
