@@ -178,12 +178,25 @@ def _read_fragments(
     tokens: Ids,
     roles: npt.NDArray[np.uint8],
 ) -> None:
-    """Read parts that start anywhere: what a code is for shows from its whole document only."""
-    for piece, start in pieces:
-        document = files.document(piece.document)
-        place = slice(start, start + piece.tokens)
-        tokens[place] = piece.take(document)
-        roles[place] = piece.take(files.roles(document))
+    """Read parts that start anywhere, each with all that its document has before it.
+
+    What a code is for shows from there only. Whole documents, their roles in Python, took 4.6 ms a
+    row of 8,192 tokens; one call of C takes 0.7 ms.
+    """
+    stops = np.array([piece.body.stop for piece, _ in pieces], dtype=np.int64)
+    ends = np.cumsum(stops)
+    firsts = files.starts[[piece.document for piece, _ in pieces]]
+    read_tokens = np.empty(int(ends[-1]), dtype=np.int32)
+    read_roles = np.empty(int(ends[-1]), dtype=np.uint8)
+    files.gather(
+        np.stack([firsts, stops, ends - stops], axis=1),
+        read_tokens,
+        bounds=np.stack([ends - stops, ends, np.zeros_like(ends)], axis=1),
+        roles=read_roles,
+    )
+    for (piece, start), end in zip(pieces, ends.tolist(), strict=True):
+        place, part = slice(start, start + piece.tokens), slice(end - piece.tokens, end)
+        tokens[place], roles[place] = read_tokens[part], read_roles[part]
 
 
 def targets(row: PackedRow, loss_on: Collection[Role]) -> npt.NDArray[np.int64]:
