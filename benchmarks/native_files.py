@@ -16,9 +16,9 @@ import upstream_mmap
 from native_indices import pointer
 from timing import Line, best, compile_c, line
 
+from tests.native import reference
 from yue.dataset.token_files import TokenFiles
 from yue.files import atomic_file
-from yue.native import reference
 from yue.native.bin_writer import BinWriter, crc32c
 from yue.native.code_ids import interleave
 from yue.native.document_gather import gather

@@ -12,13 +12,13 @@ import numpy as np
 import packing
 from timing import Line, best, compile_c, line
 
+from tests.native import reference
+from tests.tokens.pairs import write_pair
 from yue.dataset.gpt_index import GptIndex, GptOptions, gpt_index
 from yue.dataset.packing import pack
 from yue.dataset.token_files import TokenFiles
-from yue.native import reference
 from yue.native.document_gather import best_fit
 from yue.native.gpt_arrays import RandomState, blend, sample_index
-from yue.tokens.pair_writer import write_pair
 from yue.tokens.vocabulary import codec_range
 
 STEP = 8192

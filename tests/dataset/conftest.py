@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.tokens.pairs import write_pair
 from yue.dataset.token_files import TokenFiles
 from yue.tokens.layouts.blocks import Document, document_of
 from yue.tokens.megatron_files import info_path
 from yue.tokens.options import Options
 from yue.tokens.pair_info import CodecIdentity, TokenFileInfo, write_info
-from yue.tokens.pair_writer import write_pair
 from yue.tokens.roles import YUE_REFERENCE_MARKER
 from yue.tokens.vocabulary import EOA, SOA, codec_range
 

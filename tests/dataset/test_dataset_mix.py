@@ -5,20 +5,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from fractions import Fraction
-from itertools import islice
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.utils.data import DataLoader
 
-from yue.dataset.dataset_mix import MixedRows, only, plan, spread
+from yue.dataset.dataset_mix import MixedRows, Share, only, plan, spread
 from yue.dataset.packed_rows import PackedRows, targets
-from yue.dataset.row_sampler import RowSampler, Share
-from yue.dataset.torch_rows import RowDataset, whole
 from yue.recipe.model import Mix
 from yue.tokens.roles import Role
 
@@ -164,54 +159,31 @@ def test_a_place_before_the_first_is_an_index_error(rows: dict[str, PackedRows])
 def test_ranks_share_the_stream_and_resume_from_one_number(
     rows: dict[str, PackedRows], mix: Mix, size: int, each: int, micro: int, stop: int
 ) -> None:
-    dataset = RowDataset(MixedRows(plan(rows, mix)), LEARNT)
+    mixed = MixedRows(plan(rows, mix))
     end = 6 * size * each
 
-    def loaders(at: dict[str, int], size: int) -> list[tuple[RowSampler, Any]]:
-        found = []
-        for rank in range(size):
-            sampler = RowSampler(Share(rank, size, end // 6, micro), end)
-            sampler.load_state_dict(at)
-            loader = DataLoader(dataset, batch_sampler=sampler, collate_fn=whole)
-            found.append((sampler, iter(loader)))
-        return found
+    def read(size: int, step: int) -> list[int]:
+        shares = [Share(rank, size, end // 6, micro) for rank in range(size)]
+        parts = [mixed.read(places) for share in shares for places in share.places(step)]
+        return [token for part in parts for token in part.tokens.tolist()]
 
-    def tokens(batches: list[Any]) -> list[int]:
-        return [token for batch in batches for token in batch.tokens.tolist()]
-
-    expected = [tokens([dataset[place]]) for place in range(end)]
-    before = loaders({"rows": 0}, size)
-    steps: list[list[int]] = [[] for _ in range(6)]
-    passes = before[0][0].share.micro_batches
-    for _, loader in before:
-        for step in range(stop):
-            steps[step] += tokens(list(islice(loader, passes)))
-    states = {tuple(sampler.state_dict().items()) for sampler, _ in before}
-    assert states == {(("rows", stop * size * each),)}
+    expected = [mixed.read([place]).tokens.tolist() for place in range(end)]
     # Going on with one process instead of several reads the same.
-    for sampler, loader in loaders(dict(states.pop()), 1):
-        assert len(sampler) == (6 - stop) * sampler.share.micro_batches
-        for step in range(stop, 6):
-            steps[step] += tokens(list(islice(loader, sampler.share.micro_batches)))
-        assert list(loader) == []
+    steps = [read(size if step < stop else 1, step) for step in range(6)]
     rows_of = np.split(np.arange(end), 6)
     assert steps == [[token for row in own for token in expected[row]] for own in rows_of]
 
 
-def test_a_batch_has_boundaries_positions_and_labels_and_no_mask(
-    rows: dict[str, PackedRows],
-) -> None:
+def test_a_batch_has_boundaries_and_labels_of_its_rows(rows: dict[str, PackedRows]) -> None:
     mixed = MixedRows(plan(rows, a_mix(dict.fromkeys(SIZES, "1"))))
-    batch = RowDataset(mixed, LEARNT).__getitems__([0, 1, 2, 3])
+    batch = mixed.read([0, 1, 2, 3])
     parts = [mixed.read([place]) for place in range(4)]
     assert batch.tokens.tolist() == [t for row in parts for t in row.tokens.tolist()]
-    assert batch.targets.tolist() == [t for r in parts for t in targets(r, LEARNT).tolist()]
+    assert batch.roles.tolist() == [role for row in parts for role in row.roles.tolist()]
+    labels = [label for row in parts for label in targets(row, LEARNT).tolist()]
+    assert targets(batch, LEARNT).tolist() == labels
     lengths = [n for row in parts for n in np.diff(row.boundaries).tolist()]
     assert batch.boundaries.tolist() == [0, *np.cumsum(lengths).tolist()]
-    assert batch.boundaries.dtype == torch.int32
-    assert batch.positions.tolist() == [p for length in lengths for p in range(length)]
-    assert batch.longest == max(lengths)
-    assert not any("mask" in name for name in vars(batch))
 
 
 def test_a_batch_is_one_call_for_each_dataset_in_it(
@@ -225,8 +197,8 @@ def test_a_batch_is_one_call_for_each_dataset_in_it(
     monkeypatch.setattr(
         yue.dataset.token_files, "gather", lambda *a, **k: (calls.append(a), gather(*a, **k))
     )
-    RowDataset(only("songs", rows["songs"]), LEARNT).__getitems__(range(8))
+    only("songs", rows["songs"]).read(range(8))
     assert len(calls) == 1
     calls.clear()
-    RowDataset(mixed, LEARNT).__getitems__(range(8))
+    mixed.read(range(8))
     assert len(calls) == 2

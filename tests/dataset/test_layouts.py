@@ -14,7 +14,8 @@ from yue.dataset.packed_rows import IGNORED, PackedRows, targets
 from yue.dataset.song_pieces import split_document
 from yue.dataset.token_files import TokenFiles
 from yue.errors import TrainingError
-from yue.tokens.options import LAYOUTS, Options
+from yue.tokens.layouts.table import LAYOUTS
+from yue.tokens.options import Options
 from yue.tokens.roles import CODEBOOKS, PREDICTED, Role, codebooks_of
 from yue.tokens.vocabulary import codec_range
 from yue.tokens.write_files import write_token_files

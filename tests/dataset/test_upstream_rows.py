@@ -15,11 +15,9 @@ from hypothesis import strategies as st
 
 from tests.dataset.conftest import song_document, write_documents
 from tests.dataset.upstream import upstream_epoch
-from yue.dataset.dataset_mix import MixedRows, mix_rows
-from yue.dataset.packed_rows import IGNORED
-from yue.dataset.row_sampler import Share
+from yue.dataset.dataset_mix import MixedRows, Share, mix_rows
+from yue.dataset.packed_rows import IGNORED, PackedRow, targets
 from yue.dataset.token_files import TokenFiles
-from yue.dataset.torch_rows import RowBatch, RowDataset
 from yue.errors import TrainingError
 from yue.recipe.model import Mix
 from yue.recipe.read import default_recipe
@@ -48,12 +46,16 @@ def a_mix(*rounds: str, by: str = "rounds") -> Mix:
     return Mix(tuple(f"{name}={number}" for name, number in named), by, 2.0, "")
 
 
-def row_of(batch: RowBatch) -> list[int]:
-    """A row as upstream has it: its input, and the last token that it predicts."""
-    assert batch.boundaries.tolist() == [0, len(batch.tokens)]
-    assert batch.positions.tolist() == list(range(len(batch.tokens)))
-    assert batch.tokens[1:].tolist() == batch.targets[:-1].tolist()
-    return [*batch.tokens.tolist(), int(batch.targets[-1])]
+def rows_of(row: PackedRow) -> list[list[int]]:
+    """Rows as upstream has them: the input of each, and the last token that it predicts."""
+    labels = targets(row, tuple(Role))
+    assert labels.dtype == np.int64
+    found = []
+    for start, stop in pairwise(row.boundaries.tolist()):
+        tokens = row.tokens[start:stop].tolist()
+        assert labels[start : stop - 1].tolist() == tokens[1:]
+        found.append([*tokens, int(labels[stop - 1])])
+    return found
 
 
 @settings(deadline=None, max_examples=40)
@@ -66,10 +68,9 @@ def test_rows_are_those_of_upstream_in_its_order(
     rounds = [number for _, number in parts]
     mixed = mix_rows(dict(zip(NAMES, files, strict=False)), a_mix(*rounds), train)
     expected = upstream_epoch(files, rounds, train)
-    rows = RowDataset(mixed, tuple(Role))
     assert mixed.epoch_rows == len(expected)
     for place in range(2 * len(expected)):  # the next epoch is the same again
-        assert row_of(rows[place]) == expected[place % len(expected)]
+        assert rows_of(mixed.read([place])) == [expected[place % len(expected)]]
 
 
 @pytest.fixture(scope="module")
@@ -85,46 +86,38 @@ def mixed(files: list[TokenFiles]) -> MixedRows:
     return mix_rows(dict(zip(NAMES, files, strict=True)), a_mix("2", "0.5", "3"), TRAIN)
 
 
-def rows_of(batch: RowBatch) -> list[list[int]]:
-    bounds = batch.boundaries.tolist()
-    cuts = [slice(start, stop) for start, stop in pairwise(bounds)]
-    return [[*batch.tokens[cut].tolist(), int(batch.targets[cut][-1])] for cut in cuts]
-
-
 def test_two_ranks_read_what_one_does_and_go_on_where_they_stopped(
     files: list[TokenFiles], mixed: MixedRows
 ) -> None:
-    dataset = RowDataset(mixed, tuple(Role))
     expected = upstream_epoch(files, ("2", "0.5", "3"), TRAIN)
 
     def read(ranks: int, steps: range) -> list[list[int]]:
         shares = [Share(rank, ranks, batch_size=4, micro_batch_size=2) for rank in range(ranks)]
         places = [part for step in steps for share in shares for part in share.places(step)]
-        return [row for part in places for row in rows_of(dataset.__getitems__(part))]
+        return [row for part in places for row in rows_of(mixed.read(part))]
 
     assert read(1, range(6)) == read(2, range(6)) == read(4, range(6)) == expected[:24]
     assert read(2, range(3, 6)) == expected[12:24]
 
 
 def test_roles_are_those_of_whole_documents(files: list[TokenFiles], mixed: MixedRows) -> None:
-    whole = {}
+    known: dict[tuple[int, ...], set[tuple[int, ...]]] = {}
     for file in files:
-        stream = np.concatenate([file.document(n) for n in range(file.documents)])
-        roles = [roles_of(file.document(n), codec_range("xcodec")) for n in range(file.documents)]
-        whole[id(file)] = stream, np.concatenate(roles)
-    dataset = RowDataset(mixed, (Role.VOCAL, Role.INSTRUMENTAL))
-    for place in range(20):
-        row, (rows, _, _) = mixed.read([place]), mixed.find(place)
-        stream, roles = whole[id(rows.files)]
-        starts = np.flatnonzero(
-            (np.lib.stride_tricks.sliding_window_view(stream, 65) == row.tokens).all(axis=1)
-        ) if len(stream) >= 65 else []  # fmt: skip
-        if len(starts):  # else it runs over the end of the stream
-            assert np.array_equal(row.roles, roles[starts[0] : starts[0] + 65])
-        batch = dataset[place]
-        learned = (batch.targets != IGNORED).sum()
-        assert learned == np.isin(row.roles[1:], (Role.VOCAL, Role.INSTRUMENTAL)).sum()
-        assert batch.roles.tolist() == [r for r in row.roles[1:] if r in dataset.loss_on]
+        documents = [file.document(number) for number in range(file.documents)]
+        stream = np.concatenate(documents * 2)  # a row may run over the end
+        roles = np.concatenate([roles_of(d, codec_range("xcodec")) for d in documents] * 2)
+        for start in range(file.tokens):
+            part = slice(start, start + 65)
+            known.setdefault(tuple(stream[part].tolist()), set()).add(tuple(roles[part].tolist()))
+    learned = (Role.VOCAL, Role.INSTRUMENTAL)
+    for place in range(40):
+        row = mixed.read([place])
+        (tokens,) = rows_of(row)
+        found = (*row.roles.tolist(), *row.next_roles.tolist())
+        assert found in known[tuple(tokens)]
+        assert row.target_roles.tolist() == list(found[1:])
+        labels = targets(row, learned)
+        assert (labels != IGNORED).tolist() == [role in learned for role in found[1:]]
 
 
 def test_the_plan_says_the_numbers_of_a_run(mixed: MixedRows, files: list[TokenFiles]) -> None:

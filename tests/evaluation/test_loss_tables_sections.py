@@ -7,8 +7,7 @@ import pytest
 
 from yue.evaluation.loss_tables import section_kinds
 from yue.tokens.layouts import cot, interleave
-from yue.tokens.layouts.blocks import Section, interleaved_ids
-from yue.tokens.reference_audio import Draws
+from yue.tokens.layouts.blocks import Draws, Section, interleaved_ids
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import codec_range
 

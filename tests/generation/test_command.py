@@ -18,8 +18,7 @@ from yue.commands.generate import EXAMPLE, how_to_sample
 from yue.files import write_json
 from yue.generation.prompt import is_known
 from yue.generation.sample_records import read_samples
-from yue.tokens.document_faults import Shape
-from yue.tokens.roles import REFERENCE_MARKER
+from yue.tokens.roles import REFERENCE_MARKER, Shape
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import codec_range
 

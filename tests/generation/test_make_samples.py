@@ -29,8 +29,7 @@ from yue.recipe.model import Generate, Recipe
 from yue.recipe.read import default_recipe
 from yue.stages.generate import main
 from yue.tokens.assemble import Assembler
-from yue.tokens.document_faults import Shape
-from yue.tokens.roles import REFERENCE_MARKER
+from yue.tokens.roles import REFERENCE_MARKER, Shape
 from yue.tokens.row_reader import SongRow, read_rows
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import codec_range

@@ -13,21 +13,22 @@ from hypothesis import strategies as st
 from tests.tokens.corpus import Corpus
 from yue.errors import GenerationError
 from yue.files import write_json
-from yue.generation.prompt import SUNG_LAYOUTS, song_prompt
+from yue.generation.prompt import song_prompt
 from yue.generation.prompt_reference import own_references
 from yue.generation.prompt_songs import choose_songs
 from yue.generation.song_state import Alphabet
 from yue.tokens.assemble import Assembler
 from yue.tokens.layouts.blocks import interleaved_ids
+from yue.tokens.layouts.table import GENERATED_LAYOUTS
 from yue.tokens.options import AUDIO_PROMPTS, Options
 from yue.tokens.row_reader import SongRow, read_rows
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import EOA, EOD, codec_range
 
 CASES = [
-    *({"layout": layout} for layout in SUNG_LAYOUTS),
+    *({"layout": layout} for layout in GENERATED_LAYOUTS),
     *({"layout": "icl", "audio_prompt": kind} for kind in AUDIO_PROMPTS),
-    *({"layout": layout, "codebooks": 3} for layout in SUNG_LAYOUTS),
+    *({"layout": layout, "codebooks": 3} for layout in GENERATED_LAYOUTS),
     {"layout": "icl", "compat": "upstream"},
     {"layout": "cot", "compat": "upstream"},
 ]

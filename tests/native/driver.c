@@ -16,7 +16,6 @@ static void *cases(void *argument) {
         state = 88172645463325252u + (uint64_t)current * 2654435761u;
         interleave();
         flatten();
-        narrow();
         checksum();
         gather();
         roles();

@@ -55,7 +55,6 @@ static inline int32_t shared_token(int64_t i) { return (int32_t)(i % 4000); }
 /* One random case each. */
 void interleave(void);
 void flatten(void);
-void narrow(void);
 void checksum(void);
 void roles(void);
 void gather(void);

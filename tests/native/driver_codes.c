@@ -69,24 +69,6 @@ void flatten(void) {
     free(codes), free(offsets), free(sizes), free(out);
 }
 
-void narrow(void) {
-    const int64_t count = (int64_t)draw(draw(4) ? 40 : 9000);
-    int64_t *ids = exact(8 * count), bad = -1;
-    int32_t *out = exact(4 * count);
-    int good = 1;
-    for (int64_t i = 0; i < count; i++) {
-        ids[i] = draw(500) ? (int64_t)draw(1000) : (int64_t)(draw(UINT64_MAX) << 1);
-        good = good && ids[i] >= 0 && ids[i] < 1000;
-    }
-    const int status = yue_narrow(ids, count, 1000, out, count, &bad);
-    CHECK(status == (good ? YUE_OK : YUE_RANGE));
-    CHECK(good || ids[bad] < 0 || ids[bad] >= 1000);
-    for (int64_t i = 0; good && i < count; i++) {
-        CHECK(out[i] == ids[i]);
-    }
-    free(ids), free(out);
-}
-
 void checksum(void) {
     const int64_t size = (int64_t)draw(draw(20) ? 100 : 40000), skip = (int64_t)draw(9);
     unsigned char *data = exact(skip + size);

@@ -65,27 +65,10 @@ def test_flatten_refuses(arguments: tuple[Any, ...]) -> None:
     assert LIB.yue_flatten(*arguments) == LIB.YUE_ARGUMENT
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        (NULL, 2, 10, i32(), 8, i64()),
-        (i64(), 2, 10, NULL, 8, i64()),
-        (i64(), 2, 10, i32(), 8, NULL),
-        (i64(), -1, 10, i32(), 8, i64()),
-        (i64(), 2, -1, i32(), 8, i64()),
-        (i64(), 2, 10, i32(), 1, i64()),
-        (i64(), BIG, 10, i32(), 1, i64()),
-    ],
-)
-def test_narrow_refuses(arguments: tuple[Any, ...]) -> None:
-    assert LIB.yue_narrow(*arguments) == LIB.YUE_ARGUMENT
-
-
 def test_nothing_to_do_needs_no_memory() -> None:
     assert LIB.yue_interleave(NULL, NULL, 0, 0, 0, NULL, 0, i64()) == LIB.YUE_OK
     assert LIB.yue_flatten(NULL, 0, 5, NULL, NULL, NULL, 0, i64()) == LIB.YUE_OK
     assert LIB.yue_flatten(NULL, 2, 0, i32(2), i32(2), NULL, 0, i64()) == LIB.YUE_OK
-    assert LIB.yue_narrow(NULL, 0, 0, NULL, 0, i64()) == LIB.YUE_OK
     assert LIB.yue_index_pointers(NULL, 0, 4, 0, NULL, 0, i64(), i64()) == LIB.YUE_OK
     assert LIB.yue_crc32c(5, NULL, 10) == 5
     assert LIB.yue_crc32c(5, i16(), -1) == 5

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yue.native import reference
+from tests.native import reference
 from yue.native.bin_writer import crc32c, file_checksums
 from yue.native.library import library
 

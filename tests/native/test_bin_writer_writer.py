@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.native import reference
 from yue.errors import NativeError
-from yue.native import reference
 from yue.native.bin_writer import BinWriter, file_checksums
 
 LIMIT = 92_288

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tests.native import reference
 from yue.errors import NativeError
-from yue.native import code_ids, reference
+from yue.native import code_ids
 
 SIZE = 1024
 Array = npt.NDArray[np.int16]
@@ -50,12 +51,6 @@ def test_flatten_is_its_numpy_twin(data: st.DataObject, shape: tuple[int, int]) 
     given_ = {"offsets": offsets, "sizes": sizes}
     expected = outcome(reference.flatten, array, **given_)
     assert outcome(code_ids.flatten, array, **given_) == expected
-
-
-@given(hnp.arrays(np.int64, st.integers(0, 300)), st.integers(0, 2**31 - 1))
-def test_narrow_is_its_numpy_twin(ids: npt.NDArray[np.int64], limit: int) -> None:
-    expected = outcome(reference.narrow, ids, limit=limit)
-    assert outcome(code_ids.narrow, ids, limit=limit) == expected
 
 
 @given(hnp.arrays(DTYPES, 9, elements=st.integers(0, 127)), st.sampled_from([1, 2, 3, -1]))
@@ -130,13 +125,3 @@ def test_ids_that_would_leave_int32_are_refused(offset: int, size: int) -> None:
 def test_codebooks_without_an_offset_are_refused(offsets: tuple[int, ...]) -> None:
     with pytest.raises(NativeError, match="2 codebooks"):
         code_ids.flatten(np.zeros((2, 3), np.int16), offsets=offsets, sizes=(SIZE, SIZE))
-
-
-def test_narrow_refuses_what_does_not_fit_and_names_it() -> None:
-    with pytest.raises(NativeError, match=r"id 100 at position 2 is outside 0\.\.99"):
-        code_ids.narrow(np.array([0, 99, 100, -1]), limit=100)
-    with pytest.raises(NativeError, match="id -1 at position 4096"):
-        code_ids.narrow(np.array([0] * 4096 + [-1]), limit=100)
-    for ids in (np.zeros(2), np.zeros((1, 2), int), np.zeros(2, np.uint64)):
-        with pytest.raises(NativeError, match="ids must be integers of one dimension"):
-            code_ids.narrow(ids, limit=100)

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.native import reference
 from yue.errors import NativeError
-from yue.native import reference
-from yue.native.document_gather import Form, GatherError, Pieces, gather, roles
+from yue.native.document_gather import Form, GatherError, Pieces, gather
 from yue.tokens.roles import Role, roles_of
 from yue.tokens.vocabulary import EOA, SOA, STAGE_1, TEXT_SIZE, codec_range
 
@@ -96,10 +96,11 @@ TOKEN = st.one_of(
 @settings(max_examples=150, deadline=None)
 @given(st.data(), st.lists(TOKEN, max_size=80), st.integers(1, 3), st.integers(1, 2))
 def test_roles_are_those_of_numpy(
-    data: st.DataObject, tokens: list[int], codebooks: int, lanes: int
+    descriptor: int, data: st.DataObject, tokens: list[int], codebooks: int, lanes: int
 ) -> None:
     """Of any ids, well formed or not, whole or in pieces."""
     array = np.array(tokens, dtype=data.draw(st.sampled_from([np.int32, np.int64])))
+    write(descriptor, array, 4)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(tokens)), min_size=2, max_size=4)))
     bounds, expected = [], np.full(len(tokens), 99, dtype=np.uint8)
     codec = XCODEC.first(codebooks)
@@ -111,7 +112,11 @@ def test_roles_are_those_of_numpy(
             expected[start:stop] = roles_of(part, codec, lanes=lanes, reference_marker=MARKER)
         expected[start : start + repeated] = Role.CONTEXT
     out = np.full(len(tokens), 99, dtype=np.uint8)
-    roles(array, Pieces(np.array(bounds), form_of(codebooks, lanes), out))
+    pieces = Pieces(np.array(bounds), form_of(codebooks, lanes), out)
+    found = np.zeros_like(array)
+    span = np.array([[0, len(tokens), 0]])
+    gather(descriptor, span, found, item_size=4, limit=LIMIT, pieces=pieces)
+    assert np.array_equal(found, array)
     assert out.tolist() == expected.tolist()
 
 
@@ -141,10 +146,12 @@ def test_a_span_outside_is_refused_before_anything_is_read(
 
 
 @pytest.mark.parametrize("bound", [(-1, 2, 0), (3, 2, 0), (0, 5, 0), (0, 2, 3), (0, 2, -1)])
-def test_a_piece_outside_is_refused(bound: tuple[int, int, int]) -> None:
+def test_a_piece_outside_is_refused(descriptor: int, bound: tuple[int, int, int]) -> None:
+    write(descriptor, np.arange(4), 4)
     pieces = Pieces(np.array([bound]), form_of(1, 2), np.zeros(4, np.uint8))
-    with pytest.raises(NativeError, match="piece 0 reaches outside the 4 tokens"):
-        roles(np.zeros(4, np.int32), pieces)
+    span, out = np.array([[0, 4, 0]]), np.zeros(4, np.int32)
+    with pytest.raises(NativeError, match="piece 0 reaches outside the output"):
+        gather(descriptor, span, out, item_size=4, limit=LIMIT, pieces=pieces)
 
 
 def test_what_is_no_array_of_tokens_is_refused(descriptor: int) -> None:
@@ -164,8 +171,8 @@ def test_what_is_no_array_of_tokens_is_refused(descriptor: int) -> None:
 def test_nothing_is_read_of_nothing(descriptor: int) -> None:
     none = np.zeros((0, 3), np.int64)
     gather(descriptor, none, np.zeros(0, np.int32), item_size=4, limit=9)
-    out = np.zeros(0, np.uint8)
-    assert roles(np.zeros(0, np.int32), Pieces(none, form_of(1, 2), out)) is out
+    pieces = Pieces(none, form_of(1, 2), np.zeros(0, np.uint8))
+    gather(descriptor, none, np.zeros(0, np.int32), item_size=4, limit=9, pieces=pieces)
 
 
 def test_a_closed_file_is_an_error() -> None:

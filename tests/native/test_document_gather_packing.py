@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.native import reference
 from yue.errors import NativeError
-from yue.native import reference
 from yue.native.document_gather import best_fit
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.native import reference
 from yue.errors import NativeError
-from yue.native import reference
 from yue.native.gpt_arrays import RandomState, blend, sample_index
 
 SIZES = st.lists(st.integers(0, 60), min_size=1, max_size=40)

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.native import reference
 from yue.errors import NativeError
-from yue.native import reference
 from yue.native.bin_writer import crc32c
 from yue.native.index_arrays import IndexArrays, IndexFault, index_pointers, read_index
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from yue.errors import TokenFileError
-from yue.tokens.document_faults import Shape
+from yue.tokens.roles import Shape
 from yue.tokens.vocabulary import EOA, SOA, SPECIALS, STAGE_2, TEXT_SIZE, CodecRange
 
 _FIRST_CODE = TEXT_SIZE + len(SPECIALS)  # of any codec
@@ -57,7 +57,7 @@ def audio_blocks(tokens: Ids, shape: Shape) -> list[AudioBlock]:
         count = len(shape.opening)
         if tuple(body[:count].tolist()) != shape.opening:
             raise _odd(start, "<SOA> is not followed by what the layout puts there")
-        if shape.stages:
+        if shape.is_stage2:
             found: tuple[Codes, ...] = (_stage2(body[count:], shape.codec, start),)
         else:
             lanes = shape.prompt_lanes if is_prompt else shape.lanes

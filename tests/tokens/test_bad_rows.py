@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from yue.cli import main
-from yue.tokens.options import LAYOUTS
+from yue.tokens.layouts.table import LAYOUTS
 from yue.tokens.pair_info import TokenFileInfo, read_info
 
 Corpus = Any

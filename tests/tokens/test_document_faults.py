@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from yue.tokens.document_faults import Shape, document_faults
+from yue.tokens.document_faults import document_faults
 from yue.tokens.layouts import cot
 from yue.tokens.layouts.blocks import Section, interleaved_ids
+from yue.tokens.roles import Shape
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import CODECS, EOA, EOD, SOA, codec_range
 
@@ -87,7 +88,7 @@ def test_any_one_token_lost_from_around_the_codes_shows(data: st.DataObject) -> 
     assert faults(GOOD[:place] + GOOD[place + 1 :])
 
 
-STAGE2 = Shape(codec_range("xcodec").first(3), 1, 1, stages=True)
+STAGE2 = Shape(codec_range("xcodec").first(3), 1, 1, is_stage2=True)
 CHUNK = [SOA, 32013, C, C, 32017, C + 1024, C + 2048, C + 1024, C + 2048, EOA, EOD]
 
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from tests.tokens.decoding import audio_blocks
 from yue.dataset.token_files import TokenFiles
 from yue.errors import TokenFileError
-from yue.tokens.document_faults import Shape, document_faults
+from yue.tokens.document_faults import document_faults
 from yue.tokens.layouts import cot, icl, interleave, mix, stage2
-from yue.tokens.layouts.blocks import Document, Section, interleaved_ids, lane_ids
-from yue.tokens.options import AUDIO_PROMPTS, LAYOUTS, Options
-from yue.tokens.reference_audio import Draws
-from yue.tokens.roles import CODEBOOKS, REFERENCE_MARKER, Role
+from yue.tokens.layouts.blocks import Document, Draws, Section, interleaved_ids, lane_ids
+from yue.tokens.layouts.table import LAYOUTS
+from yue.tokens.options import AUDIO_PROMPTS, Options
+from yue.tokens.roles import CODEBOOKS, REFERENCE_MARKER, Role, Shape
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import CODECS, EOA, EOD, SOA, STAGE_1, STAGE_2, CodecRange, codec_range
 from yue.tokens.write_files import write_token_files
@@ -57,7 +57,7 @@ def make(
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[CodecRange, Options]:
-    layout = draw(st.sampled_from(LAYOUTS))
+    layout = draw(st.sampled_from(list(LAYOUTS)))
     least = 2 if layout == "stage2" else 1
     names = [name for name in CODECS if codec_range(name).codebooks >= least]
     codec = codec_range(draw(st.sampled_from(names)))
@@ -117,7 +117,7 @@ def check_roles(tokens: np.ndarray, shape: Shape, sections: list[list[np.ndarray
     frames = codes // shape.codec.codebooks
     for book, role in enumerate(CODEBOOKS[: shape.codec.codebooks]):
         found = tokens[roles == role]
-        twice = shape.stages and book == 0 and len(found) == 2 * frames
+        twice = shape.is_stage2 and book == 0 and len(found) == 2 * frames
         assert len(found) == frames * (2 if twice else 1)
         offset, size = shape.codec.offsets[book], shape.codec.sizes[book]
         assert np.all((found >= offset) & (found < offset + size))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from yue.errors import UsageError
 from yue.recipe.read import default_recipe
+from yue.tokens.layouts.table import LAYOUTS
 from yue.tokens.options import Options
+from yue.tokens.roles import LEARNABLE
 from yue.tokens.vocabulary import CODECS, codec_range
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("name", ["layout", "compat", "audio_prompt", "order", "track"])
@@ -58,3 +64,15 @@ def test_documents_carry_the_codecs_own_number_of_codebooks(name: str) -> None:
 def test_a_number_of_codebooks_that_there_is_not_is_refused(layout: str, books: int) -> None:
     with pytest.raises(UsageError, match=f"codebooks {books} with layout {layout}"):
         Options(layout=layout, codebooks=books).ids(codec_range("xcodec"))
+
+
+def test_a_recipe_may_name_every_layout_of_the_table() -> None:
+    schema = json.loads((ROOT / "schemas" / "recipe.schema.json").read_text(encoding="utf-8"))
+    layout = schema["properties"]["tokens"]["properties"]["layout"]
+    assert layout["enum"] == list(LAYOUTS)
+    assert layout["x-comment"] == " | ".join(LAYOUTS)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_roles_of_a_layout_are_roles_that_can_be_learned(layout: str) -> None:
+    assert set(LAYOUTS[layout].roles) <= {role.title for role in LEARNABLE}

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.native import reference
+from tests.tokens.pairs import write_pair
 from yue.errors import NativeError
-from yue.native import reference
 from yue.tokens.layouts.blocks import Document
-from yue.tokens.pair_writer import write_pair
 
 
 def document(*sequences: list[int]) -> Document:

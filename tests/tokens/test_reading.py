@@ -12,7 +12,8 @@ from tests.tokens.decoding import audio_blocks
 from tests.tokens.megatron_reader import MegatronReader
 from yue.dataset.token_files import TokenFiles
 from yue.tokens.document_faults import document_faults
-from yue.tokens.options import LAYOUTS, Options
+from yue.tokens.layouts.table import LAYOUTS
+from yue.tokens.options import Options
 from yue.tokens.vocabulary import codec_range
 from yue.tokens.write_files import write_token_files
 

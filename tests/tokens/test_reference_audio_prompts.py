@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yue.tokens.reference_audio import Draws, Pool, draw_prompt, draw_seconds
+from yue.tokens.layouts.blocks import Draws
+from yue.tokens.reference_audio import Pool, draw_prompt, draw_seconds
 
 LONG = Pool(0, 60 * 50, 50.0, ())
 

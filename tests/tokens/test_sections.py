@@ -15,7 +15,7 @@ from yue.errors import SongError
 from yue.tokens.layouts.blocks import lane_ids
 from yue.tokens.options import Options
 from yue.tokens.row_reader import Segment, SongRow
-from yue.tokens.sections import Used, snapped, used_sections
+from yue.tokens.sections import Used, snap_frame, used_sections
 from yue.tokens.track_codes import Lanes, load_lanes
 from yue.tokens.vocabulary import codec_range
 
@@ -213,7 +213,7 @@ def test_semanticodecs_sections_start_and_end_at_multiples_of_eight(
 
 
 def test_snapping_takes_the_nearest() -> None:
-    assert [snapped(f, 100, 8) for f in (0, 3, 4, 8, 11, 12, 95, 99, 100)] == [
+    assert [snap_frame(f, 100, 8) for f in (0, 3, 4, 8, 11, 12, 95, 99, 100)] == [
         0, 0, 8, 8, 8, 16, 96, 96, 96,
     ]  # fmt: skip
-    assert snapped(37, 100, 1) == 37
+    assert snap_frame(37, 100, 1) == 37

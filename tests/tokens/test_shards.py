@@ -97,14 +97,14 @@ class Deadly(shards.Worker):
 
 
 def start_deadly(job: shards.Job, folder: Path) -> None:
-    shards._here = Deadly(job, job.load_text()), folder
+    shards._process_worker = Deadly(job, job.load_text()), folder
 
 
 def test_a_process_that_dies_is_an_error_and_leaves_nothing(
     songs: Corpus, small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shards, "IN_PROCESS", 0)
-    monkeypatch.setattr(shards, "_start", start_deadly)
+    monkeypatch.setattr(shards, "_start_worker", start_deadly)
     with pytest.raises(TokenFileError, match="a worker process died"):
         written(songs, small_model, tmp_path / "out" / "x", 2)
     assert list((tmp_path / "out").iterdir()) == []

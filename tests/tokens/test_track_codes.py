@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yue.errors import SongError
-from yue.tokens.track_codes import read_codes
+from yue.tokens.track_codes import read_row_codes
 
 CODES = np.random.default_rng(0).integers(0, 1024, (1, 200), dtype=np.int16)
 
 
 def why(folder: Path) -> str:
     with pytest.raises(SongError) as error:
-        read_codes(folder, "v.npy", "s:1")
+        read_row_codes(folder, "v.npy", "s:1")
     assert error.value.what == "s:1"
     assert error.value.fix
     return error.value.why
@@ -71,7 +71,7 @@ def test_a_damaged_header_is_an_error_or_still_codes(
     data[place] = byte
     path.write_bytes(data)
     with contextlib.suppress(SongError), warnings.catch_warnings(action="ignore"):
-        assert read_codes(path.parent, "v.npy", "s:1").dtype.kind in "iu"
+        assert read_row_codes(path.parent, "v.npy", "s:1").dtype.kind in "iu"
 
 
 @pytest.mark.parametrize("version", [(1, 0), (2, 0)])
@@ -83,7 +83,7 @@ def test_any_integers_in_any_order_are_read(
     for array in (codes, np.asfortranarray(codes)):
         with (tmp_path / "v.npy").open("wb") as stream:
             np.lib.format.write_array(stream, array, version=version)
-        assert np.array_equal(read_codes(tmp_path, "v.npy", "s:1"), codes)
+        assert np.array_equal(read_row_codes(tmp_path, "v.npy", "s:1"), codes)
 
 
 def test_pickled_objects_are_never_loaded(tmp_path: Path) -> None:
@@ -107,4 +107,4 @@ def test_what_is_no_file_is_an_error_and_is_not_waited_for(tmp_path: Path) -> No
 @pytest.mark.parametrize("path", ["a\0b", "x" * 5000, "\ud800.npy", "", "."])
 def test_a_path_that_is_none_is_an_error(tmp_path: Path, path: str) -> None:
     with pytest.raises(SongError):
-        read_codes(tmp_path, path, "s:1")
+        read_row_codes(tmp_path, path, "s:1")

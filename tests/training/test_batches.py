@@ -10,9 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yue.dataset.dataset_mix import only
+from yue.dataset.dataset_mix import Share, only
 from yue.dataset.packed_rows import PackedRows, targets
-from yue.dataset.row_sampler import Share
 from yue.dataset.token_files import TokenFiles
 from yue.tokens.roles import Role
 from yue.training.batches import Batches

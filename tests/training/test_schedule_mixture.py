@@ -11,7 +11,7 @@ import torch
 
 from tests.dataset.upstream import upstream_epoch
 from tests.training.test_loop import changed, go, weights
-from yue.dataset.row_sampler import Share
+from yue.dataset.dataset_mix import Share
 from yue.dataset.token_files import TokenFiles
 from yue.distributed import World
 from yue.training.job import Job

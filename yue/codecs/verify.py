@@ -11,8 +11,9 @@ from yue.codecs.audio_tracks import SongFiles, read_song
 from yue.codecs.base import Codec, Codes
 from yue.codecs.card import CodecCard, same_codec
 from yue.errors import CodecError
-from yue.files import map_array, read_jsonl
+from yue.files import read_jsonl
 from yue.progress import Progress
+from yue.tokens.codes_file import read_codes
 
 # On a CPU a track's codes are the same in any company, on the same number of torch's threads. On a
 # GPU a batch of another size may be added up in another order, which moves codes nearly tied.
@@ -88,7 +89,7 @@ def _equal(file: Path | None, fresh: Codes, what: str, least: float) -> int:
     try:
         if file is None:
             raise _differs(what, "there are no codes of it")
-        stored = map_array(file)
+        stored = read_codes(file)
     except (OSError, ValueError) as error:
         raise _differs(what, f"{file} cannot be read ({error})") from error
     if stored.shape != fresh.shape or stored.dtype != fresh.dtype:

@@ -103,22 +103,21 @@ def _otherwise(recipe: Recipe, prefix: Path) -> str:
 
 def _codebooks(given: int | None, codec: str, layout: str) -> int | None:
     """How many codebooks documents carry where the recipe leaves it to the codec."""
+    from yue.tokens.options import own_codebooks
     from yue.tokens.vocabulary import CODECS, codec_range
 
-    if given is not None or codec not in CODECS:
-        return given
-    own = codec_range(codec)
-    return own.stage2_codebooks if layout == "stage2" else own.stage1_codebooks
+    return own_codebooks(codec_range(codec), layout) if given is None and codec in CODECS else given
 
 
 def _minute(recipe: Recipe) -> str:
     """About how many tokens a minute of music is, where two tracks take turns."""
+    from yue.tokens.layouts.table import LAYOUTS
     from yue.tokens.vocabulary import CODECS, codec_range
 
     name, layout = recipe.codec.name, recipe.tokens.layout
     books = _codebooks(recipe.tokens.codebooks, name, layout)
     rate = codec_range(name).frame_rate if name in CODECS else None
-    if books is None or rate is None or layout in ("mix", "stage2"):
+    if books is None or rate is None or LAYOUTS[layout].lanes == 1:
         return "frames of a minute x codebooks x tracks is about a minute's"
     told = "one codebook" if books == 1 else f"{books} codebooks"
     return f"a minute of music is about {round(60 * rate) * 2 * books:,}, two tracks of {told}"

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
     from yue.summary import StageSummary
     from yue.tokens.megatron_files import info_path
     from yue.tokens.options import Options
-    from yue.tokens.pair_info import row_rejections, rows_check
+    from yue.tokens.row_count import row_rejections, rows_check
     from yue.tokens.vocabulary import codec_range
     from yue.tokens.write_files import write_token_sets
     from yue.wording import counted

@@ -1,13 +1,9 @@
-"""The data sets a recipe mixes: opened, and drawn from in their shares.
-
-Several datasets as one endless stream of rows, each in its share.
+"""The datasets that a recipe mixes: opened, checked against one another, drawn in their shares.
 
 An epoch of the mixture takes a fixed number of rows of every dataset, evenly spread. A dataset
 goes through its own rows in its own epochs, so none comes again before all have come, however many
 the mixture takes. Which row stands at a place of the stream follows from (datasets, seed, place)
-alone: a run goes on from one number.
-
-The token files that a recipe mixes, opened and held to one another.
+alone, so training resumes from one number, with any number of ranks.
 """
 
 from __future__ import annotations
@@ -88,11 +84,11 @@ class MixedRows:
 
     @property
     def epoch_rows(self) -> int:
-        """Number of rows in an epoch."""
+        """Return the number of rows in an epoch."""
         return len(self._sources)
 
     def find(self, place: int) -> tuple[PackedRows, int, int]:
-        """The row at a place of the stream: its dataset, and epoch and index there."""
+        """Find the row at a place of the stream: its dataset, and epoch and index there."""
         if place < 0:
             raise IndexError(f"place {place} of the stream")
         epoch, slot = divmod(place, self.epoch_rows)
@@ -106,7 +102,7 @@ class MixedRows:
         return portion.rows, *divmod(draw, portion.rows.packing.rows)
 
     def read(self, places: Sequence[int]) -> PackedRow:
-        """The rows at places of the stream, one after the other as one.
+        """Read the rows at places of the stream, one after the other as one.
 
         Raises:
             TokenFileError: The files were changed or damaged since they were opened.
@@ -114,12 +110,12 @@ class MixedRows:
         return read_rows([self.find(place) for place in places])
 
     def songs(self, place: int) -> tuple[str, ...]:
-        """The songs that the row at a place has pieces of, in order."""
+        """Return the songs that the row at a place has pieces of, in order."""
         rows, epoch, index = self.find(place)
         return rows.songs(epoch, index)
 
     def taken(self, count: int) -> list[Taken]:
-        """What the first ``count`` rows of the stream take of each dataset, exactly."""
+        """Count what the first ``count`` rows of the stream take of each dataset."""
         epochs, slots = divmod(count, self.epoch_rows)
         begun = np.bincount(self._sources[:slots], minlength=len(self.portions))
         draws = [epochs * p.draws + int(n) for p, n in zip(self.portions, begun, strict=True)]
@@ -129,8 +125,44 @@ class MixedRows:
         ]
 
 
+@dataclass(frozen=True)
+class Share:
+    """One rank's share of the rows.
+
+    Attributes:
+        rank: Of the process.
+        size: How many there are; divides ``batch_size``.
+        batch_size: Rows of a step over all processes.
+        micro_batch_size: Most rows of a forward pass.
+    """
+
+    rank: int
+    size: int
+    batch_size: int
+    micro_batch_size: int
+
+    @property
+    def rows(self) -> int:
+        """Rows of a step in this process."""
+        return self.batch_size // self.size
+
+    @property
+    def micro_batches(self) -> int:
+        """Forward passes of a step; the same in every process."""
+        return -(-self.rows // self.micro_batch_size)
+
+    def places(self, step: int) -> list[range]:
+        """Places in the stream of rows, one range for each forward pass of a step."""
+        first = step * self.batch_size + self.rank * self.rows
+        size = self.micro_batch_size
+        return [
+            range(place, min(place + size, first + self.rows))
+            for place in range(first, first + self.rows, size)
+        ]
+
+
 def plan(datasets: Mapping[str, PackedRows], mix: Mix) -> list[Portion]:
-    """How many rows an epoch takes of each dataset.
+    """Plan how many rows an epoch takes of each dataset.
 
     By rounds, each dataset as often as its number says. By weights or temperature, as many rows as
     all datasets have, in such numbers that the tokens of each come as near to its share as whole
@@ -178,7 +210,7 @@ def _wanted(mix: Mix, tokens: Mapping[str, int]) -> dict[str, Fraction]:
 
 
 def spread(counts: Sequence[int]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
-    """An order of ``counts[i]`` draws of each dataset i in which every stretch has their shares.
+    """Order ``counts[i]`` draws of each dataset i so that every stretch has their shares.
 
     Draw j of n stands at (j + 1/2) / n of the way (Webster's divisor method); of equals the first
     dataset is first.
@@ -194,7 +226,7 @@ def spread(counts: Sequence[int]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np
 
 
 def open_datasets(mix: Mix, songs: Path) -> dict[str, TokenFiles]:
-    """The token files of a mixture by name, in the recipe's order.
+    """Open the token files of a mixture by name, in the recipe's order.
 
     Args:
         mix: The recipe's section.
@@ -204,7 +236,7 @@ def open_datasets(mix: Mix, songs: Path) -> dict[str, TokenFiles]:
         TrainingError: There is no such dataset, or two do not go together.
         TokenFileError: Files are damaged.
     """
-    prefixes = {name: _prefix(mix, name, songs) for name in numbers_of(mix.datasets)}
+    prefixes = {name: _find_prefix(mix, name, songs) for name in numbers_of(mix.datasets)}
     # Files that another program wrote do not say which codec they are of: the others' it is.
     described = [path for path in prefixes.values() if info_path(path).is_file()]
     if not described:
@@ -220,14 +252,14 @@ def open_datasets(mix: Mix, songs: Path) -> dict[str, TokenFiles]:
         for name, path in prefixes.items()
     }
     for name, files in found.items():
-        _check_goes_with(known, name, files)
+        _check_match(known, name, files)
     return found
 
 
 def mix_rows(
     datasets: dict[str, TokenFiles], mix: Mix, train: Train, cache: Path | None = None
 ) -> MixedRows:
-    """The rows of a mixture.
+    """Mix the rows of datasets.
 
     Args:
         datasets: Token files by name.
@@ -287,19 +319,19 @@ def _upstream_rows(
 
 
 def only(name: str, rows: PackedRows) -> MixedRows:
-    """One dataset as a mixture."""
+    """Return one dataset as a mixture."""
     return MixedRows([Portion(name, rows, asked=1.0, draws=rows.packing.rows)])
 
 
 def packed_rows(files: TokenFiles, train: Train) -> PackedRows:
-    """The rows of held-out token files, or of one dataset, as a recipe packs them."""
+    """Pack held-out token files, or one dataset, into rows as a recipe says."""
     length = train.context_length
     packing = Chopping(length, files.starts) if train.packing == "chop" else None
     return PackedRows(files, length, seed=train.seed, packing=packing)
 
 
-def _prefix(mix: Mix, name: str, songs: Path) -> Path:
-    """Where a dataset's token files lie: in a folder of its own, or all in one folder."""
+def _find_prefix(mix: Mix, name: str, songs: Path) -> Path:
+    """Find a dataset's token files: in a folder of its own, or all in one folder."""
     if name == SONGS:
         if not idx_path(songs).is_file():
             raise TrainingError(
@@ -321,7 +353,7 @@ def _prefix(mix: Mix, name: str, songs: Path) -> Path:
     )
 
 
-def _check_goes_with(known: TokenFiles, name: str, files: TokenFiles) -> None:
+def _check_match(known: TokenFiles, name: str, files: TokenFiles) -> None:
     """Check that a dataset's ids mean what they mean in another.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A document as a reader of music sees it: header, sections with their times, what is odd."""
+"""Describe a document as a reader of music sees it: header, sections and times, what is odd."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from yue.dataset.token_files import Ids, TokenFiles
-from yue.tokens.document_faults import Fault, Shape, document_faults
-from yue.tokens.roles import PREDICTED, Role
+from yue.tokens.document_faults import Fault, document_faults
+from yue.tokens.roles import PREDICTED, Role, Shape
 from yue.tokens.text_tokenizer import TextTokenizer
 
 
@@ -78,7 +78,7 @@ def describe(
         files: The token files.
         document: Which.
         tokenizer: The tokenizer with which they were written, to turn ids back to text.
-        loss_on: Roles that are learnt.
+        loss_on: Roles that the loss counts.
 
     Raises:
         TokenFileError: The document cannot be read. Odd ids are no error here, they are shown.
@@ -95,17 +95,17 @@ def describe(
         part = roles[start:stop]
         counts = {role.title: int((part == role).sum()) for role in Role}
         seconds = None
-        frames = _frames(part, shape)
+        frames = _count_frames(part, shape)
         if frames and shape.codec.frame_rate:
             begin, clock = clock, clock + frames / shape.codec.frame_rate
             seconds = float(begin), float(clock)
         sequences.append(
             SequenceView(
-                kind=_kind(part, shape, is_first=start == 0),
+                kind=_sequence_kind(part, shape, is_first=start == 0),
                 start=start,
                 stop=stop,
-                text=_text(tokenizer, tokens[start:stop], part, 0),
-                after=_text(tokenizer, tokens[start:stop], part, -1),
+                text=_decode_run(tokenizer, tokens[start:stop], part, 0),
+                after=_decode_run(tokenizer, tokens[start:stop], part, -1),
                 seconds=seconds,
                 roles={name: count for name, count in counts.items() if count},
                 learnt=int(learnt[start:stop].sum()),
@@ -122,25 +122,25 @@ def describe(
     )
 
 
-def _kind(roles: npt.NDArray[np.uint8], shape: Shape, *, is_first: bool) -> str:
+def _sequence_kind(roles: npt.NDArray[np.uint8], shape: Shape, *, is_first: bool) -> str:
     if is_first and not np.isin(roles, PREDICTED).any():
         return "header"
-    return "chunk" if shape.stages else "section"
+    return "chunk" if shape.is_stage2 else "section"
 
 
-def _frames(roles: npt.NDArray[np.uint8], shape: Shape) -> int:
-    """How many frames of codes a sequence has."""
+def _count_frames(roles: npt.NDArray[np.uint8], shape: Shape) -> int:
+    """Count the frames of codes of a sequence."""
     if shape.lanes == 2:
         count = max(int((roles == role).sum()) for role in (Role.VOCAL, Role.INSTRUMENTAL))
         return count // shape.codec.codebooks
     # Codebook 0 may be there twice in a chunk of stage 2.
-    return int((roles == (Role.CODEBOOK_1 if shape.stages else Role.CODEBOOK_0)).sum())
+    return int((roles == (Role.CODEBOOK_1 if shape.is_stage2 else Role.CODEBOOK_0)).sum())
 
 
-def _text(
+def _decode_run(
     tokenizer: TextTokenizer | None, tokens: Ids, roles: npt.NDArray[np.uint8], which: int
 ) -> str | None:
-    """The first (0) or the last (-1) run of text of a sequence, between other tokens."""
+    """Decode the first (0) or the last (-1) run of text of a sequence, between other tokens."""
     if tokenizer is None:
         return None
     is_text = np.concatenate([[False], roles == Role.TEXT, [False]])

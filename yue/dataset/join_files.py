@@ -1,4 +1,4 @@
-"""Several token files as one: the documents of the first, then of the second, and so on."""
+"""Join several token files into one: the documents of the first, then of the second, and so on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ZEROS = bytes(_CHUNK)
 def merge(prefixes: Sequence[Path], output_prefix: Path) -> TokenFileInfo:
     """Join token files of this project, each checked against its checksums on the way.
 
-    Pointers are 64 bits. Files appear in the order of :func:`yue.tokens.pair_writer.write_pair`:
+    Pointers are 64 bits. Files appear in the order of :func:`yue.tokens.pair_writer.pair_writer`:
     whenever the merge is cut off, there is the old output, or none, or the new one.
 
     Args:

@@ -20,7 +20,7 @@ from yue.dataset.token_files import Ids, TokenFiles
 from yue.tokens.roles import Role
 
 IGNORED = -100
-"""The label of a position that is not learnt."""
+"""The label of a position that the loss leaves out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,29 +30,34 @@ class PackedRow:
     Attributes:
         tokens: int32, shape (N,).
         boundaries: Where each piece starts, and N; int64, shape (pieces + 1,). Attention and
-            positions start anew at each (``cu_seqlens``).
+            positions start at 0 again at each (``cu_seqlens``).
         roles: :class:`~yue.tokens.roles.Role` of every token, uint8, shape (N,).
-        has_next: Whether the last token of each piece is there to be predicted only, and is no
-            input: upstream's rows share it with the next row.
+        next_tokens: The token after each piece, where that is to be predicted as well; int32,
+            shape (pieces,). Upstream's rows share it with the next row.
+        next_roles: Its role, uint8, shape (pieces,).
     """
 
     tokens: Ids
     boundaries: npt.NDArray[np.int64]
     roles: npt.NDArray[np.uint8]
-    has_next: bool = False
+    next_tokens: Ids | None = None
+    next_roles: npt.NDArray[np.uint8] | None = None
 
     @property
-    def positions(self) -> npt.NDArray[np.int64]:
-        """Place of every token in its piece (``position_ids``), int64, shape (N,)."""
-        starts = self.boundaries[:-1]
-        return np.arange(len(self.tokens)) - np.repeat(starts, np.diff(self.boundaries))
+    def target_tokens(self) -> Ids:
+        """The token after each; anything where none is, int32, shape (N,)."""
+        found = np.roll(self.tokens, -1)
+        if self.next_tokens is not None:
+            found[self.boundaries[1:] - 1] = self.next_tokens
+        return found
 
     @property
-    def is_input(self) -> npt.NDArray[np.bool_]:
-        """Which tokens the model reads, shape (N,)."""
-        found = np.ones(len(self.tokens), dtype=bool)
-        if self.has_next:
-            found[self.boundaries[1:] - 1] = False
+    def target_roles(self) -> npt.NDArray[np.uint8]:
+        """The role of the token after each; ``Role.CONTEXT`` where none is, uint8, shape (N,)."""
+        found = np.roll(self.roles, -1)
+        found[self.boundaries[1:] - 1] = (
+            Role.CONTEXT if self.next_roles is None else self.next_roles
+        )
         return found
 
 
@@ -83,21 +88,21 @@ class PackedRows:
         self._order: tuple[int, npt.NDArray[np.int64]] | None = None
 
     def epoch_rows(self, epoch: int) -> int:
-        """Number of rows in an epoch."""
+        """Return the number of rows in an epoch."""
         return self.packing.rows
 
     def first_tokens(self, count: int) -> int:
-        """Tokens of the first ``count`` rows of all epochs, one after the other."""
+        """Count the tokens of the first ``count`` rows of all epochs, one after the other."""
         epochs, left = divmod(count, self.packing.rows)
         begun = self.packing.row_tokens[self._epoch_order(epochs)[:left]]
         return epochs * self.packing.tokens + int(begun.sum())
 
     def pieces(self, epoch: int, index: int) -> list[Piece]:
-        """The pieces of one row of an epoch, in order."""
+        """Return the pieces of one row of an epoch, in order."""
         return self.packing.pieces(int(self._epoch_order(epoch)[index]))
 
     def row(self, epoch: int, index: int) -> PackedRow:
-        """One row of an epoch.
+        """Read one row of an epoch.
 
         Args:
             epoch: From 0.
@@ -109,7 +114,7 @@ class PackedRows:
         return read_rows([(self, epoch, index)])
 
     def songs(self, epoch: int, index: int) -> tuple[str, ...]:
-        """The songs that one row of an epoch has pieces of, in order."""
+        """Return the songs that one row of an epoch has pieces of, in order."""
         ids = self.files.info.song_ids
         return tuple(dict.fromkeys(ids[p.document] for p in self.pieces(epoch, index)))
 
@@ -124,7 +129,7 @@ class PackedRows:
 
 
 def read_rows(places: Sequence[tuple[PackedRows, int, int]]) -> PackedRow:
-    """Rows, one after the other as one; each dataset among them is read by one call of C.
+    """Read rows, one after the other as one; each dataset among them by one call of C.
 
     Args:
         places: Rows of a dataset, epoch and index of each.
@@ -149,8 +154,21 @@ def read_rows(places: Sequence[tuple[PackedRows, int, int]]) -> PackedRow:
         read = _read_pieces if isinstance(rows.packing, Packing) else _read_fragments
         read(rows.files, own, tokens, roles)
     is_boundary = np.array([*(new for _, _, new in wanted), True])
-    has_next = any(isinstance(rows.packing, Samples) for rows, _, _ in wanted)
-    return PackedRow(tokens, starts[is_boundary], roles, has_next)
+    row = PackedRow(tokens, starts[is_boundary], roles)
+    return _cut_ends(row) if isinstance(places[0][0].packing, Samples) else row
+
+
+def _cut_ends(row: PackedRow) -> PackedRow:
+    """Make the last token of each piece one that is predicted and not read."""
+    is_end = np.zeros(len(row.tokens), dtype=bool)
+    is_end[row.boundaries[1:] - 1] = True
+    return PackedRow(
+        tokens=row.tokens[~is_end],
+        boundaries=row.boundaries - np.arange(len(row.boundaries)),
+        roles=row.roles[~is_end],
+        next_tokens=row.tokens[is_end],
+        next_roles=row.roles[is_end],
+    )
 
 
 def _read_pieces(
@@ -200,20 +218,16 @@ def _read_fragments(
 
 
 def targets(row: PackedRow, loss_on: Collection[Role]) -> npt.NDArray[np.int64]:
-    """What each position is to predict: the next token of its piece.
+    """Return what each position is to predict: the next token of its piece.
 
     Args:
         row: The row.
-        loss_on: Roles that are learnt. What a piece repeats (``Role.CONTEXT``) is never learnt.
+        loss_on: Roles that the loss counts; never what a piece repeats (``Role.CONTEXT``).
 
     Returns:
-        Next tokens, :data:`IGNORED` where the next token's role is not learnt and at the end of
-        each piece; int64, shape (N,).
+        Next tokens, :data:`IGNORED` where the loss leaves out the next token, and where none
+        follows in the piece; int64, shape (N,).
     """
-    is_learnt = np.zeros(len(Role), dtype=bool)
-    is_learnt[[role for role in loss_on if role != Role.CONTEXT]] = True
-    learnt = is_learnt[row.roles]
-    learnt[row.boundaries[:-1]] = False  # nothing before it in its piece says what it will be
-    labels = np.full(len(row.tokens), IGNORED, dtype=np.int64)
-    labels[:-1] = np.where(learnt[1:], row.tokens[1:], IGNORED)
-    return labels
+    is_counted = np.zeros(len(Role), dtype=bool)
+    is_counted[[role for role in loss_on if role != Role.CONTEXT]] = True
+    return np.where(is_counted[row.target_roles], row.target_tokens.astype(np.int64), IGNORED)

@@ -1,7 +1,8 @@
-"""Pieces into rows: best fit, longest first.
+"""Pack pieces into rows: best fit, longest first.
 
 Every piece goes into the row with the least room that still holds it. The plan depends on the
-lengths alone; what changes from epoch to epoch is the order of the rows.
+lengths alone; what changes from epoch to epoch is the order of the rows. On 20,000 songs, of which
+89 % fit 16,384 tokens, padding is 2.92 % (benchmarks/RESULTS.md, packing).
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Packing:
         return np.add.reduceat(self.lengths[self.members], self.row_starts[:-1])
 
     def pieces(self, row: int) -> list[Piece]:
-        """The pieces of a row, in order."""
+        """Return the pieces of a row, in order."""
         first, last = self.row_starts[row], self.row_starts[row + 1]
         return [self._piece(int(number)) for number in self.members[first:last]]
 

@@ -75,7 +75,7 @@ class TokenFiles:
         try:
             index, header = read_index_file(idx_path(prefix))
             check_bin(stream, bin_path(prefix), index)
-            info = _info(prefix, index, codec)
+            info = _read_own_info(prefix, index, codec)
         except BaseException:
             stream.close()
             raise
@@ -85,7 +85,7 @@ class TokenFiles:
     def __reduce__(self) -> tuple[Any, ...]:
         """Open again in the process that unpickles: a descriptor does not travel."""
         codec = None if self.info.options else codec_range(self.info.codec.name)
-        return _open_again, (self.prefix, codec)
+        return _reopen, (self.prefix, codec)
 
     @property
     def documents(self) -> int:
@@ -139,7 +139,7 @@ class TokenFiles:
         start, stop = (int(place) * size for place in self.starts[document : document + 2])
         path = bin_path(self.prefix)
         try:
-            data = _pread(self._stream.fileno(), stop - start, start)
+            data = _read_at(self._stream.fileno(), stop - start, start)
         except OSError as error:
             raise TokenFileError(
                 f"{path}: byte {start} cannot be read ({error.strerror})", fix=REBUILD
@@ -184,7 +184,7 @@ class TokenFiles:
         try:
             gather(descriptor, spans, out, item_size=size, limit=limit, pieces=pieces)
         except GatherError as error:
-            raise self._unreadable(error) from error
+            raise self._explain_gather(error) from error
 
     @cached_property
     def _form(self) -> Form:
@@ -202,7 +202,7 @@ class TokenFiles:
             marker=shape.reference_marker,
         )
 
-    def _unreadable(self, error: GatherError) -> TokenFileError:
+    def _explain_gather(self, error: GatherError) -> TokenFileError:
         path = bin_path(self.prefix)
         if error.token is None:
             return TokenFileError(f"{path}: cannot be read", why=error.what, fix=REBUILD)
@@ -227,7 +227,7 @@ class TokenFiles:
         return self.info.shape(tokens).roles(tokens)
 
     def verify(self) -> None:
-        """Read the whole .bin and hold it to its checksums.
+        """Read the whole .bin and compare its checksums.
 
         Raises:
             TokenFileError: A block differs; with its first byte.
@@ -235,7 +235,7 @@ class TokenFiles:
         self.check(file_checksums(bin_path(self.prefix), self.info.checksums.block_bytes))
 
     def check(self, found: Sequence[int]) -> None:
-        """Hold the checksums of the blocks of the .bin, as found, to those that were written.
+        """Compare the checksums of the blocks of the .bin, as found, with those that were written.
 
         Files of other programs have none.
 
@@ -259,12 +259,12 @@ class TokenFiles:
                 )
 
 
-def _open_again(prefix: Path, codec: CodecRange | None) -> TokenFiles:
+def _reopen(prefix: Path, codec: CodecRange | None) -> TokenFiles:
     return TokenFiles.open(prefix, codec=codec)
 
 
-def _info(prefix: Path, index: IndexArrays, codec: CodecRange | None) -> TokenFileInfo:
-    """The description of the files, held to what they are."""
+def _read_own_info(prefix: Path, index: IndexArrays, codec: CodecRange | None) -> TokenFileInfo:
+    """Read the description of the files, and check that it is theirs."""
     path = info_path(prefix)
     documents, sequences = len(index.documents) - 1, len(index.lengths)
     tokens = int(index.starts[-1])
@@ -290,8 +290,8 @@ def _info(prefix: Path, index: IndexArrays, codec: CodecRange | None) -> TokenFi
     return info
 
 
-def _pread(descriptor: int, count: int, offset: int) -> bytes:
-    """As many of ``count`` bytes as there are; the kernel may give them in several parts."""
+def _read_at(descriptor: int, count: int, offset: int) -> bytes:
+    """Read up to ``count`` bytes; the kernel may give them in several parts."""
     data = os.pread(descriptor, count, offset)
     while len(data) < count and (
         part := os.pread(descriptor, count - len(data), offset + len(data))

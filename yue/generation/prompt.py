@@ -22,17 +22,14 @@ from yue.generation.prompt_songs import SongSource
 from yue.songs.lyrics import line_content, parse_lyrics
 from yue.songs.song_metadata import clean_genres
 from yue.tokens.layouts import cot, icl, interleave
-from yue.tokens.layouts.blocks import END, opening
-from yue.tokens.reference_audio import Draws
+from yue.tokens.layouts.blocks import END, Draws, opening
+from yue.tokens.layouts.table import LAYOUTS
 
 if TYPE_CHECKING:
     from yue.tokens.text_tokenizer import TextTokenizer
     from yue.tokens.vocabulary import CodecRange
 
 Ids = NDArray[np.int32]
-
-SUNG_LAYOUTS = ("cot", "icl", "interleave")
-"""Layouts that songs can be generated in: text first, then both tracks."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ def song_prompt(
         tokenizer: Text to ids.
         codec: The ids of the codebooks that documents carry.
         song_id: Names the song in errors.
-        layout: One of :data:`SUNG_LAYOUTS`.
+        layout: One of :data:`~yue.tokens.layouts.table.GENERATED_LAYOUTS`.
         genres: Free text.
         line_contents: One text for each section: ``"[label]\nlines\n\n"``. All of them are in
             the head, as in training.
@@ -102,9 +99,9 @@ def song_prompt(
             "the lyrics have no section",
             fix="write at least one section that starts with a label, for example [verse]",
         )
-    if layout == "interleave" and reference is not None:
+    if not LAYOUTS[layout].has_header and reference is not None:
         raise GenerationError(
-            "an audio prompt with tokens.layout interleave",
+            f"an audio prompt with tokens.layout {layout}",
             why="its documents have no header that could hold reference audio",
             fix="leave the audio prompt out, or train with tokens.layout: icl",
         )
@@ -126,7 +123,7 @@ def _head(
     line_contents: Sequence[str],
     reference: Ids | None,
 ) -> Ids:
-    if layout == "interleave":
+    if not LAYOUTS[layout].has_header:
         return np.zeros(0, dtype=np.int32)
     if reference is None:
         return cot.head_ids(tokenizer, genres, line_contents)
@@ -135,7 +132,7 @@ def _head(
 
 def _opening(tokenizer: TextTokenizer, codec: CodecRange, layout: str, text: str) -> Opening:
     label = text.split("\n", 1)[0]
-    if layout == "interleave":
+    if not LAYOUTS[layout].has_header:
         words = interleave.text_ids(tokenizer, text, Draws(0), dropout=0.0)
         return Opening(label, before=np.concatenate([words, opening(codec)]), after=END)
     return Opening(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from yue.errors import GenerationError
 from yue.files import map_array, read_json, read_jsonl
+from yue.tokens.codes_file import read_codes
 
 # Songs the model has not been trained on come first.
 _ORDER = ("valid", "test", "train")
@@ -128,7 +129,7 @@ def recorded_codes(
     """
     lanes = {}
     for role, path in recording.codes.items():
-        codes = _load(path)[:codebooks]
+        codes = _load(path, read_codes)[:codebooks]
         pieces = [codes[:, first:end] for first, end in spans]
         lanes[role] = np.concatenate(pieces, axis=1).astype(np.int16)
     return lanes
@@ -141,16 +142,16 @@ def recorded_audio(
     rate = recording.sample_rate
     tracks = {}
     for role, path in recording.audio.items():
-        audio = _load(path)
+        audio = _load(path, map_array)
         pieces = [audio[round(start * rate) : round(end * rate)] for start, end in spans]
         full_scale = 32_768 if audio.dtype == np.int16 else 1
         tracks[role] = np.concatenate(pieces).astype(np.float32) / np.float32(full_scale)
     return tracks
 
 
-def _load(path: Path) -> NDArray[Any]:
+def _load(path: Path, read: Callable[[Path], NDArray[Any]]) -> NDArray[Any]:
     try:
-        return map_array(path)
+        return read(path)
     except (OSError, ValueError) as error:
         raise GenerationError(
             f"{path}: cannot be read as an array ({error})", fix="run `dvc repro` again"

@@ -8,12 +8,12 @@ from pathlib import Path
 from yue.codecs.card import CodecCard
 from yue.codecs.registry import codec_ids
 from yue.errors import GenerationError
-from yue.generation.prompt import SUNG_LAYOUTS
 from yue.generation.prompt_reference import own_references
 from yue.generation.prompt_songs import SongSource, choose_songs
 from yue.generation.sampling_plan import Setup, audio_prompt_of
 from yue.paths import Paths
 from yue.recipe.model import Recipe
+from yue.tokens.layouts.table import GENERATED_LAYOUTS
 from yue.tokens.options import Options
 
 
@@ -24,7 +24,7 @@ def sources_of(setup: Setup, work: Path) -> list[SongSource]:
         YueError: There are no songs, or one cannot be used.
     """
     sources = choose_songs(work, setup.how.prompts)
-    if setup.options.layout == "icl" and setup.audio_prompt is None:
+    if setup.options.layout_facts.has_reference and setup.audio_prompt is None:
         ids = codec_ids(setup.codec_name, setup.codec_path)
         return own_references(sources, work, ids, setup.options)
     return sources
@@ -62,12 +62,12 @@ def options_of(recipe: Recipe, root: Path) -> Options:
         GenerationError: Nothing can be sung in their layout.
     """
     options = Options.of(recipe.tokens)
-    if options.layout not in SUNG_LAYOUTS:
+    if options.layout not in GENERATED_LAYOUTS:
         raise GenerationError(
             f"no songs can be generated after tokens.layout {options.layout}",
             why="songs are lyrics first, then vocal and instrumental taking turns",
-            fix=f"train with one of {', '.join(SUNG_LAYOUTS)}; `dvc repro evaluate` measures any "
-            "layout",
+            fix=f"train with one of {', '.join(GENERATED_LAYOUTS)}; `dvc repro evaluate` measures "
+            "any layout",
         )
     ids = options.ids(codec_ids(recipe.codec.name, root / recipe.codec.path))
     return replace(options, codebooks=min(ids.codebooks, recipe.codec.codebooks))

@@ -1,5 +1,6 @@
 """The native library: a small C11 part behind cffi, and thin typed wrappers.
 
-``codes``, ``checksum``, ``index`` and ``writer`` are the wrappers; ``library`` finds or builds the
-library; ``reference`` says the same in plain NumPy, for tests.
+``library`` finds or builds it; each other module wraps the functions of one concept. What the
+functions do is said again in plain NumPy in ``tests/native/reference.py``: a host without the
+library gets an error, not a slower result from a second implementation.
 """

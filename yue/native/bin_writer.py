@@ -1,9 +1,4 @@
-"""Write .bin files in C, buffered, with their CRC-32C.
-
-CRC-32C of bytes, in C.
-
-A buffered writer of .bin files, in C.
-"""
+"""Write .bin files in C, buffered, with a CRC-32C for each block; checksums of bytes and files."""
 
 from __future__ import annotations
 
@@ -24,7 +19,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 def crc32c(data: bytes | bytearray | memoryview, crc: int = 0) -> int:
-    """CRC-32C (Castagnoli, RFC 3720 B.4).
+    """Return the CRC-32C of bytes (Castagnoli, RFC 3720 B.4).
 
     Args:
         data: The bytes.
@@ -53,7 +48,7 @@ class BlockChecksums:
         self.values: list[int] = []
 
     def add(self, data: bytes | memoryview) -> None:
-        """Go on with more bytes."""
+        """Add more bytes."""
         view = memoryview(data).cast("B")
         while view.nbytes:
             if not self._left:
@@ -66,7 +61,7 @@ class BlockChecksums:
 
 
 def file_checksums(path: Path, block_bytes: int = BLOCK_BYTES) -> list[int]:
-    """CRC-32C of each block of a file; the last block may be shorter."""
+    """Return the CRC-32C of each block of a file; the last block may be shorter."""
     checksums = BlockChecksums(block_bytes)
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK_BYTES):
@@ -162,7 +157,7 @@ class BinWriter:
         return int(self._native.lib.yue_writer_bytes(self._writer))
 
     def checksums(self) -> list[int]:
-        """CRC-32C of each block; flushes first."""
+        """Flush, and return the CRC-32C of each block."""
         self.flush()
         out = np.zeros(int(self._native.lib.yue_writer_blocks(self._writer)), dtype=np.uint32)
         if out.size:

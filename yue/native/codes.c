@@ -193,30 +193,3 @@ int yue_flatten(const int16_t *codes, int64_t codebooks, int64_t frames, const i
     }
     return YUE_OK;
 }
-
-int yue_narrow(const int64_t *ids, int64_t count, int32_t limit, int32_t *out, int64_t capacity,
-               int64_t *bad) {
-    if (count < 0 || limit < 0 || bad == NULL || capacity < count) {
-        return YUE_ARGUMENT;
-    }
-    if (count > 0 && (ids == NULL || out == NULL)) {
-        return YUE_ARGUMENT;
-    }
-    for (int64_t start = 0; start < count; start += BLOCK) {
-        const int64_t stop = count - start < BLOCK ? count : start + BLOCK;
-        uint32_t wrong = 0;
-        for (int64_t i = start; i < stop; i++) {
-            wrong |= (uint32_t)((uint64_t)ids[i] >= (uint64_t)limit);
-            out[i] = (int32_t)(uint32_t)((uint64_t)ids[i] & 0x7fffffffu);
-        }
-        if (wrong) {
-            for (int64_t i = start; i < stop; i++) {
-                if ((uint64_t)ids[i] >= (uint64_t)limit) {
-                    *bad = i;
-                    return YUE_RANGE;
-                }
-            }
-        }
-    }
-    return YUE_OK;
-}

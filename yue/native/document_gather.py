@@ -1,8 +1,6 @@
-"""Gather tokens of many places of a .bin, and pack pieces into rows, in C.
+"""Read tokens of many places of a .bin, with their roles, in one call of C; pack pieces into rows.
 
-Tokens of many places of a .bin, and their roles, in one call of C.
-
-Pieces into rows, in C.
+The GIL is free during a call.
 """
 
 from __future__ import annotations
@@ -101,8 +99,8 @@ def gather(
     native = library()
     if out.dtype not in (np.int32, np.int64) or not out.flags.c_contiguous:
         raise NativeError(f"the output must be contiguous int32 or int64, not {out.dtype}")
-    keep, request = _pieces(native, pieces, out.size)
-    rows, fault = _triples(spans, "spans"), native.ffi.new("int64_t[2]")
+    keep, request = _make_pieces(native, pieces, out.size)
+    rows, fault = _as_triples(spans, "spans"), native.ffi.new("int64_t[2]")
     ids, width = native.pointer(out, True), out.dtype.itemsize
     status = native.lib.yue_gather(
         descriptor, item_size, native.pointer(rows), len(rows), limit, ids, width, out.size,
@@ -110,10 +108,10 @@ def gather(
     )  # fmt: skip
     del keep
     if status:
-        raise _error(native, status, int(fault[0]), int(fault[1]), limit)
+        raise _fault_of(native, status, int(fault[0]), int(fault[1]), limit)
 
 
-def _error(native: Library, status: int, span: int, token: int, limit: int) -> NativeError:
+def _fault_of(native: Library, status: int, span: int, token: int, limit: int) -> NativeError:
     if status == native.lib.YUE_SHORT:
         return GatherError(f"the file ends at token {token}", span, token, is_short=True)
     if status == native.lib.YUE_RANGE and token >= 0:
@@ -125,44 +123,15 @@ def _error(native: Library, status: int, span: int, token: int, limit: int) -> N
     return NativeError(f"yue_gather refused its arguments (status {status})")
 
 
-def roles(
-    tokens: npt.NDArray[np.int32] | npt.NDArray[np.int64], pieces: Pieces
-) -> npt.NDArray[np.uint8]:
-    """Fill in the roles of pieces of tokens that are at hand.
-
-    Args:
-        tokens: Ids, contiguous.
-        pieces: The pieces.
-
-    Returns:
-        ``pieces.roles``.
-
-    Raises:
-        NativeError: A piece reaches outside the tokens, or an array is not as it must be.
-    """
-    native = library()
-    if tokens.dtype not in (np.int32, np.int64) or not tokens.flags.c_contiguous:
-        raise NativeError(f"ids must be contiguous int32 or int64, not {tokens.dtype}")
-    keep, request = _pieces(native, pieces, tokens.size)
-    bad, data = native.ffi.new("int64_t *"), native.pointer(tokens)
-    status = native.lib.yue_roles(data, tokens.dtype.itemsize, tokens.size, request, bad)
-    del keep
-    if status == native.lib.YUE_RANGE:
-        raise NativeError(f"piece {bad[0]} reaches outside the {tokens.size} tokens")
-    if status:
-        raise NativeError(f"yue_roles refused its arguments (status {status})")
-    return pieces.roles
-
-
-def _pieces(native: Library, pieces: Pieces | None, tokens: int) -> tuple[list[Any], Any]:
-    """The C structure, and what must stay alive beside it."""
+def _make_pieces(native: Library, pieces: Pieces | None, tokens: int) -> tuple[list[Any], Any]:
+    """Return the C structure, and what must stay alive beside it."""
     ffi = native.ffi
     if pieces is None:
         return [], ffi.NULL
     out = pieces.roles
     if out.dtype != np.uint8 or out.size != tokens or not out.flags.c_contiguous:
         raise NativeError(f"roles must be {tokens} contiguous uint8, not {out.size} {out.dtype}")
-    bounds, form = _triples(pieces.bounds, "bounds"), pieces.form
+    bounds, form = _as_triples(pieces.bounds, "bounds"), pieces.form
     starts = ffi.new("int32_t[]", form.code_starts)
     marker = ffi.new("int32_t[]", form.marker)
     c_form = ffi.new(
@@ -184,7 +153,7 @@ def _pieces(native: Library, pieces: Pieces | None, tokens: int) -> tuple[list[A
     return [starts, marker, c_form, bounds, data, target], ffi.new("yue_pieces *", fields)
 
 
-def _triples(values: npt.NDArray[Any], what: str) -> npt.NDArray[np.int64]:
+def _as_triples(values: npt.NDArray[Any], what: str) -> npt.NDArray[np.int64]:
     if values.ndim != 2 or values.shape[1] != 3 or values.dtype.kind not in "iu":
         raise NativeError(f"{what} must be integers of shape (N, 3), not {values.shape}")
     return np.ascontiguousarray(values, dtype=np.int64)
@@ -193,7 +162,7 @@ def _triples(values: npt.NDArray[Any], what: str) -> npt.NDArray[np.int64]:
 def best_fit(
     lengths: npt.NDArray[np.int64], room: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Best-fit-decreasing bin packing: equal input, equal output, on every machine.
+    """Pack by best fit, longest first: equal input, equal output, on every machine.
 
     The longest piece first, equal ones in their order, each into the row with the least room that
     still holds it; of such rows into the one that came to this room last.

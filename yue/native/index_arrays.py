@@ -1,4 +1,4 @@
-"""The arrays of a .idx file, in C."""
+"""Make and check the arrays of a .idx file, in C."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class IndexFault:
 def index_pointers(
     lengths: npt.NDArray[np.int32], *, item_size: int, start: int = 0
 ) -> tuple[npt.NDArray[np.int64], int]:
-    """Byte offset of every sequence in the .bin.
+    """Return the byte offset of every sequence in the .bin.
 
     Args:
         lengths: Tokens of each sequence, int32, shape (S,).

@@ -1,8 +1,8 @@
-"""Finds the native library, and builds it where the installed one is missing or out of date.
+"""Find the native library, and build it where the installed one is missing or out of date.
 
 A queued DVC experiment runs from a copied tree, in which the git-ignored build is absent and the C
 sources may differ from the installed ones. So a build counts only if it was made from exactly the
-sources beside this file (it carries their hash); any other is made anew, once for each hash, in
+sources beside this file (it carries their hash); any other is built again, once for each hash, in
 the side store that all experiments of a project share.
 """
 
@@ -56,12 +56,12 @@ class Library:
 
     @classmethod
     def of(cls, module: ModuleType) -> Library:
-        """The library in an extension module of cffi."""
+        """Return the library in an extension module of cffi."""
         types = {char: module.ffi.typeof(name) for char, name in _C_TYPES.items()}
         return cls(module.ffi, module.lib, types)
 
     def pointer(self, array: npt.NDArray[Any], is_output: bool = False) -> Any:
-        """The elements of a contiguous array for C: null where there are none.
+        """Return the elements of a contiguous array for C: null where there are none.
 
         What is returned keeps the array alive. Where C writes into it, the array must be writable.
         """
@@ -72,7 +72,7 @@ class Library:
 
 @functools.cache
 def library() -> Library:
-    """The native library, built if need be; later calls cost nothing.
+    """Return the native library, built if need be; later calls cost nothing.
 
     Raises:
         NativeError: It must be built, and there is no compiler or the build fails.
@@ -94,16 +94,16 @@ def library() -> Library:
 
 
 def build_folder(wanted: str) -> Path:
-    """Where a build of the sources with this hash lies when it is not inside the package.
+    """Return where a build of the sources with this hash lies, if not inside the package.
 
     That is the side store of DVC's root (``DVC_ROOT``), else of the project in the current
     folder, else of this checkout, else the user's cache folder.
     """
     machine = f"{sys.implementation.cache_tag}-{sys.platform}-{platform.machine()}"
-    return _builds() / f"{wanted[:32]}-{machine}"
+    return _builds_folder() / f"{wanted[:32]}-{machine}"
 
 
-def _builds() -> Path:
+def _builds_folder() -> Path:
     dvc_root = os.environ.get("DVC_ROOT")
     checkout = HERE.parent.parent
     for root in [Path(dvc_root)] if dvc_root else [Path.cwd(), checkout]:
@@ -115,7 +115,7 @@ def _builds() -> Path:
 
 
 def _load(folder: Path, wanted: str) -> Library | None:
-    """The build in a folder, or None where there is none of these sources."""
+    """Load the build in a folder; None where there is none of these sources."""
     for suffix in EXTENSION_SUFFIXES:
         file = folder / f"{_NAME}{suffix}"
         if not file.is_file():
@@ -139,20 +139,16 @@ def _build(wanted: str) -> Path:
     target = build_folder(wanted)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(target.with_name(f"{target.name}.lock")):
+        with _lock_file(target.with_name(f"{target.name}.lock")):
             if _load(target, wanted) is None:
-                _build_anew(target)
+                with atomic_folder(target) as temporary:
+                    _compile(temporary)
     except OSError as error:
         raise NativeError(
             f"cannot write the native library to {target}: {error.strerror or error}",
             fix="make the folder writable, or install the package again: pip install -e .",
         ) from error
     return target
-
-
-def _build_anew(target: Path) -> None:
-    with atomic_folder(target) as temporary:
-        _compile(temporary)
 
 
 def _compile(folder: Path) -> None:
@@ -178,7 +174,7 @@ def _compile(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
+def _lock_file(path: Path) -> Iterator[None]:
     with path.open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield

@@ -47,10 +47,6 @@ int yue_interleave64(const int64_t *first, const int64_t *second, int64_t frames
 int yue_flatten(const int16_t *codes, int64_t codebooks, int64_t frames, const int32_t *offsets,
                 const int32_t *sizes, int32_t *out, int64_t capacity, int64_t *bad);
 
-/* Copies ids from int64 to int32. Ids must lie in [0, limit). YUE_RANGE: *bad is the position. */
-int yue_narrow(const int64_t *ids, int64_t count, int32_t limit, int32_t *out, int64_t capacity,
-               int64_t *bad);
-
 /* --- crc32c.c -------------------------------------------------------------------------------- */
 
 /* CRC-32C (Castagnoli, reflected polynomial 0x82F63B78, as in iSCSI, RFC 3720 B.4). crc is 0, or

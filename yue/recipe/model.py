@@ -62,7 +62,7 @@ class Songs:
 class Tokens:
     """Rows to token documents."""
 
-    layout: str  # cot | icl | interleave | mix | stage2
+    layout: str  # a name of yue.tokens.layouts.table
     tokenizer: str
     compat: str  # strict | upstream
     codebooks: int | None  # of each track in the documents; None: the codec's own number

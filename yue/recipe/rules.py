@@ -17,6 +17,7 @@ from typing import Any
 from yue.recipe.mixing import repeated_names
 from yue.recipe.problems import Problem
 from yue.recipe.yaml_positions import KeyPath
+from yue.tokens.layouts.table import LAYOUTS
 
 PATH_KEYS = (
     ("data", "songs_dir"),
@@ -92,16 +93,6 @@ CODECS = {
 
 # The first ZeRO stage that can keep it in main memory.
 _OFFLOAD_STAGE = {"none": 0, "optimizer": 1, "all": 3}
-_CODEBOOKS = tuple(f"codebook_{number}" for number in range(12))
-_TWO_TRACKS = ("text", "special", "vocal", "instrumental")
-# The token roles that there are in each layout.
-ROLES = {
-    "cot": _TWO_TRACKS,
-    "icl": _TWO_TRACKS,
-    "interleave": _TWO_TRACKS,
-    "mix": ("text", "special", *_CODEBOOKS),
-    "stage2": ("special", *_CODEBOOKS),
-}
 
 
 @dataclass(frozen=True)
@@ -150,19 +141,21 @@ RULES = (
     ),
     Rule(
         ("tokens.layout", "tokens.codebooks", "codec.codebooks"),
-        lambda layout, books, stored: layout != "stage2" or (books or stored) > 1,
-        lambda layout, books, stored: "stage2 adds codebooks to the first, and there is only one",
+        lambda layout, books, stored: LAYOUTS[layout].stage == 1 or (books or stored) > 1,
+        lambda layout, books, stored: (
+            f"{layout} adds codebooks to the first, and there is only one"
+        ),
         lambda layout, books, stored: "set codec.codebooks and tokens.codebooks to 2 or more",
     ),
     Rule(
         ("train.loss_on", "tokens.layout"),
-        lambda learnt, layout: all(role in ROLES[layout] for role in learnt),
-        lambda learnt, layout: f"layout {layout} has no {_others(learnt, ROLES[layout])}",
-        lambda learnt, layout: f"take some of {', '.join(ROLES[layout])}",
+        lambda learnt, layout: all(role in LAYOUTS[layout].roles for role in learnt),
+        lambda learnt, layout: f"layout {layout} has no {_others(learnt, LAYOUTS[layout].roles)}",
+        lambda learnt, layout: f"take some of {', '.join(LAYOUTS[layout].roles)}",
     ),
     Rule(
         ("logging.sample_steps", "tokens.layout"),
-        lambda steps, layout: steps is None or "vocal" in ROLES[layout],
+        lambda steps, layout: steps is None or "vocal" in LAYOUTS[layout].roles,
         lambda steps, layout: f"there is nothing to sing in layout {layout}",
         lambda steps, layout: "leave it empty",
     ),

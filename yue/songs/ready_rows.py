@@ -16,12 +16,13 @@ from typing import Any
 
 from yue.audio.discover import ROWS_MADE, rows_made
 from yue.errors import SongError
-from yue.files import file_digest, map_array
+from yue.files import file_digest
 from yue.rejections import Rejected
 from yue.songs.lyrics import label_of
 from yue.songs.song_rows import Row
 from yue.songs.song_warnings import Warned
 from yue.songs.timeline import FrameSection
+from yue.tokens.codes_file import CodesError, read_codes
 
 GIVEN = "given"
 """The alignment of such rows: whoever made them placed their sections."""
@@ -142,18 +143,13 @@ def _relative(path: Path, songs_dir: Path, work: Path) -> str:
 
 def _frames(path: Path) -> int:
     try:
-        array = map_array(path)
-    except (OSError, ValueError) as error:
-        raise SongError(
-            path.name, why=f"not a .npy of codes ({error})", fix="encode the song again"
-        ) from error
-    if array.ndim != 2 or array.dtype.kind not in "iu" or not array.size:
+        return int(read_codes(path).shape[1])
+    except (OSError, CodesError) as error:
         raise SongError(
             path.name,
-            why=f"{array.dtype} of shape {array.shape}, and codes are integers (codebooks, frames)",
+            why=f"not a .npy of codes ({error}); codes are integers (codebooks, frames)",
             fix="encode the song again",
-        )
-    return int(array.shape[1])
+        ) from error
 
 
 def _section(item: dict[str, Any], frames: int) -> FrameSection:

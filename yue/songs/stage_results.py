@@ -12,12 +12,13 @@ import numpy as np
 from yue.audio.converted_tracks import read_stems, read_tracks, whole_songs
 from yue.audio.discover import discover_songs
 from yue.errors import SongError, YueError
-from yue.files import map_array, read_json, read_jsonl
+from yue.files import read_json, read_jsonl
 from yue.paths import Paths
 from yue.rejections import Rejections, read_rejections
 from yue.songs.build_rows import Piece
 from yue.songs.duplicates import Codes
 from yue.songs.song_rows import Row
+from yue.tokens.codes_file import read_codes
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def _audio_files(songs_dir: Path) -> dict[str, tuple[str, ...]]:
     return {song: tuple(sources) for song, sources in made.items()}
 
 
-def read_codes(rows: Sequence[Row], work: Path) -> dict[str, tuple[Codes, Codes]]:
+def read_first_codebooks(rows: Sequence[Row], work: Path) -> dict[str, tuple[Codes, Codes]]:
     """Row id to codebook 0 of its vocal and its instrumental track, each shape (T,).
 
     Raises:
@@ -114,9 +115,7 @@ def read_codes(rows: Sequence[Row], work: Path) -> dict[str, tuple[Codes, Codes]
 
 def _first(path: Path) -> Codes:
     try:
-        array = map_array(path)
-        if array.ndim != 2 or array.dtype.kind not in "iu":
-            raise ValueError(f"{array.dtype} {array.shape}")
+        array = read_codes(path)
     except (OSError, ValueError) as error:
         raise SongError(
             f"{path}: not codes of shape (codebooks, frames) ({error})",

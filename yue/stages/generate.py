@@ -8,12 +8,12 @@ from yue.checkpoints.adapter_record import refuse_other_adapter
 from yue.files import atomic_folder
 from yue.generation.fit_checks import check_codec
 from yue.generation.make_samples import make_samples
-from yue.generation.prompt import SUNG_LAYOUTS
 from yue.generation.recipe_setup import setup_of, sources_of
 from yue.generation.sample_records import write_samples
 from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.summary import StageSummary
+from yue.tokens.layouts.table import GENERATED_LAYOUTS, LAYOUTS
 from yue.wording import counted, quoted
 
 
@@ -25,7 +25,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     Raises:
         GenerationError: A prompt or model cannot be used, or the adapter learned other codes.
     """
-    if recipe.tokens.layout not in SUNG_LAYOUTS:
+    if recipe.tokens.layout not in GENERATED_LAYOUTS:
         return _silent(recipe, paths)
     setup = setup_of(recipe, paths.root)
     if paths.adapter.is_dir():
@@ -52,6 +52,7 @@ def _silent(recipe: Recipe, paths: Paths) -> StageSummary:
     with atomic_folder(paths.samples) as folder:
         write_samples(folder, [])
     measured = "metrics/eval.json says what was learned"
+    layouts = " or ".join(GENERATED_LAYOUTS)
     merge = (
         f"yue merge --base {quoted(Path(recipe.model.path))} --adapter work/adapter --output-dir"
     )
@@ -60,6 +61,6 @@ def _silent(recipe: Recipe, paths: Paths) -> StageSummary:
         rejected="nothing",
         next=f"{measured}. To hear it, `{merge} PROJECT/models/stage2/mine` and set "
         "generate.stage2: models/stage2/mine in PROJECT, one of stage 1"
-        if recipe.tokens.layout == "stage2"
-        else f"{measured}. To hear songs, train with tokens.layout {' or '.join(SUNG_LAYOUTS)}",
+        if LAYOUTS[recipe.tokens.layout].stage == 2
+        else f"{measured}. To hear songs, train with tokens.layout {layouts}",
     )

@@ -15,7 +15,7 @@ from yue.songs.ready_rows import read_given
 from yue.songs.song_folder import describe_songs
 from yue.songs.song_warnings import told
 from yue.songs.split import Entry, Shares, split_songs
-from yue.songs.stage_results import read_codes, read_inputs
+from yue.songs.stage_results import read_first_codebooks, read_inputs
 from yue.summary import StageSummary
 from yue.wording import counted
 
@@ -37,7 +37,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     rejections = built.rejections(inputs.rejections)
     check_share(rejections, recipe.data.max_rejected_share, paths.too_many_rejected)
     entries = [Entry(row.id, built.sources[row.id], row.artist) for row in built.rows]
-    duplicates = find_duplicates(read_codes(built.rows, paths.work))
+    duplicates = find_duplicates(read_first_codebooks(built.rows, paths.work))
     settings = recipe.songs
     shares = Shares(settings.valid_share, settings.test_share, settings.split_seed)
     split = split_songs(entries, [group.songs for group in duplicates], shares)

@@ -1,21 +1,21 @@
-"""A row to its document: read the codes, choose what is used, lay it out."""
+"""Assemble a row's document: read its codes, choose what is used, lay it out."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from yue.errors import SongError
 from yue.rejections import Rejected
 from yue.tokens.layouts import cot, icl, interleave, mix, stage2
-from yue.tokens.layouts.blocks import Document, Section
-from yue.tokens.layouts.stage2 import used_chunks
+from yue.tokens.layouts.blocks import Document, Draws, Section
 from yue.tokens.options import Options
-from yue.tokens.reference_audio import Draws, reference_ids
+from yue.tokens.reference_audio import reference_ids
 from yue.tokens.row_reader import SongRow
-from yue.tokens.sections import Used, used_sections
+from yue.tokens.sections import used_sections
 from yue.tokens.text_tokenizer import TextTokenizer
-from yue.tokens.track_codes import Lanes, load_lanes, read_codes
+from yue.tokens.track_codes import Lanes, load_lanes, read_row_codes
 from yue.tokens.vocabulary import CodecRange
 
 
@@ -27,14 +27,83 @@ class Assembled:
     dropped: tuple[Rejected, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """What a layout of stage 1 makes a document of.
+
+    Attributes:
+        text: The text tokenizer.
+        codec: The ids of the codebooks that documents carry.
+        options: How rows become documents.
+        row: The row.
+        lanes: Its tracks.
+        sections: Those whose codes are used.
+    """
+
+    text: TextTokenizer
+    codec: CodecRange
+    options: Options
+    row: SongRow
+    lanes: Lanes
+    sections: list[Section]
+
+    @property
+    def line_contents(self) -> list[str]:
+        """Label and lyrics of every section of the song, also of those that are not used."""
+        return [segment.line_content for segment in self.row.segments]
+
+    @property
+    def draws(self) -> Draws:
+        """The song's own random numbers, for dropping instructions."""
+        return Draws(self.options.seed, "instruction", self.row.id)
+
+
+def _cot(parts: _Parts) -> Document:
+    row = parts.row
+    return cot.document(parts.text, row.genres, parts.line_contents, parts.sections, parts.codec)
+
+
+def _icl(parts: _Parts) -> Document:
+    row, lines, codec = parts.row, parts.line_contents, parts.codec
+    reference = reference_ids(row, parts.lanes, parts.options)
+    return icl.document(parts.text, row.genres, lines, reference, parts.sections, codec)
+
+
+def _interleave(parts: _Parts) -> Document:
+    dropout = parts.options.instruction_dropout
+    return interleave.document(
+        parts.text, parts.sections, parts.codec, draws=parts.draws, dropout=dropout
+    )
+
+
+def _mix(parts: _Parts) -> Document:
+    return mix.document(
+        parts.text,
+        parts.sections,
+        parts.codec,
+        audio_first=parts.options.order == "audiofirst",
+        draws=parts.draws,
+        dropout=parts.options.instruction_dropout,
+    )
+
+
+# The layouts of stage 1; the rest of what is known of them is in yue/tokens/layouts/table.py.
+_DOCUMENTS: dict[str, Callable[[_Parts], Document]] = {
+    "cot": _cot,
+    "icl": _icl,
+    "interleave": _interleave,
+    "mix": _mix,
+}
+
+
 class Assembler:
-    """Makes documents of rows.
+    """Assembles documents of rows.
 
     Args:
         root: Folder against which the rows' paths are resolved.
         text: The text tokenizer.
         codec: The codec of the codes.
-        options: How to.
+        options: How rows become documents.
 
     Raises:
         UsageError: The options do not go with the codec.
@@ -47,44 +116,32 @@ class Assembler:
         self._codec = options.ids(codec)
 
     def assemble(self, row: SongRow) -> Assembled:
-        """The document of a row.
+        """Assemble the document of a row.
 
         Raises:
             SongError: The row cannot be used; the message starts with its place.
         """
-        options, codec = self._options, self._codec
-        if options.layout == "stage2":
-            codes = read_codes(self._root, row.codes[options.track], row.place)
-            chunks = used_chunks(row, codes, codec, strict=options.strict)
-            forced = options.teacher_forcing
-            document = stage2.document(chunks.codes, codec, teacher_forcing=forced)
-            return Assembled(document, chunks.dropped)
-        lanes = load_lanes(row, self._root, codec, options)
+        if self._options.layout_facts.stage == 2:
+            return self._assemble_stage2(row)
+        options = self._options
+        lanes = load_lanes(row, self._root, self._codec, options)
         used = used_sections(row, lanes, options)
         try:
-            return Assembled(self._document(row, lanes, used), used.dropped)
+            sections = [
+                Section(segment.line_content, lanes.ids(options.tracks[: options.lanes], frames))
+                for segment, frames in used.sections
+            ]
+            parts = _Parts(self._text, self._codec, options, row, lanes, sections)
+            return Assembled(_DOCUMENTS[options.layout](parts), used.dropped)
         except SongError as error:
             if error.what.startswith(row.place):
                 raise
             raise SongError(row.place, why=f"{error.what}: {error.why}", fix=error.fix) from error
 
-    def _document(self, row: SongRow, lanes: Lanes, used: Used) -> Document:
-        """A document of sections."""
-        text, codec, options = self._text, self._codec, self._options
-        draws, dropout = Draws(options.seed, "instruction", row.id), options.instruction_dropout
-        sections = [
-            Section(segment.line_content, lanes.ids(options.tracks[: options.lanes], frames))
-            for segment, frames in used.sections
-        ]
-        if options.layout == "mix":
-            first = options.order == "audiofirst"
-            return mix.document(
-                text, sections, codec, audio_first=first, draws=draws, dropout=dropout
-            )
-        if options.layout == "interleave":
-            return interleave.document(text, sections, codec, draws=draws, dropout=dropout)
-        lines = [segment.line_content for segment in row.segments]
-        if options.layout == "icl":
-            reference = reference_ids(row, lanes, options)
-            return icl.document(text, row.genres, lines, reference, sections, codec)
-        return cot.document(text, row.genres, lines, sections, codec)
+    def _assemble_stage2(self, row: SongRow) -> Assembled:
+        options, codec = self._options, self._codec
+        codes = read_row_codes(self._root, row.codes[options.track], row.place)
+        chunks = stage2.used_chunks(row, codes, codec, strict=options.strict)
+        forced = options.teacher_forcing
+        document = stage2.document(chunks.codes, codec, teacher_forcing=forced)
+        return Assembled(document, chunks.dropped)

@@ -1,76 +1,15 @@
-"""What is odd about a document's ids: everything that no document of its layout has.
-
-What the documents of some token files look like, as far as their ids must follow it.
-
-What is odd about a document's ids: everything that no document of its layout has.
-"""
+"""What is odd about a document's ids: everything that no document of its layout has."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from yue.tokens.options import Options
-from yue.tokens.roles import YUE_REFERENCE_MARKER, Role, codebooks_of, roles_of
-from yue.tokens.vocabulary import EOA, EOD, SOA, STAGE_1, STAGE_2, TEXT_SIZE, CodecRange, token_name
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The form of documents.
-
-    Attributes:
-        codec: The ids of the codebooks that they carry.
-        lanes: Tracks that take turns in a section.
-        prompt_lanes: The same of the reference audio.
-        stages: Whether the blocks of codes are chunks of stage 2.
-        reference_marker: Ids of ``[start_of_reference]`` in the tokenizer that was used.
-    """
-
-    codec: CodecRange
-    lanes: int = 2
-    prompt_lanes: int = 2
-    stages: bool = False
-    reference_marker: tuple[int, ...] = YUE_REFERENCE_MARKER
-
-    @classmethod
-    def of(cls, codec: CodecRange, options: Options, reference_marker: tuple[int, ...]) -> Self:
-        """The form that options give.
-
-        Args:
-            codec: The ids of the codebooks that documents carry.
-            options: How rows became documents.
-            reference_marker: Ids of ``[start_of_reference]``.
-        """
-        stages = options.layout == "stage2"
-        return cls(codec, options.lanes, options.prompt_lanes, stages, reference_marker)
-
-    @classmethod
-    def guess(cls, codec: CodecRange, tokens: npt.NDArray[np.integer]) -> Self:
-        """The form of a document that another program wrote: stage 2, or two tracks."""
-        stages = bool((tokens == STAGE_1).any())
-        books = codec.stage2_codebooks if stages else codec.stage1_codebooks
-        return cls(codec.first(books), 1 if stages else 2, 1, stages)
-
-    @property
-    def opening(self) -> tuple[int, ...]:
-        """The ids of a block between ``<SOA>`` and the first code."""
-        return (STAGE_1,) if self.stages else self.codec.separators
-
-    @property
-    def frame(self) -> int:
-        """Ids of a frame in a section."""
-        return self.lanes * self.codec.codebooks
-
-    def roles(self, tokens: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
-        """The role of every token of a document, shape (N,)."""
-        marker = self.reference_marker
-        return roles_of(tokens, self.codec, lanes=self.lanes, reference_marker=marker)
-
+from yue.tokens.roles import Role, Shape, codebooks_of, is_code
+from yue.tokens.vocabulary import EOA, EOD, SOA, STAGE_2, TEXT_SIZE, CodecRange, token_name
 
 Ids = npt.NDArray[np.integer]
 
@@ -89,7 +28,7 @@ class Fault:
 
 
 def document_faults(tokens: Ids, shape: Shape) -> list[Fault]:
-    """Everything odd in one document, in the order of its places.
+    """Return everything odd in one document, in the order of its places.
 
     Args:
         tokens: Ids of the whole document, shape (N,).
@@ -102,23 +41,19 @@ def document_faults(tokens: Ids, shape: Shape) -> list[Fault]:
 
 
 def _id_faults(tokens: Ids, shape: Shape) -> Iterator[Fault]:
-    """Ids that are no text, no control id of this layout and no code that it carries."""
+    """Find ids that are no text, no control id of this layout and no code that it carries."""
     codec = shape.codec
     outside = (tokens < 0) | (tokens >= codec.rows)
-    yield from _first(outside, tokens, f"outside the vocabulary 0..{codec.rows - 1}")
-    middle = [STAGE_2] if shape.stages else []
+    yield from _first_of(outside, tokens, f"outside the vocabulary 0..{codec.rows - 1}")
+    middle = [STAGE_2] if shape.is_stage2 else []
     control = np.isin(tokens, [SOA, EOA, EOD, *shape.opening, *middle])
-    strange = ~(outside | control | _is_code(tokens, codec) | (tokens < TEXT_SIZE))
+    strange = ~(outside | control | is_code(tokens, codec) | (tokens < TEXT_SIZE))
     carried = f"codebook{'s 0..' if codec.codebooks > 1 else ' '}{codec.codebooks - 1}"
-    yield from _first(strange, tokens, f"not an id of documents with {carried} of {codec.name}")
+    yield from _first_of(strange, tokens, f"not an id of documents with {carried} of {codec.name}")
 
 
-def _is_code(tokens: Ids, codec: CodecRange) -> npt.NDArray[np.bool_]:
-    return (tokens >= codec.offset) & (tokens < codec.end)
-
-
-def _first(wrong: npt.NDArray[np.bool_], tokens: Ids, why: str) -> list[Fault]:
-    """One fault for all ids of a kind, at the first of them."""
+def _first_of(wrong: npt.NDArray[np.bool_], tokens: Ids, why: str) -> list[Fault]:
+    """Return one fault for all ids of a kind, at the first of them."""
     places = np.flatnonzero(wrong)
     if not len(places):
         return []
@@ -128,10 +63,10 @@ def _first(wrong: npt.NDArray[np.bool_], tokens: Ids, why: str) -> list[Fault]:
 
 
 def _block_faults(tokens: Ids, shape: Shape) -> Iterator[Fault]:
-    """Blocks of codes that are not what the layout writes."""
+    """Find blocks of codes that are not what the layout writes."""
     roles = shape.roles(tokens)
-    is_code = _is_code(tokens, shape.codec)
-    outside = is_code.copy()
+    in_codec = is_code(tokens, shape.codec)
+    outside = in_codec.copy()
     marks = np.flatnonzero((tokens == SOA) | (tokens == EOA)).tolist()
     start: int | None = None
     for place in [*marks, len(tokens)]:
@@ -139,24 +74,24 @@ def _block_faults(tokens: Ids, shape: Shape) -> Iterator[Fault]:
         if start is not None:
             if at_end or tokens[place] == SOA:
                 yield Fault(start, "<SOA> without an <EOA> after it")
-            yield from _inside_faults(tokens, roles, is_code, range(start + 1, place), shape)
+            yield from _inside_faults(tokens, roles, in_codec, range(start + 1, place), shape)
             outside[start:place] = False
         elif not at_end and tokens[place] == EOA:
             yield Fault(place, "<EOA> without an <SOA> before it")
         start = place if not at_end and tokens[place] == SOA else None
-    yield from _first(outside, tokens, "a code outside any block of codes")
-    if not is_code.any():
+    yield from _first_of(outside, tokens, "a code outside any block of codes")
+    if not in_codec.any():
         yield Fault(0, "there are no codes in this document")
 
 
 def _inside_faults(
     tokens: Ids,
     roles: npt.NDArray[np.uint8],
-    is_code: npt.NDArray[np.bool_],
+    in_codec: npt.NDArray[np.bool_],
     inside: range,
     shape: Shape,
 ) -> Iterator[Fault]:
-    """What is odd between an ``<SOA>`` and its ``<EOA>``."""
+    """Find what is odd between an ``<SOA>`` and its ``<EOA>``."""
     count = len(shape.opening)
     head = tuple(tokens[inside.start : min(inside.start + count, inside.stop)].tolist())
     if head != shape.opening:
@@ -164,17 +99,17 @@ def _inside_faults(
         yield Fault(inside.start, f"<SOA> is not followed by {names}")
         count = 0
     body = slice(inside.start + count, inside.stop)
-    middles = np.flatnonzero(tokens[body] == STAGE_2) if shape.stages else np.zeros(0, np.int64)
-    strangers = np.setdiff1d(np.flatnonzero(~is_code[body]), middles)
+    middles = np.flatnonzero(tokens[body] == STAGE_2) if shape.is_stage2 else np.zeros(0, np.int64)
+    strangers = np.setdiff1d(np.flatnonzero(~in_codec[body]), middles)
     if count and len(strangers):
         place = body.start + int(strangers[0])
-        yield Fault(place, f"{_name(int(tokens[place]))} among the codes of a block")
-    codes = tokens[body][is_code[body]]
+        yield Fault(place, f"{_describe_token(int(tokens[place]))} among the codes of a block")
+    codes = tokens[body][in_codec[body]]
     found = codebooks_of(codes, shape.codec)
     if not len(found):
         yield Fault(inside.start, "a block without codes")
         return
-    if shape.stages:
+    if shape.is_stage2:
         yield from _chunk_faults(codes, found, middles, shape.codec, inside.start)
         return
     is_prompt = bool((roles[body] == Role.PROMPT).any())
@@ -190,7 +125,7 @@ def _chunk_faults(
     codec: CodecRange,
     place: int,
 ) -> Iterator[Fault]:
-    """What is odd about the codes of a chunk, given the places of ``<stage_2>`` among them."""
+    """Find what is odd about the codes of a chunk, given the places of ``<stage_2>`` among them."""
     if len(middles) != 1:
         yield Fault(place, f"{len(middles)} times <stage_2> in a chunk")
         return
@@ -205,7 +140,7 @@ def _chunk_faults(
 def _order_faults(
     found: npt.NDArray[np.uint8], turns: npt.NDArray[np.integer], place: int
 ) -> Iterator[Fault]:
-    """Codes that are not one or more whole rounds of the codebooks whose turn it is."""
+    """Find codes that are not one or more whole rounds of the codebooks whose turn it is."""
     if not len(turns) or len(found) % len(turns):
         yield Fault(
             place,
@@ -222,7 +157,7 @@ def _order_faults(
         )
 
 
-def _name(token: int) -> str:
+def _describe_token(token: int) -> str:
     return f"text id {token}" if 0 <= token < TEXT_SIZE else f"id {token} {token_name(token)}"
 
 

@@ -1,8 +1,7 @@
-r"""The Megatron ``.bin``/``.idx`` format: its constants, and an index read and checked whole.
+r"""The Megatron ``.bin``/``.idx`` format, version 1; an index is read and checked whole.
 
-The Megatron ``.bin``/``.idx`` format, version 1, all little-endian.
-
-``.bin`` is the tokens of all sequences, back to back, without a header. ``.idx``:
+All values are little-endian. ``.bin`` is the tokens of all sequences, back to back, without a
+header. ``.idx``:
 
 ====== =========== ==========================================================
 byte   type        what
@@ -17,10 +16,10 @@ byte   type        what
 ..     i64[D]      sequence at which each document starts; the last is S
 ====== =========== ==========================================================
 
+34 is no multiple of 4, so every array is misaligned and C reads it through copies.
+
 Source: Megatron-LM, ``megatron/core/datasets/indexed_dataset.py``; the same in NeMo, datatrove and
 YuE v1.
-
-A .idx file, read and checked whole, and held to its .bin.
 """
 
 from __future__ import annotations
@@ -49,28 +48,28 @@ REBUILD = "delete the .bin, .idx and .json and write them again with `yue mmap`"
 
 
 def bin_path(prefix: Path) -> Path:
-    """The tokens of a prefix."""
-    return _beside(prefix, ".bin")
+    """Return the path of the tokens."""
+    return _add_suffix(prefix, ".bin")
 
 
 def idx_path(prefix: Path) -> Path:
-    """The index of a prefix."""
-    return _beside(prefix, ".idx")
+    """Return the path of the index."""
+    return _add_suffix(prefix, ".idx")
 
 
 def info_path(prefix: Path) -> Path:
-    """What the tokens are, beside them (this project's own file)."""
-    return _beside(prefix, ".json")
+    """Return the path of what the tokens are (this project's own file)."""
+    return _add_suffix(prefix, ".json")
 
 
-def _beside(prefix: Path, suffix: str) -> Path:
+def _add_suffix(prefix: Path, suffix: str) -> Path:
     if not prefix.name:
         raise UsageError(f"prefix {prefix}", fix="name the files: a path without .bin and .idx")
     return prefix.with_name(f"{prefix.name}{suffix}")
 
 
 def as_prefix(path: Path) -> Path:
-    """The prefix of token files, from itself or from one of the files."""
+    """Return the prefix of token files, from itself or from one of the files."""
     return path.with_suffix("") if path.suffix in (".bin", ".idx", ".json") else path
 
 
@@ -99,7 +98,7 @@ class Header:
         return HEADER.size + 12 * self.sequences + 8 * self.marks
 
     def pack(self) -> bytes:
-        """The header as it lies in the file."""
+        """Return the header as it lies in the file."""
         return HEADER.pack(MAGIC, VERSION, self.dtype_code, self.sequences, self.marks)
 
 
@@ -115,20 +114,22 @@ def parse_header(data: bytes, size: int, path: Path) -> Header:
         TokenFileError: The file is no index, or is cut short; with its offset.
     """
     if len(data) < HEADER.size:
-        raise _bad(path, len(data), f"the file ends within the header of {HEADER.size} bytes")
+        raise _damage_at(path, len(data), f"the file ends within the header of {HEADER.size} bytes")
     magic, version, code, sequences, marks = HEADER.unpack(data)
     if magic != MAGIC:
-        raise _bad(path, 0, f"starts with {magic!r}, not with {MAGIC!r}: not a Megatron index")
+        raise _damage_at(
+            path, 0, f"starts with {magic!r}, not with {MAGIC!r}: not a Megatron index"
+        )
     if version != VERSION:
-        raise _bad(path, 9, f"version {version}; only version {VERSION} is known")
+        raise _damage_at(path, 9, f"version {version}; only version {VERSION} is known")
     if code not in DTYPES:
-        raise _bad(path, 17, f"type code {code}; token ids are int32 (4) or uint16 (8)")
+        raise _damage_at(path, 17, f"type code {code}; token ids are int32 (4) or uint16 (8)")
     if marks < 1:
-        raise _bad(path, 26, "no document marks; there is always at least one")
+        raise _damage_at(path, 26, "no document marks; there is always at least one")
     header = Header(code, sequences, marks)
     # A multimodal index has one more byte a sequence, which says nothing about tokens.
     if size not in (header.file_size, header.file_size + sequences):
-        raise _bad(
+        raise _damage_at(
             path,
             min(size, header.file_size),
             f"{sequences} sequences and {marks - 1} documents need {header.file_size} bytes, the "
@@ -137,7 +138,7 @@ def parse_header(data: bytes, size: int, path: Path) -> Header:
     return header
 
 
-def _bad(path: Path, offset: int, why: str) -> TokenFileError:
+def _damage_at(path: Path, offset: int, why: str) -> TokenFileError:
     return TokenFileError(f"{path}: damaged at byte {offset}", why=why, fix=REBUILD)
 
 
@@ -151,7 +152,7 @@ class Counts:
 
 
 def count(prefix: Path) -> Counts:
-    """Documents, sequences and tokens, from the index and the size of the .bin.
+    """Count documents, sequences and tokens, by the index and the size of the .bin.
 
     Raises:
         TokenFileError: A file is missing or damaged, or the .bin is not this index's.
@@ -189,7 +190,7 @@ def read_index_file(path: Path) -> tuple[IndexArrays, Header]:
             raise TokenFileError(f"{path}: cannot be read", why=str(error), fix=REBUILD) from error
     if isinstance(found, IndexFault):
         raise TokenFileError(
-            f"{path}: damaged at byte {_byte(found, header)}",
+            f"{path}: damaged at byte {_byte_of(found, header)}",
             why=f"{found.array}[{found.element}] does not fit the values before it",
             fix=REBUILD,
         )
@@ -197,7 +198,7 @@ def read_index_file(path: Path) -> tuple[IndexArrays, Header]:
 
 
 def check_bin(stream: IO[bytes], path: Path, index: IndexArrays) -> None:
-    """Hold an open .bin to the size that its index names.
+    """Check that an open .bin has the size that its index names.
 
     Raises:
         TokenFileError: It has another.
@@ -229,8 +230,8 @@ def open_file(path: Path) -> IO[bytes]:
         ) from error
 
 
-def _byte(fault: IndexFault, header: Header) -> int:
-    """Where in the .idx the faulty element lies."""
+def _byte_of(fault: IndexFault, header: Header) -> int:
+    """Return where in the .idx the faulty element lies."""
     start, width = {
         "lengths": (0, 4),
         "pointers": (4 * header.sequences, 8),

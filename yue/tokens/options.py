@@ -6,18 +6,16 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from yue.errors import UsageError
+from yue.tokens.layouts.table import LAYOUTS, Layout
 from yue.tokens.vocabulary import CodecRange
 
-LAYOUTS = ("cot", "icl", "interleave", "mix", "stage2")
-HEADED = ("cot", "icl")
-"""Layouts whose documents begin with a header that has the lyrics of all sections."""
 COMPAT = ("strict", "upstream")
 AUDIO_PROMPTS = ("dual", "inst", "vocal", "mixture")
 ORDERS = ("textfirst", "audiofirst")
 TRACKS = ("mixture", "vocal", "instrumental")
 
 _CHOICES = {
-    "layout": LAYOUTS,
+    "layout": tuple(LAYOUTS),
     "compat": COMPAT,
     "audio_prompt": AUDIO_PROMPTS,
     "order": ORDERS,
@@ -30,7 +28,7 @@ class Options:
     """What is written, and how.
 
     Attributes:
-        layout: One of :data:`LAYOUTS`; each is a file in ``yue/tokens/layouts``.
+        layout: A name in :data:`~yue.tokens.layouts.table.LAYOUTS`.
         compat: ``strict``, or ``upstream`` to lose what YuE's own scripts lose.
         codebooks: Codebooks of each track that documents carry; None takes the codec's own
             number (``CodecRange.stage1_codebooks`` or ``stage2_codebooks``).
@@ -78,7 +76,7 @@ class Options:
 
     @classmethod
     def of(cls, values: Any) -> Self:
-        """From anything that has these attributes, such as the recipe's section ``tokens``."""
+        """Take options from what has these attributes, such as a recipe's section ``tokens``."""
         return cls(**{field.name: getattr(values, field.name) for field in fields(cls)})
 
     @property
@@ -87,16 +85,21 @@ class Options:
         return self.compat == "strict"
 
     @property
+    def layout_facts(self) -> Layout:
+        """What is so of every document of the layout."""
+        return LAYOUTS[self.layout]
+
+    @property
     def lanes(self) -> int:
         """Tracks that take turns in a section's codes: vocal and instrumental, or one alone."""
-        return 1 if self.layout in ("mix", "stage2") else 2
+        return self.layout_facts.lanes
 
     @property
     def tracks(self) -> tuple[str, ...]:
         """The tracks whose codes are read; those of a section's codes come first."""
         if self.lanes == 1:
             return (self.track,)
-        mixture = self.layout == "icl" and self.audio_prompt == "mixture"
+        mixture = self.layout_facts.has_reference and self.audio_prompt == "mixture"
         return ("vocal", "instrumental", *(("mixture",) if mixture else ()))
 
     @property
@@ -105,17 +108,16 @@ class Options:
         return 2 if self.audio_prompt == "dual" else 1
 
     def ids(self, codec: CodecRange) -> CodecRange:
-        """The part of a codec's ids that the documents carry.
+        """Return the part of a codec's ids that the documents carry.
 
         Raises:
             UsageError: The codec has not so many codebooks, or stage 2 would have nothing to add.
         """
-        own = codec.stage2_codebooks if self.layout == "stage2" else codec.stage1_codebooks
-        books = own if self.codebooks is None else self.codebooks
-        least = 2 if self.layout == "stage2" else 1
+        books = own_codebooks(codec, self.layout) if self.codebooks is None else self.codebooks
+        least = self.layout_facts.stage  # stage 2 adds codebooks to the first
         if codec.codebooks < least:
             raise UsageError(
-                f"layout stage2 with codec {codec.name}",
+                f"layout {self.layout} with codec {codec.name}",
                 why="it adds codebooks to the first, and this codec has only one",
                 fix="choose another codec, or another layout",
             )
@@ -125,3 +127,9 @@ class Options:
                 fix=f"give {least} to {codec.codebooks}",
             )
         return codec.first(books)
+
+
+def own_codebooks(codec: CodecRange, layout: str) -> int:
+    """Return how many codebooks documents of a layout carry where nothing else is asked for."""
+    is_stage2 = LAYOUTS[layout].stage == 2
+    return codec.stage2_codebooks if is_stage2 else codec.stage1_codebooks

@@ -1,95 +1,22 @@
-"""The ``.json`` beside a pair of token files, and how rows were counted.
-
-What became of the rows of a songs.jsonl, counted as songs of a project or as rows of a file.
-
-What a pair of token files holds: the ``.json`` beside ``.bin`` and ``.idx``.
-"""
+"""What a pair of token files holds: the ``.json`` beside ``.bin`` and ``.idx``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from yue.errors import TokenFileError, UsageError, YueError
+from yue.errors import TokenFileError, YueError
 from yue.files import read_json, write_json
 from yue.native.bin_writer import BLOCK_BYTES
-from yue.rejections import Rejected, Rejections, StageRejections, check_share
-from yue.tokens.document_faults import Shape
+from yue.rejections import Rejected
 from yue.tokens.megatron_files import REBUILD
 from yue.tokens.options import Options
-from yue.tokens.roles import YUE_REFERENCE_MARKER
+from yue.tokens.roles import YUE_REFERENCE_MARKER, Shape
 from yue.tokens.vocabulary import CodecRange, codec_range
-
-
-@dataclass
-class RowCount:
-    """What became of the rows while documents were streamed into the files.
-
-    Attributes:
-        rows: How many were to be written; lines that name no song are among them.
-        lost: Rows of which there is no document.
-        partly: Sections left out of documents.
-        written: Rows of which there is a document, by id.
-        seen: Rows that are there, by id.
-        missing: Rows that were wanted and are not there; unreadable lines may have been theirs.
-        piece_of: Piece to its song, of rows that are pieces.
-    """
-
-    rows: int = 0
-    lost: list[Rejected] = field(default_factory=list)
-    partly: list[Rejected] = field(default_factory=list)
-    written: set[str] = field(default_factory=set)
-    seen: set[str] = field(default_factory=set)
-    missing: list[str] = field(default_factory=list)
-    piece_of: dict[str, str] = field(default_factory=dict)
-
-    def song(self, song_id: str) -> str:
-        """Return the song that a row is, or is a piece of."""
-        return self.piece_of.get(song_id, song_id)
-
-    def unreadable(self) -> int:
-        """Return how many lines do not say which song they are of."""
-        return sum(entry.song_id is None for entry in self.lost)
-
-
-def rows_check(limit: float) -> Callable[[RowCount], None]:
-    """Return the check of a file of rows, of which at most the share ``limit`` may be lost.
-
-    Raises:
-        UsageError: It is no share.
-    """
-    name = "--max-rejected-share"
-    if not 0 <= limit <= 1:
-        raise UsageError(f"{name} {limit:g}", fix="give a share from 0 to 1")
-    return lambda count: check_share(row_rejections(count), limit, name=name)
-
-
-def row_rejections(count: RowCount) -> Rejections:
-    """Return what was left out of a file of rows, each of which counts as a song."""
-    return Rejections(0, count.rows).plus(
-        StageRejections("mmap", tuple(count.lost), tuple(count.partly))
-    )
-
-
-def song_rejections(count: RowCount, earlier: Rejections) -> Rejections:
-    """Return what earlier stages left out of a project's songs, with what was left out of its rows.
-
-    A line that cannot be read is of a song that is missing. If none is, somebody has added it: it
-    is found and lost here.
-    """
-    added = max(0, count.unreadable() - len(count.missing))
-    found = Rejections(earlier.songs, earlier.rows + added, earlier.stages)
-    return found.after(
-        "mmap",
-        [*count.lost, *count.partly],
-        left={count.song(song_id) for song_id in count.written},
-        song_of=lambda entry: count.song(entry.song_id) if entry.song_id else entry.what,
-    )
 
 
 @dataclass(frozen=True)
@@ -162,14 +89,14 @@ class TokenFileInfo:
     checksums: Checksums
 
     def shape(self, tokens: npt.NDArray[np.integer]) -> Shape:
-        """The form of a document; guessed from its ids where another program wrote it."""
+        """Return a document's form; guessed from its ids where another program wrote it."""
         if self.options is None:
             return Shape.guess(codec_range(self.codec.name), tokens)
         return Shape.of(self.codec.ids, self.options, self.reference_marker)
 
 
 def foreign_info(codec: CodecRange, documents: int, sequences: int, tokens: int) -> TokenFileInfo:
-    """The description of files that another program wrote with YuE's tokenizer; no checksums."""
+    """Describe files that another program wrote with YuE's tokenizer; no checksums."""
     return TokenFileInfo(
         options=None,
         codec=CodecIdentity(codec.name, "", codec.rate_text, codec.codebooks),
@@ -201,13 +128,15 @@ def read_info(path: Path) -> TokenFileInfo:
         value = read_json(path)
         return TokenFileInfo(
             **{
-                **_known(TokenFileInfo, value),
-                "options": Options(**_known(Options, value["options"])),
-                "codec": CodecIdentity(**_known(CodecIdentity, value["codec"])),
+                **_select_fields(TokenFileInfo, value),
+                "options": Options(**_select_fields(Options, value["options"])),
+                "codec": CodecIdentity(**_select_fields(CodecIdentity, value["codec"])),
                 "reference_marker": tuple(value["reference_marker"]),
                 "song_ids": tuple(value["song_ids"]),
-                "rejected": tuple(Rejected(**_known(Rejected, r)) for r in value["rejected"]),
-                "checksums": _checksums(value["checksums"]),
+                "rejected": tuple(
+                    Rejected(**_select_fields(Rejected, r)) for r in value["rejected"]
+                ),
+                "checksums": _parse_checksums(value["checksums"]),
             }
         )
     except (KeyError, TypeError, YueError) as error:
@@ -216,12 +145,12 @@ def read_info(path: Path) -> TokenFileInfo:
         ) from error
 
 
-def _checksums(value: dict[str, Any]) -> Checksums:
+def _parse_checksums(value: dict[str, Any]) -> Checksums:
     return Checksums(int(value["block_bytes"]), tuple(map(int, value["bin"])), int(value["idx"]))
 
 
-def _known(kind: type[Any], value: Any) -> dict[str, Any]:
-    """The fields of a dataclass, from JSON; a key too many is ignored, one too few a TypeError."""
+def _select_fields(kind: type[Any], value: Any) -> dict[str, Any]:
+    """Select a dataclass's fields of JSON; a key too many is ignored, one too few a TypeError."""
     if not isinstance(value, dict):
         raise TypeError(f"{value!r:.40} where an object belongs")
     names = {field.name for field in fields(kind)}

@@ -1,10 +1,10 @@
-"""Writing a pair of ``.bin`` and ``.idx``, whole or not at all."""
+"""Write a pair of ``.bin`` and ``.idx``, whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from yue.tokens.megatron_files import INT32, Header, bin_path, idx_path, info_pa
 from yue.tokens.pair_info import Checksums
 
 _ITEM_SIZE = 4
-_BLOCK = 1 << 15  # sequences
+_BLOCK = 1 << 15  # sequences: 256 KiB of pointers, which the second-level cache holds
 
 
 @dataclass(frozen=True)
@@ -99,14 +99,6 @@ def pair_writer(prefix: Path, *, limit: int) -> Iterator[PairWriter]:
     pair.finish(idx_path(prefix), blocks)
 
 
-def write_pair(prefix: Path, documents: Iterable[Document], *, limit: int) -> WrittenPair:
-    """Write documents, consumed once, as :func:`pair_writer` does; raises as it does."""
-    with pair_writer(prefix, limit=limit) as pair:
-        for document in documents:
-            pair.append(document)
-    return pair.written
-
-
 def write_index(path: Path, lengths: npt.NDArray[np.int32], marks: npt.NDArray[np.int64]) -> int:
     """Write the .idx of an int32 .bin, whole or not at all.
 
@@ -120,16 +112,16 @@ def write_index(path: Path, lengths: npt.NDArray[np.int32], marks: npt.NDArray[n
     """
     crc = 0
     with atomic_file(path) as stream:
-        for part in _index_parts(lengths, marks):
+        for part in _yield_index_parts(lengths, marks):
             stream.write(part)
             crc = crc32c(part, crc)
     return crc
 
 
-def _index_parts(
+def _yield_index_parts(
     lengths: npt.NDArray[np.int32], marks: npt.NDArray[np.int64]
 ) -> Iterator[memoryview]:
-    """The bytes of a .idx in parts that stay in the processor's cache."""
+    """Yield the bytes of a .idx in parts that stay in the processor's cache."""
     yield memoryview(Header(INT32, len(lengths), len(marks)).pack())
     blocks = [lengths[at : at + _BLOCK] for at in range(0, len(lengths), _BLOCK)]
     for block in blocks:

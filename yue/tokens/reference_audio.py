@@ -1,15 +1,9 @@
-"""Reference audio of a song (layout icl): which stretch, and its ids.
-
-Random numbers that belong to a song: the same for any number of workers, and on any machine.
-
-Which stretch of a song is its reference audio (layout icl).
+"""Reference audio of a song (layout icl): which stretch of it, and its ids.
 
 Source of the rules: YuE v1, ``finetune`` (audio ICL). Lengths around 30 seconds, in a chorus where
 there is one that is long enough, drawn again where the stretch has little variety. Unlike
 upstream's, the draws belong to the song, a prompt of two tracks always starts on a vocal id, and a
 length that is asked for is the length that is used.
-
-The ids of a song's reference audio (layout icl).
 """
 
 from __future__ import annotations
@@ -18,47 +12,57 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from math import exp
-from random import Random
 
 import numpy as np
 import numpy.typing as npt
 
 from yue.errors import SongError
-from yue.files import bytes_digest
-from yue.tokens.layouts.blocks import Ids
+from yue.tokens.layouts.blocks import Draws, Ids
 from yue.tokens.options import Options
 from yue.tokens.row_reader import SongRow
-from yue.tokens.sections import check_upstream_codes, snapped
+from yue.tokens.sections import check_upstream_codes, snap_frame
 from yue.tokens.track_codes import Lanes
-
-
-class Draws:
-    """A stream of random numbers that depends on a seed and names alone.
-
-    It is Python's ``random()`` of an integer seed, a sequence that Python promises to keep.
-
-    Args:
-        seed: The recipe's.
-        names: What is drawn, and for which song.
-    """
-
-    def __init__(self, seed: int, *names: str) -> None:
-        self._random = Random(int(bytes_digest(str(seed), *names), 16))
-
-    def share(self) -> float:
-        """A number from 0 to below 1."""
-        return self._random.random()
-
-    def below(self, count: int) -> int:
-        """A whole number from 0 to below ``count``."""
-        return int(self._random.random() * count)
-
 
 Floats = npt.NDArray[np.float64]
 
 _MEAN, _VARIANCE = 30.0, 3.0  # of a length, in seconds
 _SHORTEST, _LONGEST, _POINTS = 20.0, 40.0, 100
 _REDRAWS = 5
+_DULL = 10  # a prompt is drawn again when fewer than one id in so many differ
+
+
+def reference_ids(row: SongRow, lanes: Lanes, options: Options) -> Ids:
+    """Draw a stretch of the song between its first section and its last; int32, shape (N,).
+
+    Raises:
+        SongError: There is no audio between them, or upstream could not convert it.
+    """
+    step = lanes.codec.align if options.strict else 1
+    shortest = min(codes.shape[1] for codes in lanes.tracks.values())
+    bounds = max(0, row.segments[0].start), max(0, row.segments[-1].end)
+    start, end = (snap_frame(min(frame, shortest), shortest, step) for frame in bounds)
+    if start >= end:
+        raise SongError(
+            row.place,
+            why=f"no audio for a prompt between frame {bounds[0]}, where its first section starts, "
+            f"and {bounds[1]}, where its last ends",
+            fix="correct the sections' times",
+        )
+    if not options.strict:
+        for track, codes in lanes.tracks.items():
+            check_upstream_codes(codes[:, start:end], lanes.codec, f"{row.place}, {track}")
+
+    kind = options.audio_prompt
+    names = {"dual": ("vocal", "instrumental"), "inst": ("instrumental",)}.get(kind, (kind,))
+
+    def is_dull(frames: slice) -> bool:
+        ids = lanes.ids(names, frames)
+        return len(np.unique(ids)) * _DULL < len(ids)
+
+    pool = Pool(start, end, lanes.rate, row.choruses, step)
+    draws = Draws(options.seed, "prompt", row.id)
+    seconds = options.prompt_seconds
+    return lanes.ids(names, draw_prompt(pool, draws, seconds=seconds, is_dull=is_dull))
 
 
 @dataclass(frozen=True)
@@ -85,11 +89,11 @@ class Pool:
         return (self.end - self.start) // self.step
 
     def place(self, seconds: float) -> int:
-        """A time as a place in the pool, in steps, within it."""
+        """Return a time as a place in the pool, in steps, within it."""
         return min(max(0, (int(seconds * self.rate) - self.start) // self.step), self.steps)
 
     def frames(self, start: int, length: int) -> slice:
-        """Steps as frames of the song."""
+        """Return steps as frames of the song."""
         first = self.start + start * self.step
         return slice(first, first + length * self.step)
 
@@ -106,7 +110,7 @@ def draw_prompt(
         is_dull: Whether frames have so little variety that another place is drawn (five times at
             the most).
     """
-    length = _steps(pool, draws, seconds)
+    length = _draw_steps(pool, draws, seconds)
     room = pool.steps - length
     start = draws.below(room + 1)
     if pool.choruses:
@@ -122,59 +126,22 @@ def draw_prompt(
 
 
 def draw_seconds(draws: Draws) -> float:
-    """A length as YuE was trained: normal around 30 s, variance 3, from 20 to 40 s."""
-    points, shares = _law()
+    """Draw a length as YuE was trained: normal around 30 s, variance 3, from 20 to 40 s."""
+    points, shares = _length_table()
     return float(np.interp(draws.share(), shares, points))
 
 
 @cache
-def _law() -> tuple[Floats, Floats]:
-    """Upstream's table of lengths, and the share of songs up to each."""
+def _length_table() -> tuple[Floats, Floats]:
+    """Return upstream's table of lengths, and the share of songs up to each."""
     points = np.linspace(_SHORTEST, _LONGEST, _POINTS)
     weights = np.array([exp(-((x - _MEAN) ** 2) / (2 * _VARIANCE)) for x in points])
     return points, np.cumsum(weights / weights.sum())
 
 
-def _steps(pool: Pool, draws: Draws, seconds: float | None) -> int:
-    """Length of a prompt in steps; half the pool where the pool is too short."""
+def _draw_steps(pool: Pool, draws: Draws, seconds: float | None) -> int:
+    """Draw the length of a prompt in steps; half the pool where the pool is too short."""
     drawn = int(draw_seconds(draws) * pool.rate)  # always: what is drawn next stays the same
     frames = drawn if seconds is None else round(seconds * pool.rate)
     steps = max(1, frames // pool.step)
     return steps if steps < pool.steps else max(1, pool.steps // 2)
-
-
-_DULL = 10  # a prompt is drawn again when fewer than one id in so many differ
-
-
-def reference_ids(row: SongRow, lanes: Lanes, options: Options) -> Ids:
-    """A stretch of the song between its first section and its last; int32, shape (N,).
-
-    Raises:
-        SongError: There is no audio between them, or upstream could not convert it.
-    """
-    step = lanes.codec.align if options.strict else 1
-    shortest = min(codes.shape[1] for codes in lanes.tracks.values())
-    bounds = max(0, row.segments[0].start), max(0, row.segments[-1].end)
-    start, end = (snapped(min(frame, shortest), shortest, step) for frame in bounds)
-    if start >= end:
-        raise SongError(
-            row.place,
-            why=f"no audio for a prompt between frame {bounds[0]}, where its first section starts, "
-            f"and {bounds[1]}, where its last ends",
-            fix="correct the sections' times",
-        )
-    if not options.strict:
-        for track, codes in lanes.tracks.items():
-            check_upstream_codes(codes[:, start:end], lanes.codec, f"{row.place}, {track}")
-
-    kind = options.audio_prompt
-    names = {"dual": ("vocal", "instrumental"), "inst": ("instrumental",)}.get(kind, (kind,))
-
-    def is_dull(frames: slice) -> bool:
-        ids = lanes.ids(names, frames)
-        return len(np.unique(ids)) * _DULL < len(ids)
-
-    pool = Pool(start, end, lanes.rate, row.choruses, step)
-    draws = Draws(options.seed, "prompt", row.id)
-    seconds = options.prompt_seconds
-    return lanes.ids(names, draw_prompt(pool, draws, seconds=seconds, is_dull=is_dull))

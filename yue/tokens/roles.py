@@ -1,12 +1,15 @@
-"""What each token of a document is for, from the ids alone."""
+"""Roles: what each token of a document is for, from its ids and the form of its layout."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from yue.tokens.options import Options
 from yue.tokens.vocabulary import EOA, SOA, STAGE_1, TEXT_SIZE, CodecRange
 
 REFERENCE_MARKER = "[start_of_reference]"
@@ -61,6 +64,59 @@ LEARNABLE = (Role.TEXT, Role.SPECIAL, *PREDICTED)
 """The roles that a recipe may learn (``train.loss_on``); the others are given."""
 
 
+@dataclass(frozen=True)
+class Shape:
+    """The form of documents: what their ids follow.
+
+    Attributes:
+        codec: The ids of the codebooks that they carry.
+        lanes: Tracks that take turns in a section.
+        prompt_lanes: The same of the reference audio.
+        is_stage2: Whether the blocks of codes are chunks of stage 2.
+        reference_marker: Ids of ``[start_of_reference]`` in the tokenizer that was used.
+    """
+
+    codec: CodecRange
+    lanes: int = 2
+    prompt_lanes: int = 2
+    is_stage2: bool = False
+    reference_marker: tuple[int, ...] = YUE_REFERENCE_MARKER
+
+    @classmethod
+    def of(cls, codec: CodecRange, options: Options, reference_marker: tuple[int, ...]) -> Self:
+        """Return the form that options give.
+
+        Args:
+            codec: The ids of the codebooks that documents carry.
+            options: How rows became documents.
+            reference_marker: Ids of ``[start_of_reference]``.
+        """
+        is_stage2 = options.layout_facts.stage == 2
+        return cls(codec, options.lanes, options.prompt_lanes, is_stage2, reference_marker)
+
+    @classmethod
+    def guess(cls, codec: CodecRange, tokens: npt.NDArray[np.integer]) -> Self:
+        """Guess the form of a document that another program wrote: stage 2, or two tracks."""
+        is_stage2 = bool((tokens == STAGE_1).any())
+        books = codec.stage2_codebooks if is_stage2 else codec.stage1_codebooks
+        return cls(codec.first(books), 1 if is_stage2 else 2, 1, is_stage2)
+
+    @property
+    def opening(self) -> tuple[int, ...]:
+        """The ids of a block between ``<SOA>`` and the first code."""
+        return (STAGE_1,) if self.is_stage2 else self.codec.separators
+
+    @property
+    def frame(self) -> int:
+        """Ids of a frame in a section."""
+        return self.lanes * self.codec.codebooks
+
+    def roles(self, tokens: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
+        """Return the role of every token of a document, uint8, shape (N,)."""
+        marker = self.reference_marker
+        return roles_of(tokens, self.codec, lanes=self.lanes, reference_marker=marker)
+
+
 def roles_of(
     tokens: npt.NDArray[np.integer],
     codec: CodecRange,
@@ -68,7 +124,7 @@ def roles_of(
     lanes: int = 2,
     reference_marker: tuple[int, ...] = YUE_REFERENCE_MARKER,
 ) -> npt.NDArray[np.uint8]:
-    """The role of every token.
+    """Return the role of every token.
 
     A block of codes is between ``<SOA>`` and ``<EOA>``. In a block after the reference marker all
     codes are prompt. Of two lanes, codes are vocal at even and instrumental at odd places, counted
@@ -89,46 +145,51 @@ def roles_of(
     if not len(starts):
         return roles
     block = np.cumsum(tokens == SOA)  # 1-based number of the block a token lies in or after
-    is_code = (tokens >= codec.offset) & (tokens < codec.end)
-    is_code &= block > np.cumsum(tokens == EOA)
-    codes_so_far = np.cumsum(is_code)
+    in_block = is_code(tokens, codec)
+    in_block &= block > np.cumsum(tokens == EOA)
+    codes_so_far = np.cumsum(in_block)
     codes_before_block = np.concatenate([[0], codes_so_far[starts]])
     place = codes_so_far - codes_before_block[block] - 1  # 0 at the first code of a block
-    roles[is_code & (place % 2 == 0)] = Role.VOCAL
-    roles[is_code & (place % 2 == 1)] = Role.INSTRUMENTAL
-    alone = is_code & _of_block(block, _are_stage2(tokens, starts) | (lanes == 1))
+    roles[in_block & (place % 2 == 0)] = Role.VOCAL
+    roles[in_block & (place % 2 == 1)] = Role.INSTRUMENTAL
+    alone = in_block & _of_blocks(block, _find_stage2(tokens, starts) | (lanes == 1))
     roles[alone] = Role.CODEBOOK_0 + codebooks_of(tokens[alone], codec)
-    roles[is_code & _of_block(block, _follow_marker(tokens, starts, reference_marker))] = (
+    roles[in_block & _of_blocks(block, _find_prompts(tokens, starts, reference_marker))] = (
         Role.PROMPT
     )
     return roles
 
 
+def is_code(tokens: npt.NDArray[np.integer], codec: CodecRange) -> npt.NDArray[np.bool_]:
+    """Return which tokens are codes of a codec, shape (N,)."""
+    return (tokens >= codec.offset) & (tokens < codec.end)
+
+
 def codebooks_of(codes: npt.NDArray[np.integer], codec: CodecRange) -> npt.NDArray[np.uint8]:
-    """The codebook of every id of the codec, shape (N,)."""
+    """Return the codebook of every id of the codec, uint8, shape (N,)."""
     books: npt.NDArray[np.intp] = np.searchsorted(codec.offsets, codes, side="right") - 1
     return books.astype(np.uint8)
 
 
-def _of_block(
+def _of_blocks(
     block: npt.NDArray[np.integer], is_so: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.bool_]:
-    """For every token, what is so of its block; nothing is of tokens before the first."""
+    """Return for every token what is so of its block; nothing is of tokens before the first."""
     of_token: npt.NDArray[np.bool_] = np.concatenate([[False], is_so])[block]
     return of_token
 
 
-def _are_stage2(
+def _find_stage2(
     tokens: npt.NDArray[np.integer], starts: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.bool_]:
     found: npt.NDArray[np.bool_] = tokens[np.minimum(starts + 1, len(tokens) - 1)] == STAGE_1
     return found
 
 
-def _follow_marker(
+def _find_prompts(
     tokens: npt.NDArray[np.integer], starts: npt.NDArray[np.intp], marker: tuple[int, ...]
 ) -> npt.NDArray[np.bool_]:
-    """Which of the ``<SOA>`` positions come right after the marker."""
+    """Return which of the ``<SOA>`` positions come right after the marker."""
     found = starts >= len(marker)
     for place, token in enumerate(marker):
         found &= tokens[np.maximum(starts - len(marker) + place, 0)] == token

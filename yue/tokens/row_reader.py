@@ -1,4 +1,4 @@
-"""Rows of songs.jsonl, in upstream's schema, as typed values.
+"""Rows of songs.jsonl, in YuE's schema, as typed values.
 
 A line that cannot be used is named by its number (and song, once that is known) and the lines
 after it are read all the same. Source of the schema: YuE v1, ``finetune/README`` and its example
@@ -22,8 +22,14 @@ CODES_KEYS = {"mixture": "codec", "vocal": "vocals_codec", "instrumental": "inst
 """Tracks, and the keys that name their codes."""
 
 _CODES_ROW = {"song_id", "role", "path"}  # what `yue tokenize` writes of each track
-_SHOWN = 60  # characters of an id or a value in a message
-_KINDS = {str: "text", int: "a whole number", float: "a number", dict: "an object", list: "a list"}
+_LONGEST_SHOWN = 60  # characters of an id or a value in a message
+_KIND_NAMES = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    dict: "an object",
+    list: "a list",
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ class RowLine:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file, numbered from 1.
+    """Yield the lines of a file, numbered from 1.
 
     Raises:
         SongError: The file is missing or cannot be read.
@@ -99,7 +105,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def read_rows(path: Path, options: Options | None = None) -> Iterator[SongRow | Rejected]:
-    """The rows of a file in order; a line that is none becomes its rejection.
+    """Yield the rows of a file in order; a line that is none becomes its rejection.
 
     Raises:
         SongError: The file is missing or cannot be read.
@@ -121,7 +127,7 @@ def parse_line(line: bytes, place: str, options: Options) -> RowLine:
         value = _parse(line, place)
         song_id = _song_id(value, place)
         piece_of = value["piece_of"] if isinstance(value.get("piece_of"), str) else None
-        row = _song_row(value, song_id, f"{place} (song '{_short(song_id)}')", options)
+        row = _song_row(value, song_id, f"{place} (song '{_shorten(song_id)}')", options)
         return RowLine(song_id, piece_of, row)
     except SongError as error:
         return RowLine(song_id, piece_of, rejection(error, song_id))
@@ -159,21 +165,21 @@ def _song_id(value: dict[str, Any], place: str) -> str:
 
 
 def _song_row(value: dict[str, Any], song_id: str, place: str, options: Options) -> SongRow:
-    layout, strict = options.layout, options.strict
-    codes = {track: _path(value, track, place) for track in options.tracks}
-    if layout == "stage2":
+    layout = options.layout_facts
+    codes = {track: _codes_path(value, track, place) for track in options.tracks}
+    if layout.stage == 2:
         return SongRow(place, song_id, codes)
-    if not strict:  # what upstream asks for, and does not always read
-        for key in {"mix": ("text",), "icl": ("msa", "codec")}.get(layout, ()):
-            _present(value, key, "any value", place)
+    if not options.strict:  # what upstream asks for, and does not always read
+        for key in layout.upstream.keys:
+            _need_key(value, key, "any value", place)
     return SongRow(
         place=place,
         id=song_id,
         codes=codes,
         seconds=_seconds(value, place),
-        genres=_text(value, "genres", place) if layout != "mix" else "",
+        genres=_text_field(value, "genres", place) if layout.reads_genres else "",
         segments=_segments(value, place),
-        choruses=tuple(_choruses(value)) if layout == "icl" else (),
+        choruses=tuple(_choruses(value)) if layout.has_reference else (),
     )
 
 
@@ -208,13 +214,13 @@ def _segment(item: Any, place: str, number: int) -> Segment:
     return Segment(
         start=_field(item, "codec_frame_start", (int,), place),
         end=_field(item, "codec_frame_end", (int,), place),
-        line_content=_text(item, "line_content", place),
+        line_content=_text_field(item, "line_content", place),
         duration=None if duration is None else _field(item, "duration", (int, float), place),
     )
 
 
 def _choruses(value: dict[str, Any]) -> Iterator[tuple[float, float]]:
-    """The spans of the structure that are choruses; anything else in it says nothing."""
+    """Yield the spans of the structure that are choruses; anything else in it says nothing."""
     items = value.get("msa")
     for item in items if isinstance(items, list) else ():
         if isinstance(item, dict) and item.get("label") == "chorus":
@@ -223,7 +229,7 @@ def _choruses(value: dict[str, Any]) -> Iterator[tuple[float, float]]:
                 yield float(times[0]), float(times[1])
 
 
-def _path(value: dict[str, Any], track: str, place: str) -> str:
+def _codes_path(value: dict[str, Any], track: str, place: str) -> str:
     key = CODES_KEYS[track]
     if track == "mixture" and key not in value:
         raise SongError(
@@ -232,10 +238,10 @@ def _path(value: dict[str, Any], track: str, place: str) -> str:
             fix="take another track with tokens.track (--track) or tokens.audio_prompt "
             "(--audio-prompt), or add the mixture beside the stems",
         )
-    return _text(value, key, place)
+    return _text_field(value, key, place)
 
 
-def _text(value: dict[str, Any], key: str, place: str) -> str:
+def _text_field(value: dict[str, Any], key: str, place: str) -> str:
     found: str = _field(value, key, (str,), place)
     return found
 
@@ -243,15 +249,15 @@ def _text(value: dict[str, Any], key: str, place: str) -> str:
 def _field(value: dict[str, Any], key: str, kinds: tuple[type, ...], place: str) -> Any:
     if type(value.get(key)) in kinds:
         return value[key]
-    _present(value, key, _KINDS[kinds[-1]], place)
-    shown, kind = _short(repr(value[key])), _KINDS[kinds[-1]]
+    _need_key(value, key, _KIND_NAMES[kinds[-1]], place)
+    shown, kind = _shorten(repr(value[key])), _KIND_NAMES[kinds[-1]]
     raise SongError(place, why=f"'{key}' is {shown}", fix=f"'{key}' must be {kind}")
 
 
-def _present(value: dict[str, Any], key: str, kind: str, place: str) -> None:
+def _need_key(value: dict[str, Any], key: str, kind: str, place: str) -> None:
     if key not in value:
         raise SongError(place, why=f"'{key}' is missing", fix=f"add '{key}' ({kind})")
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+def _shorten(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."

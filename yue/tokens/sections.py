@@ -54,7 +54,7 @@ def used_sections(row: SongRow, lanes: Lanes, options: Options) -> Used:
                 _check_length(segment, lanes, place)
                 step = lanes.codec.align
                 frames = slice(
-                    *(snapped(f, lanes.frames, step) for f in (segment.start, segment.end))
+                    *(snap_frame(f, lanes.frames, step) for f in (segment.start, segment.end))
                 )
             else:
                 _check_upstream(row, segment, lanes, options, place)
@@ -72,8 +72,8 @@ def used_sections(row: SongRow, lanes: Lanes, options: Options) -> Used:
     return Used(tuple(used), tuple(dropped))
 
 
-def snapped(frame: int, frames: int, step: int) -> int:
-    """The nearest of 0, step, 2 * step ... that lies within 0..frames."""
+def snap_frame(frame: int, frames: int, step: int) -> int:
+    """Return the nearest of 0, step, 2 * step ... that lies within 0..frames."""
     return min((frame + step // 2) // step, frames // step) * step
 
 
@@ -129,10 +129,10 @@ def _check_length(segment: Segment, lanes: Lanes, place: str) -> None:
 def _check_upstream(
     row: SongRow, segment: Segment, lanes: Lanes, options: Options, place: str
 ) -> None:
-    duration = segment.duration
+    duration, rules = segment.duration, options.layout_facts.upstream
     if duration is None:
         raise SongError(place, why="'duration' is missing", fix="add 'duration' (a number)")
-    if options.layout == "icl":
+    if rules.measures_duration:
         if duration < 1:
             raise SongError(
                 place,
@@ -141,7 +141,7 @@ def _check_upstream(
             )
     else:
         _check_length(segment, lanes, place)
-    if options.layout == "mix" and not 0 < duration <= row.seconds:
+    if rules.limits_duration and not 0 < duration <= row.seconds:
         raise SongError(
             place,
             why=f"its 'duration' of {duration:g} s is not within the song's {row.seconds:g} s",

@@ -1,14 +1,8 @@
-"""Shards of a job, in several processes: what comes out does not depend on how many.
-
-Lines to documents, a shard at a time: the unit of work that a process does.
+"""Turn lines into documents, in one process or several; the documents do not depend on how many.
 
 A song's document depends on its line and the job alone, so any division into shards gives the same
-documents.
-
-Shards of a job in several processes; what comes out does not depend on how many.
-
-Shards come back in their order. A process hands its documents over in a file: sent through a pipe
-they would be copied seven times, which takes as long as making them.
+documents. Shards come back in their order. A process hands its documents over in a file: sent
+through a pipe they would be copied seven times, which takes as long as making them.
 """
 
 from __future__ import annotations
@@ -40,6 +34,12 @@ Shard = tuple[Line, ...]
 SHARD = 32
 """Lines of a shard."""
 
+# Shards done in this process before others start: 1,024 songs take 1.8 s (1.76 ms each), and
+# starting processes costs half a second each (benchmarks/RESULTS.md, mmap).
+IN_PROCESS = 32
+
+_AHEAD = 3  # shards of each process that are under way or waiting to be written
+
 
 @dataclass(frozen=True)
 class Job:
@@ -62,7 +62,7 @@ class Job:
     wanted: frozenset[str] | None
 
     def load_text(self) -> TextTokenizer:
-        """The text tokenizer."""
+        """Load the text tokenizer."""
         specials = self.options.specials_in_text or not self.options.strict
         return TextTokenizer(self.tokenizer, specials_in_text=specials)
 
@@ -97,7 +97,7 @@ class Worker:
         self._assembler = Assembler(job.root, text, job.codec, job.options)
 
     def do(self, shard: Iterable[Line]) -> list[Outcome]:
-        """The outcome of each line, in order; lines of songs that are not wanted have none."""
+        """Return the outcome of each line, in order; of songs that are not wanted, none."""
         return [outcome for line in shard if (outcome := self._outcome(*line)) is not None]
 
     def _outcome(self, number: int, line: bytes) -> Outcome | None:
@@ -115,16 +115,10 @@ class Worker:
 
 
 def shards_of(lines: Iterable[Line]) -> Iterator[Shard]:
-    """Lines in shards, in their order."""
+    """Yield lines in shards, in their order."""
     rest = iter(lines)
     while shard := tuple(islice(rest, SHARD)):
         yield shard
-
-
-IN_PROCESS = 32
-"""Shards that are done before other processes would be worth their start."""
-
-_AHEAD = 3  # shards of each process that are under way or waiting to be written
 
 
 @dataclass(frozen=True)
@@ -138,7 +132,7 @@ class _Parcel:
 def outcomes(
     job: Job, text: TextTokenizer, lines: Iterable[Line], *, workers: int, scratch: Path
 ) -> Iterator[Outcome]:
-    """The outcomes of lines, in their order.
+    """Yield the outcomes of lines, in their order.
 
     Args:
         job: What to do.
@@ -159,21 +153,21 @@ def outcomes(
             yield from worker.do(shard)
         return
     with temporary_folder(scratch / "shards") as folder:
-        yield from _in_processes(job, chain(few, shards), workers or cores(), folder)
+        yield from _run_in_processes(job, chain(few, shards), workers or cores(), folder)
 
 
-def _in_processes(
+def _run_in_processes(
     job: Job, shards: Iterable[Shard], workers: int, folder: Path
 ) -> Iterator[Outcome]:
     waiting: deque[Future[_Parcel]] = deque()
     try:
-        with worker_pool(workers, _start, job, folder) as pool:
+        with worker_pool(workers, _start_worker, job, folder) as pool:
             for number, shard in enumerate(shards):
-                waiting.append(pool.submit(_do, number, shard))
+                waiting.append(pool.submit(_do_shard, number, shard))
                 if len(waiting) >= workers * _AHEAD:
-                    yield from _open(waiting.popleft().result())
+                    yield from _open_parcel(waiting.popleft().result())
             while waiting:
-                yield from _open(waiting.popleft().result())
+                yield from _open_parcel(waiting.popleft().result())
     except BrokenProcessPool as error:
         raise TokenFileError(
             f"{job.name}: a worker process died",
@@ -182,19 +176,19 @@ def _in_processes(
         ) from error
 
 
-def _open(parcel: _Parcel) -> Iterator[Outcome]:
+def _open_parcel(parcel: _Parcel) -> Iterator[Outcome]:
     tokens, start = np.fromfile(parcel.file, dtype=np.int32), 0
     parcel.file.unlink()
     for outcome in parcel.outcomes:
         if isinstance(outcome.result, Assembled):
             stop = start + sum(outcome.result.document.lengths)
-            yield _with_tokens(outcome, outcome.result, tokens[start:stop])
+            yield _replace_tokens(outcome, outcome.result, tokens[start:stop])
             start = stop
         else:
             yield outcome
 
 
-def _with_tokens(
+def _replace_tokens(
     outcome: Outcome, result: Assembled, tokens: np.ndarray[tuple[int], np.dtype[np.int32]]
 ) -> Outcome:
     document = Document(tokens, result.document.lengths)
@@ -202,25 +196,25 @@ def _with_tokens(
 
 
 # Of a worker process: what does its shards, and the folder for their tokens.
-_here: tuple[Worker, Path] | None = None
+_process_worker: tuple[Worker, Path] | None = None
 
 
-def _start(job: Job, folder: Path) -> None:
-    global _here
-    _here = Worker(job, job.load_text()), folder
+def _start_worker(job: Job, folder: Path) -> None:
+    global _process_worker
+    _process_worker = Worker(job, job.load_text()), folder
 
 
-def _do(number: int, shard: Shard) -> _Parcel:
-    if _here is None:
-        raise RuntimeError("the process was not started by _start")
-    worker, folder = _here
+def _do_shard(number: int, shard: Shard) -> _Parcel:
+    if _process_worker is None:
+        raise RuntimeError("the process was not started by _start_worker")
+    worker, folder = _process_worker
     file, bare = folder / f"{number}", []
     with file.open("wb") as stream:
         for outcome in worker.do(shard):
             if isinstance(outcome.result, Assembled):
                 tokens = outcome.result.document.tokens
                 stream.write(tokens.data)
-                bare.append(_with_tokens(outcome, outcome.result, tokens[:0]))
+                bare.append(_replace_tokens(outcome, outcome.result, tokens[:0]))
             else:
                 bare.append(outcome)
     return _Parcel(bare, file)

@@ -1,4 +1,4 @@
-"""Text to token ids and back, over a SentencePiece model."""
+"""Encode text to token ids and back, over a SentencePiece model."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _LINE = re.compile("\n[^\n]*|[^\n]+")  # each with the break before it
 _WORD = re.compile(f"\n|[{_SPACES}]*[^{_SPACES}\n]+|[{_SPACES}]+")
 # A model that passes these says the same of a text as of its words.
 _PROBES = ("a\nb", "\n", "a \n b", " \n\n  a  \n", "a\n\nb\n", "\u00e9\n\u4e00\n. \u2581c", "x  y ")
-_REMEMBERED = 1 << 15  # words, lines or short texts
-_SHORT = 256  # characters of a text that is remembered whole
+_CACHE_SIZE = 1 << 15  # words, lines or texts
+_LONGEST_CACHED = 256  # characters of a text that is cached whole
 
 _FIX = (
     "set tokens.tokenizer (or --tokenizer) to a SentencePiece model; YuE's own is "
@@ -46,15 +46,15 @@ _FIX = (
 _Ids = TypeVar("_Ids")
 
 
-class _Memory(dict[str, _Ids]):
-    """What texts are encoded to, worked out when it is first asked for."""
+class _Cache(dict[str, _Ids]):
+    """The ids of texts, encoded when they are first asked for."""
 
     def __init__(self, encode: Callable[[str], _Ids]) -> None:
         super().__init__()
         self._encode = encode
 
     def __missing__(self, text: str) -> _Ids:
-        if len(self) >= _REMEMBERED:
+        if len(self) >= _CACHE_SIZE:
             self.clear()
         ids = self[text] = self._encode(text)
         return ids
@@ -64,7 +64,7 @@ class TextTokenizer:
     """Encodes text as YuE does: no BOS, no EOS, the empty text is no tokens.
 
     No piece of YuE's model goes over the end of a word (its spaces stand before it) or a line, so a
-    text is the sum of its words. Words and lines are remembered: that is several times as fast as
+    text is the sum of its words. Words and lines are cached: that is several times as fast as
     encoding whole texts, of which a document says all twice. A model for which it would not be the
     same encodes whole texts.
 
@@ -81,12 +81,12 @@ class TextTokenizer:
     def __init__(self, path: Path, *, specials_in_text: bool = False) -> None:
         self.path = path
         self.specials_in_text = specials_in_text
-        self._model = _load(path)
+        self._model = _load_model(path)
         self._text_size = min(TEXT_SIZE, self._model.get_piece_size())
         self._break: list[int] = self._model.encode("\n")  # a blank first line, then the break
-        self._words = _Memory(self._encode_word)
-        self._lines = _Memory(self._encode_line)
-        self._texts = _Memory(self._encode_text)
+        self._words = _Cache(self._encode_word)
+        self._lines = _Cache(self._encode_line)
+        self._texts = _Cache(self._encode_text)
         self._by_word = self._reads_by_word()
         self.digest = file_digest(path)
 
@@ -96,7 +96,7 @@ class TextTokenizer:
         Raises:
             SongError: The text is not valid Unicode (it holds half of a surrogate pair).
         """
-        return self._texts[text] if len(text) <= _SHORT else self._encode_text(text)
+        return self._texts[text] if len(text) <= _LONGEST_CACHED else self._encode_text(text)
 
     def _encode_text(self, text: str) -> npt.NDArray[np.int32]:
         ids = self._encode_specials(text) if self.specials_in_text else self._encode(text)
@@ -105,7 +105,7 @@ class TextTokenizer:
         return found
 
     def decode(self, ids: npt.NDArray[np.integer]) -> str:
-        """Text of token ids; ids that are not text become names such as ``<SOA>``."""
+        """Decode token ids to text; ids that are not text become names such as ``<SOA>``."""
         parts = []
         for is_text, group in groupby(ids.tolist(), key=lambda token: token < self._text_size):
             run = list(group)
@@ -165,7 +165,7 @@ class TextTokenizer:
         return ids
 
 
-def _load(path: Path) -> sentencepiece.SentencePieceProcessor:
+def _load_model(path: Path) -> sentencepiece.SentencePieceProcessor:
     if not path.is_file():
         raise YueError(f"{path}: no such tokenizer", fix=_FIX)
     try:

@@ -1,96 +1,20 @@
-"""The codes of a row's tracks: read from ``.npy``, of one length, at the codec's rate.
-
-One track's codes, read from a ``.npy`` that may be anything.
-
-The tracks of a row: their codes, of one length and at the codec's rate.
-"""
+"""The tracks of a row: their codes, of one length and at the codec's rate, as ids."""
 
 from __future__ import annotations
 
-import io
-import os
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from yue.errors import NativeError, SongError
+from yue.tokens.codes_file import CodesError, read_codes
 from yue.tokens.layouts.blocks import Codes, Ids, interleaved_ids, lane_ids
 from yue.tokens.options import Options
 from yue.tokens.row_reader import SongRow
 from yue.tokens.vocabulary import CodecRange
-
-_AGAIN = "encode the track again"
-
-
-def read_codes(root: Path, path: str, place: str) -> npt.NDArray[Any]:
-    """Codes of one track, integers, shape (K, T), at least one code.
-
-    The file is read, not mapped: one that shrinks under a map kills the process. Messages name the
-    path as the row does, so that the description of the files is the same on every machine.
-
-    Args:
-        root: Folder against which the path is resolved.
-        path: As the row gives it.
-        place: The row, for messages.
-
-    Raises:
-        SongError: There is no such file, or it holds no codes.
-    """
-    try:
-        array = _array(_bytes(root / path))
-    except FileNotFoundError as error:
-        raise SongError(
-            place, why=f"{path}: no such file", fix="run `yue tokenize`, or correct the path"
-        ) from error
-    except OSError as error:
-        raise SongError(
-            place,
-            why=f"{path}: cannot be read ({error.strerror})",
-            fix="check the path and its permissions",
-        ) from error
-    except Exception as error:  # a damaged header raises whatever NumPy's parser runs into
-        raise SongError(place, why=f"{path}: not a .npy array ({error})", fix=_AGAIN) from error
-    if array.ndim != 2 or array.dtype.kind not in "iu":
-        raise SongError(
-            place,
-            why=f"{path}: {array.dtype} {array.shape}, not codes",
-            fix="codes are integers of shape (codebooks, frames)",
-        )
-    if not array.size:
-        raise SongError(place, why=f"{path}: no codes, shape {array.shape}", fix=_AGAIN)
-    return array
-
-
-def _bytes(path: Path) -> bytes:
-    # Without O_NONBLOCK, opening a pipe would wait for somebody to write into it.
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise OSError(0, "not a regular file")
-        return stream.readall()
-
-
-def _array(data: bytes) -> npt.NDArray[Any]:
-    if data[:8] != b"\x93NUMPY\x01\x00":  # any other version, or no .npy: NumPy decides
-        found: npt.NDArray[Any] = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-        return found
-    start = 10 + int.from_bytes(data[8:10], "little")
-    shape, is_fortran, dtype = _header(data[8:start])
-    count = int(np.prod(shape, dtype=object))
-    order: Any = "F" if is_fortran else "C"
-    return np.frombuffer(data, dtype, count, start).reshape(shape, order=order)
-
-
-@lru_cache(maxsize=1024)
-def _header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """A header of version 1; parsing one takes longer than reading its codes."""
-    return np.lib.format.read_array_header_1_0(io.BytesIO(data))
-
 
 MAX_LANE_DIFFERENCE = 10
 """Frames by which two tracks of a song may differ; both are cut to the shorter."""
@@ -116,7 +40,7 @@ class Lanes:
     codec: CodecRange
 
     def ids(self, names: Sequence[str], frames: slice) -> Ids:
-        """Codes of a track alone, or of two that take turns, as ids; int32, shape (N,).
+        """Return codes of a track alone, or of two that take turns, as ids; int32, shape (N,).
 
         Raises:
             NativeError: A code is out of range.
@@ -129,7 +53,7 @@ class Lanes:
 
     @cached_property
     def _whole(self) -> dict[tuple[str, ...], Ids]:
-        """All frames of what sections are made of: one conversion is faster than many small ones.
+        """The ids of all frames of what sections are made of: one conversion is faster than many.
 
         Nothing where codes are out of range, which costs upstream a section and not the song.
         """
@@ -159,7 +83,7 @@ def load_lanes(row: SongRow, root: Path, codec: CodecRange, options: Options) ->
     Raises:
         SongError: The row cannot be used.
     """
-    tracks = {track: read_codes(root, row.codes[track], row.place) for track in options.tracks}
+    tracks = {track: read_row_codes(root, row.codes[track], row.place) for track in options.tracks}
     first, *others = options.tracks
     frames = tracks[first].shape[1]
     for track in others:
@@ -177,13 +101,43 @@ def load_lanes(row: SongRow, root: Path, codec: CodecRange, options: Options) ->
         for track, codes in tracks.items():
             check_books(codes, codec, f"{row.place}, {track}")
     lanes = Lanes(tracks, frames, frames / row.seconds, codec)
-    if options.strict or options.layout != "mix":  # where upstream does not look at the rate
+    if options.strict or options.layout_facts.upstream.checks_rate:
         _check_rate(row, lanes)
     return lanes
 
 
+def read_row_codes(root: Path, path: str, place: str) -> Codes:
+    """Read the codes of one track of a row, integers, shape (K, T), at least one code.
+
+    Messages name the path as the row does, so that the description of the files is the same on
+    every machine.
+
+    Args:
+        root: Folder against which the path is resolved.
+        path: As the row gives it.
+        place: The row, for messages.
+
+    Raises:
+        SongError: There is no such file, or it holds no codes.
+    """
+    try:
+        return read_codes(root / path)
+    except FileNotFoundError as error:
+        raise SongError(
+            place, why=f"{path}: no such file", fix="run `yue tokenize`, or correct the path"
+        ) from error
+    except OSError as error:
+        raise SongError(
+            place,
+            why=f"{path}: cannot be read ({error.strerror})",
+            fix="check the path and its permissions",
+        ) from error
+    except CodesError as error:
+        raise SongError(place, why=f"{path}: {error}", fix=error.fix) from error
+
+
 def check_books(codes: Codes, codec: CodecRange, place: str) -> None:
-    """Hold a track to the codebooks that documents carry.
+    """Check that a track has the codebooks that documents carry.
 
     Args:
         codes: Shape (K or more, T).
@@ -204,7 +158,7 @@ def check_books(codes: Codes, codec: CodecRange, place: str) -> None:
 
 
 def check_codes(codes: Codes, size: int, codec: CodecRange, place: str) -> None:
-    """Hold codes to the size of their codebook.
+    """Check that codes are within their codebook.
 
     Raises:
         SongError: One is outside 0..size-1.

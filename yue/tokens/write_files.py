@@ -1,4 +1,4 @@
-"""songs.jsonl to token files: read rows, lay out documents, write ``.bin``, ``.idx``, ``.json``."""
+"""Write songs.jsonl as token files: rows become documents, ``.bin``, ``.idx`` and ``.json``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from yue.errors import SongError, TokenFileError
 from yue.rejections import Rejected
 from yue.tokens.megatron_files import info_path
 from yue.tokens.options import Options
-from yue.tokens.pair_info import CodecIdentity, RowCount, TokenFileInfo, rows_check, write_info
+from yue.tokens.pair_info import CodecIdentity, TokenFileInfo, write_info
 from yue.tokens.pair_writer import PairWriter, WrittenPair, pair_writer
 from yue.tokens.roles import REFERENCE_MARKER
+from yue.tokens.row_count import RowCount, rows_check
 from yue.tokens.row_reader import read_lines
 from yue.tokens.shards import Job, Outcome, outcomes
 from yue.tokens.text_tokenizer import TextTokenizer
@@ -129,7 +130,7 @@ def write_token_sets(
     """
     options = options or Options()
     codec_ids = options.ids(codec)
-    home = _home(sets)
+    home = _sets_of_songs(sets)
     wanted = None if home is None else frozenset(home)
     job = Job(songs_jsonl.name, root, tokenizer, codec, options, wanted)
     text, first = job.load_text(), next(iter(sets))
@@ -143,12 +144,12 @@ def write_token_sets(
             lines = read_lines(songs_jsonl)
             for outcome in outcomes(job, text, lines, workers=workers, scratch=first.parent):
                 target = (home or {}).get(outcome.song_id or "", first)
-                _add(outcome, made[target], count, strict=options.strict)
+                _add_outcome(outcome, made[target], count, strict=options.strict)
             count.missing = sorted((wanted or frozenset()) - count.seen)
             _check_complete(songs_jsonl, made.values(), count)
             check(count)
         infos = {
-            prefix: _info(one, text, codec_ids, options, codec_digest)
+            prefix: _describe_set(one, text, codec_ids, options, codec_digest)
             for prefix, one in made.items()
         }
         for prefix, info in infos.items():
@@ -161,7 +162,7 @@ def write_token_sets(
     return Written(infos, count)
 
 
-def _home(sets: Mapping[Path, Collection[str] | None]) -> dict[str, Path] | None:
+def _sets_of_songs(sets: Mapping[Path, Collection[str] | None]) -> dict[str, Path] | None:
     """Return the set of each song; None where all songs are of the only set."""
     home: dict[str, Path] = {}
     for prefix, ids in sets.items():
@@ -177,7 +178,7 @@ def _home(sets: Mapping[Path, Collection[str] | None]) -> dict[str, Path] | None
     return home
 
 
-def _add(outcome: Outcome, target: _TokenSet, count: RowCount, *, strict: bool) -> None:
+def _add_outcome(outcome: Outcome, target: _TokenSet, count: RowCount, *, strict: bool) -> None:
     """Append the document of a row, if there is one, and note what becomes of the row."""
     song_id, result = outcome.song_id, outcome.result
     target.rows += 1
@@ -207,7 +208,7 @@ def _add(outcome: Outcome, target: _TokenSet, count: RowCount, *, strict: bool) 
 
 def _check_complete(songs_jsonl: Path, sets: Collection[_TokenSet], count: RowCount) -> None:
     """Fail, before any file appears, where there is nothing to write or a song is missing."""
-    if len(count.missing) > count.unreadable():
+    if len(count.missing) > count.nameless():
         raise SongError(
             f"{songs_jsonl}: {len(count.missing)} wanted song(s) are not there, the first "
             f"'{count.missing[0]}'",
@@ -226,7 +227,7 @@ def _check_complete(songs_jsonl: Path, sets: Collection[_TokenSet], count: RowCo
         )
 
 
-def _info(
+def _describe_set(
     made: _TokenSet, text: TextTokenizer, codec: CodecRange, options: Options, codec_digest: str
 ) -> TokenFileInfo:
     pair: WrittenPair = made.pair.written

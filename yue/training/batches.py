@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from yue.dataset.dataset_mix import MixedRows
-from yue.dataset.row_sampler import Share
-from yue.dataset.torch_rows import RowDataset
+from yue.dataset.dataset_mix import MixedRows, Share
+from yue.dataset.packed_rows import IGNORED, targets
 from yue.distributed import World
 from yue.errors import TrainingError
 from yue.tokens.roles import Role
@@ -57,8 +57,7 @@ class Batches:
     """
 
     def __init__(self, rows: MixedRows, loss_on: Collection[Role], device: torch.device) -> None:
-        self.rows = rows
-        self._dataset, self._device = RowDataset(rows, loss_on), device
+        self.rows, self._loss_on, self._device = rows, tuple(loss_on), device
 
     def step(self, share: Share, step: int) -> list[MicroBatch]:
         """The micro-batches of one process in one training step."""
@@ -76,13 +75,16 @@ class Batches:
             yield self._read([place]) if place < count else self._read([0], learnt=False)
 
     def _read(self, places: Sequence[int], *, learnt: bool = True) -> MicroBatch:
-        batch = self._dataset.read(places, self._dataset.loss_on if learnt else ())
+        # Reading in this process: handing a batch over from a worker would take longer than it.
+        row = self.rows.read(places)
+        labels = targets(row, self._loss_on if learnt else ())
+        roles = row.target_roles[labels != IGNORED]
         songs = (song for place in places for song in self.rows.songs(place))
         return MicroBatch(
-            tokens=batch.tokens.to(self._device),
-            boundaries=tuple(batch.boundaries.tolist()),
-            targets=batch.targets.to(self._device),
-            roles=batch.roles.to(self._device),
+            tokens=torch.from_numpy(row.tokens.astype(np.int64)).to(self._device),
+            boundaries=tuple(row.boundaries.tolist()),
+            targets=torch.from_numpy(labels).to(self._device),
+            roles=torch.from_numpy(roles.astype(np.int64)).to(self._device),
             songs=tuple(dict.fromkeys(songs)),
         )
 

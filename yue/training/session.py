@@ -14,8 +14,7 @@ from yue.checkpoints.stored_runs import Checkpoint
 from yue.costs.estimate import StepCost, step_cost
 from yue.costs.memory import Setting
 from yue.costs.speed import Machine, measure_machine
-from yue.dataset.dataset_mix import mix_rows, only, open_datasets, packed_rows
-from yue.dataset.row_sampler import Share
+from yue.dataset.dataset_mix import Share, mix_rows, only, open_datasets, packed_rows
 from yue.dataset.token_files import TokenFiles
 from yue.distributed import World
 from yue.lm.attention import Choice, backend_of

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yue.checkpoints.stored_runs import newest_checkpoint
-from yue.dataset.row_sampler import Share
+from yue.dataset.dataset_mix import Share
 from yue.errors import TrainingError, YueError
 from yue.files import value_digest, write_json
 from yue.training.engine import check_config, deepspeed_config

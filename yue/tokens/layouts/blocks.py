@@ -1,9 +1,6 @@
-"""The parts all layouts share: a document, and blocks of audio ids in it.
+"""The parts that layouts share: a document, the blocks of codes in it, and a song's own draws.
 
-A document: one song's token ids, and where its sequences end.
-
-Codes as ids, and the block of audio in a sequence: ``<SOA>`` separator ids ``<EOA>``.
-
+This is where codes become ids. A block of codes in a sequence is ``<SOA>`` separator ids ``<EOA>``.
 The order of a block's ids is that of YuE's scripts: a track alone is written frame by frame, all
 its codebooks in turn (t0:k0 t0:k1 ... t1:k0 ...), and two tracks take turns id by id, vocal first
 (v:t0:k0 i:t0:k0 v:t0:k1 i:t0:k1 ...). With one codebook that is v0 i0 v1 i1 ...
@@ -13,18 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from yue.errors import NativeError
+from yue.files import bytes_digest
 from yue.native.code_ids import flatten, interleave
 from yue.tokens.vocabulary import EOA, EOD, SOA, CodecRange
 
 Ids = npt.NDArray[np.int32]
+Codes = npt.NDArray[Any]
 
-_END: Ids = np.array([EOD], dtype=np.int32)
+END: Ids = np.array([EOA], dtype=np.int32)
+"""A block after its last code."""
+
+_END_OF_DOCUMENT: Ids = np.array([EOD], dtype=np.int32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +37,8 @@ class Section:
     Attributes:
         line_content: Its label and lyrics, ``"[verse]\nline\nline\n\n"``.
         ids: Its codes as ids, int32, shape (N,): of two tracks that take turns
-            (:func:`~yue.tokens.layouts.blocks.interleaved_ids`) or of one
-            (:func:`~yue.tokens.layouts.blocks.lane_ids`).
+            (:func:`interleaved_ids`) or of one
+            (:func:`lane_ids`).
     """
 
     line_content: str
@@ -67,31 +70,26 @@ def document_of(sequences: Iterable[Sequence[Ids]]) -> Document:
     """
     found = [list(parts) for parts in sequences]
     if not found:
-        return Document(_END[:0], ())
-    found[-1].append(_END)
+        return Document(_END_OF_DOCUMENT[:0], ())
+    found[-1].append(_END_OF_DOCUMENT)
     return Document(
         np.concatenate([part for parts in found for part in parts]),
         tuple(sum(map(len, parts)) for parts in found),
     )
 
 
-Codes = npt.NDArray[Any]
-
-END: Ids = np.array([EOA], dtype=np.int32)
-
-
 def opening(codec: CodecRange) -> Ids:
-    """A block before its first code: ``<SOA>`` and the codec's separators."""
+    """Return a block before its first code: ``<SOA>`` and the codec's separators."""
     return np.array([SOA, *codec.separators], dtype=np.int32)
 
 
 def block(ids: Ids, codec: CodecRange) -> list[Ids]:
-    """A whole block, in parts."""
+    """Return a whole block, in parts."""
     return [opening(codec), ids, END]
 
 
 def lane_ids(codes: Codes, codec: CodecRange) -> Ids:
-    """Codes of one track as ids, frame by frame; int32, shape (K * T,).
+    """Return codes of one track as ids, frame by frame; int32, shape (K * T,).
 
     Args:
         codes: Of the codec's first K codebooks, integers, shape (K, T), or (T,) where K is 1.
@@ -106,7 +104,7 @@ def lane_ids(codes: Codes, codec: CodecRange) -> Ids:
 
 
 def interleaved_ids(vocal: Codes, instrumental: Codes, codec: CodecRange) -> Ids:
-    """Codes of two tracks as ids that take turns, vocal first; int32, shape (2 * K * T,).
+    """Return codes of two tracks as ids that take turns, vocal first; int32, shape (2 * K * T,).
 
     Args:
         vocal: Of the codec's first K codebooks, integers, shape (K, T), or (T,) where K is 1.
@@ -128,3 +126,25 @@ def interleaved_ids(vocal: Codes, instrumental: Codes, codec: CodecRange) -> Ids
         tuple(value for value in values for _ in range(2)) for values in (ids.offsets, ids.sizes)
     )
     return flatten(turns, offsets=offsets, sizes=sizes)
+
+
+class Draws:
+    """A song's own random numbers: the same for any number of workers, and on any machine.
+
+    It is Python's ``random()`` of an integer seed, a sequence that Python promises to keep.
+
+    Args:
+        seed: The recipe's.
+        names: What is drawn, and for which song.
+    """
+
+    def __init__(self, seed: int, *names: str) -> None:
+        self._random = Random(int(bytes_digest(str(seed), *names), 16))
+
+    def share(self) -> float:
+        """Return a number from 0 to below 1."""
+        return self._random.random()
+
+    def below(self, count: int) -> int:
+        """Return a whole number from 0 to below ``count``."""
+        return int(self._random.random() * count)

@@ -28,31 +28,31 @@ END_OF_SEGMENT = "[end_of_segment]"
 
 
 def head_text(genres: str, line_contents: Sequence[str]) -> str:
-    """The header as text."""
+    """Return the header as text."""
     return f"{INSTRUCTION}\n[Genre] {genres}\n" + "\n".join(line_contents)
 
 
 def head_ids(tokenizer: TextTokenizer, genres: str, line_contents: Sequence[str]) -> Ids:
-    """The header: instruction, genres and the lyrics of all sections; int32, shape (N,)."""
+    """Return the header: instruction, genres, lyrics of all sections; int32, shape (N,)."""
     return tokenizer.encode(head_text(genres, line_contents))
 
 
 def section_start_ids(tokenizer: TextTokenizer, line_content: str, codec: CodecRange) -> Ids:
-    """A section up to its first code: marker, lyrics, ``<SOA>``, separator; int32, shape (N,)."""
+    """Return a section up to its first code: marker, lyrics, ``<SOA>``, separator; (N,)."""
     return np.concatenate(
         [tokenizer.encode(START_OF_SEGMENT), tokenizer.encode(line_content), opening(codec)]
     )
 
 
 def section_end_ids(tokenizer: TextTokenizer) -> Ids:
-    """A section after its last code: ``<EOA>`` and the marker; int32, shape (N,)."""
+    """Return a section after its last code: ``<EOA>`` and the marker; int32, shape (N,)."""
     return np.concatenate([END, tokenizer.encode(END_OF_SEGMENT)])
 
 
 def section_parts(
     tokenizer: TextTokenizer, sections: Sequence[Section], codec: CodecRange
 ) -> list[list[Ids]]:
-    """Whole sections, each in parts that are its start, its codes and its end."""
+    """Return whole sections, each in parts that are its start, its codes and its end."""
     marker, audio, end = (
         tokenizer.encode(START_OF_SEGMENT),
         opening(codec),
@@ -68,7 +68,7 @@ def document(
     sections: Sequence[Section],
     codec: CodecRange,
 ) -> Document:
-    """One whole song.
+    """Lay out one whole song.
 
     Args:
         tokenizer: The text tokenizer.

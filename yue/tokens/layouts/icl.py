@@ -35,7 +35,7 @@ def head_ids(
     prompt: Ids,
     codec: CodecRange,
 ) -> Ids:
-    """The header: cot's, and the reference audio between its markers; int32, shape (N,)."""
+    """Return the header: cot's, and the reference audio between its markers; (N,)."""
     return np.concatenate(
         [
             cot.head_ids(tokenizer, genres, line_contents),
@@ -54,7 +54,7 @@ def document(
     sections: Sequence[Section],
     codec: CodecRange,
 ) -> Document:
-    """One whole song.
+    """Lay out one whole song.
 
     Args:
         tokenizer: The text tokenizer.

@@ -14,14 +14,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from yue.tokens.layouts import cot
-from yue.tokens.layouts.blocks import Document, Ids, Section, block, document_of
-from yue.tokens.reference_audio import Draws
+from yue.tokens.layouts.blocks import Document, Draws, Ids, Section, block, document_of
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
 
 
 def text_ids(tokenizer: TextTokenizer, line_content: str, draws: Draws, dropout: float) -> Ids:
-    """A section's text, with its instruction or, in a share ``dropout`` of the draws, without."""
+    """Encode a section's text, its instruction left out in a share ``dropout`` of the draws."""
     is_dropped = draws.share() < dropout
     return tokenizer.encode(line_content if is_dropped else f"{cot.INSTRUCTION}\n{line_content}")
 
@@ -34,7 +33,7 @@ def document(
     draws: Draws,
     dropout: float,
 ) -> Document:
-    """One whole song.
+    """Lay out one whole song.
 
     Args:
         tokenizer: The text tokenizer.

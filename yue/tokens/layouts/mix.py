@@ -14,9 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from yue.tokens.layouts.blocks import Document, Section, block, document_of
+from yue.tokens.layouts.blocks import Document, Draws, Section, block, document_of
 from yue.tokens.layouts.interleave import text_ids
-from yue.tokens.reference_audio import Draws
 from yue.tokens.text_tokenizer import TextTokenizer
 from yue.tokens.vocabulary import CodecRange
 
@@ -30,7 +29,7 @@ def document(
     draws: Draws,
     dropout: float,
 ) -> Document:
-    """One whole song.
+    """Lay out one whole song.
 
     Args:
         tokenizer: The text tokenizer.

@@ -1,6 +1,4 @@
-"""The layout ``stage2``: six-second chunks of codebook 0, then the codebooks stage 2 adds.
-
-The layout ``stage2``: codebook 0 of six seconds, then the codebooks that stage 2 adds.
+"""The layout ``stage2``: codebook 0 of six seconds, then the codebooks that stage 2 adds.
 
 ::
 
@@ -9,10 +7,8 @@ The layout ``stage2``: codebook 0 of six seconds, then the codebooks that stage 
     end    <EOD>, appended to the last sequence
 
 A chunk is exactly six seconds of one track (300 frames at 50 a second); what is left at the end of
-a song belongs to no chunk. There is no text. Source: YuE v1, ``finetune`` (``--order stage2``) and
-``inference/infer.py``.
-
-Which chunks of a track stage 2 learns from, and why others are left out.
+a song belongs to no chunk. There is no text. Chunks with too little variety are left out. Source:
+YuE v1, ``finetune`` (``--order stage2``) and ``inference/infer.py``.
 """
 
 from __future__ import annotations
@@ -40,12 +36,12 @@ _MIDDLE = np.array([STAGE_2], dtype=np.int32)
 
 
 def chunk_frames(codec: CodecRange) -> int:
-    """Frames of a chunk: six seconds, in whole frames and whole steps of the codec."""
+    """Return the frames of a chunk: six seconds, in whole frames and whole steps of the codec."""
     return floor(_SECONDS * (codec.frame_rate or 50)) // codec.align * codec.align
 
 
 def distinct_codes(codes: Codes, frames: int) -> npt.NDArray[np.int64]:
-    """Different codes of codebook 0 in each chunk.
+    """Count the different codes of codebook 0 in each chunk.
 
     Args:
         codes: Shape (K, T).
@@ -60,7 +56,7 @@ def distinct_codes(codes: Codes, frames: int) -> npt.NDArray[np.int64]:
 
 
 def chunk_start_ids(first: Codes, codec: CodecRange) -> Ids:
-    """A chunk up to its first frame after ``<stage_2>``; int32, shape (T + 3,).
+    """Return a chunk up to its first frame after ``<stage_2>``; int32, shape (T + 3,).
 
     Args:
         first: Codes of codebook 0, integers, shape (T,).
@@ -70,7 +66,7 @@ def chunk_start_ids(first: Codes, codec: CodecRange) -> Ids:
 
 
 def document(chunks: Iterable[Codes], codec: CodecRange, *, teacher_forcing: bool) -> Document:
-    """One whole track.
+    """Lay out one whole track.
 
     Args:
         chunks: Codes of each chunk, integers, shape (K, T).

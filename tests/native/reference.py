@@ -1,8 +1,4 @@
-"""What each C function does, in plain NumPy: the other side of the differential tests.
-
-Production code never calls these: a host without the native library gets an error, not a slower
-result from a second implementation.
-"""
+"""What each C function does, in plain NumPy: the other side of the differential tests."""
 
 from __future__ import annotations
 
@@ -36,13 +32,6 @@ def flatten(
         _check(row, size)
     ids = codes.astype(np.int64) + np.asarray(offsets, dtype=np.int64)[:, None]
     return ids.T.reshape(-1).astype(np.int32)
-
-
-def narrow(ids: npt.NDArray[np.int64], *, limit: int) -> npt.NDArray[np.int32]:
-    """Twin of :func:`yue.native.code_ids.narrow`."""
-    if ids.size and not (int(ids.min()) >= 0 and int(ids.max()) < limit):
-        raise NativeError(f"an id is outside 0..{limit - 1}")
-    return ids.astype(np.int32)
 
 
 def crc32c(data: bytes, crc: int = 0) -> int:
