@@ -11,15 +11,20 @@ Training reads :class:`Samples`, in the order of Megatron's indices. Held-out lo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from yue.dataset.gpt_index import GptIndex
+from yue.dataset.gpt_index import GptIndex, GptOptions, blend_index, gpt_index
 from yue.dataset.song_pieces import Piece
 from yue.dataset.token_files import TokenFiles
+
+Order = tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]
+"""The dataset of each row, and the number of its draw."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +84,36 @@ class Samples:
             else:
                 found.append(Piece(document, body))
         return found
+
+
+def blend_samples(
+    datasets: Sequence[TokenFiles],
+    weights: Sequence[float],
+    options: GptOptions,
+    cache: Path | None,
+) -> tuple[list[Samples], Order]:
+    """Draw samples from one dataset, or blend those of several.
+
+    Args:
+        datasets: Token files.
+        weights: Of the datasets; one alone needs none.
+        options: What is drawn; of a blend all datasets together.
+        cache: Folder that keeps the indices, or None.
+
+    Returns:
+        The samples of each dataset, and the order in which they are read.
+    """
+    requests: tuple[int, ...] = (options.samples,)
+    order: Order = (np.zeros(options.samples, np.int16), np.arange(options.samples))
+    if len(datasets) > 1:
+        blended = blend_index(weights, options.samples)
+        requests, order = blended.requests, (blended.datasets, blended.samples)
+    drawn = []
+    for files, request in zip(datasets, requests, strict=True):
+        own = replace(options, samples=max(request, 1))
+        index = gpt_index(files.lengths, own, cache=cache)
+        drawn.append(Samples(options.sequence_length, files, index))
+    return drawn, order
 
 
 @dataclass(frozen=True, eq=False)

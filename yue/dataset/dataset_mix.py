@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from yue.dataset.chop import Chopping, Samples
-from yue.dataset.gpt_index import GptOptions, blend_index, gpt_index
+from yue.dataset.chop import Chopping, Order, Samples, blend_samples
+from yue.dataset.gpt_index import GptOptions
 from yue.dataset.packed_rows import PackedRow, PackedRows, read_rows
 from yue.dataset.token_files import TokenFiles
 from yue.errors import TrainingError
@@ -26,8 +26,6 @@ from yue.recipe.mixing import SONGS, numbers_of
 from yue.recipe.model import Mix, Train
 from yue.tokens.megatron_files import idx_path, info_path
 from yue.tokens.vocabulary import codec_range
-
-Order = tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -303,18 +301,18 @@ def _upstream_rows(
     else:
         samples = max(sum((size - 1) // length for size in tokens.values()), 1)
         weights = [float(number) for number in wanted.values()]
-    requests: tuple[int, ...] = (samples,)
-    order: Order = (np.zeros(samples, np.int16), np.arange(samples))
-    if len(datasets) > 1:
-        blended = blend_index(weights, samples)
-        requests, order = blended.requests, (blended.datasets, blended.samples)
-    counts = np.bincount(order[0], minlength=len(datasets))
-    portions = []
-    for (name, files), request, draws in zip(datasets.items(), requests, counts, strict=True):
-        options = GptOptions(max(request, 1), length, train.seed)
-        packing = Samples(length, files, gpt_index(files.lengths, options, cache=cache))
-        rows = PackedRows(files, length, seed=train.seed, packing=packing)
-        portions.append(Portion(name, rows, asked=float(wanted[name] / total), draws=int(draws)))
+    options = GptOptions(samples, length, train.seed)
+    drawn, order = blend_samples([*datasets.values()], weights, options, cache)
+    counts = np.bincount(order[0], minlength=len(datasets)).tolist()
+    portions = [
+        Portion(
+            name=name,
+            rows=PackedRows(packing.files, length, seed=train.seed, packing=packing),
+            asked=float(wanted[name] / total),
+            draws=draws,
+        )
+        for name, packing, draws in zip(datasets, drawn, counts, strict=True)
+    ]
     return MixedRows(portions, order)
 
 
