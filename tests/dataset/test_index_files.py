@@ -143,6 +143,7 @@ def test_data_that_was_rebuilt_replaces_the_arrays_of_its_name(tmp_path: Path) -
         (["a", "--split", "1,1", "--part", "test"], "no share for 'test'"),
         (["a", "--split", "1,0,1", "--part", "valid"], "have no tokens"),
         (["none"], "none.idx"),
+        (["a", "--samples", "99999999999999"], "ask for fewer samples"),
     ],
 )
 def test_what_cannot_be_indexed_is_refused(
@@ -154,7 +155,7 @@ def test_what_cannot_be_indexed_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     prefix_of(tmp_path, "a")
-    assert index(*words, "--samples", 3, "--output-dir", "cache") != 0
+    assert index("--samples", 3, "--output-dir", "cache", *words) != 0
     assert message in capsys.readouterr().err
     assert not (tmp_path / "cache").exists()
 

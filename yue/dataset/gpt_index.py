@@ -111,7 +111,7 @@ def gpt_index(
             of files that were since rewritten).
 
     Raises:
-        UsageError: The split is empty, or a number is not positive.
+        UsageError: The split is empty, a number is not positive, or memory cannot hold the index.
         NativeError: More sequences than int32 counts.
     """
     chosen = range(len(lengths)) if sequences is None else sequences
@@ -176,7 +176,15 @@ def _document_index(
     *,
     is_last_apart: bool,
 ) -> npt.NDArray[np.int32]:
-    documents = np.tile(np.arange(chosen.start, chosen.stop, dtype=np.int32), epochs)
+    once = np.arange(chosen.start, chosen.stop, dtype=np.int32)
+    try:
+        documents = np.tile(once, epochs)
+    except MemoryError as error:
+        raise UsageError(
+            f"{options.samples} samples of {options.sequence_length} tokens",
+            why=f"they take {epochs} passes over {len(once)} sequences, which memory cannot hold",
+            fix="ask for fewer samples",
+        ) from error
     if options.shuffle_sequences:
         last = len(documents) - len(chosen) if is_last_apart else len(documents)
         random.shuffle(documents[:last])
