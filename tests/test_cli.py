@@ -36,7 +36,15 @@ def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["validate"], ["schema", "lora.r"], ["mmap", "--help"], ["recipes"]]
+    "words",
+    [
+        ["--help"],
+        ["validate"],
+        ["schema", "lora.r"],
+        ["mmap", "--help"],
+        ["recipes"],
+        ["index", "--help"],
+    ],
 )
 def test_light_verbs_never_import_torch(words: list[str]) -> None:
     code = (

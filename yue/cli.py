@@ -39,6 +39,7 @@ TOOLS = {
     "schema": "explain a recipe key",
     "count": "count documents, sequences and tokens of token files",
     "join": "join token files into one, each checked on the way",
+    "index": "write the sample order of YuE's own scripts for other readers (.npy)",
     "mix": "plan a mixture of datasets: tokens, iterations, epochs",
     "checkpoints": "list trainings that have not finished; go on from one, or remove them",
     "estimate": "say what training takes on a GPU: memory by part, tokens a second, hours",

@@ -113,3 +113,8 @@ def token_folder(folder: Path) -> Path:
 def side_store_beside(output: Path) -> Path:
     """Return the side store of a command that runs in no project: next to what it makes."""
     return output.absolute().parent / _SIDE_STORE
+
+
+def index_cache(checkpoints: Path) -> Path:
+    """Return the folder of sample indices in the side store that has the checkpoints."""
+    return checkpoints.parent / "indices"

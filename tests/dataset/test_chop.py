@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from yue.dataset.chop import Chopping
 from yue.dataset.packed_rows import PackedRows, targets
 from yue.tokens.roles import Role, roles_of
 from yue.tokens.vocabulary import codec_range
@@ -29,7 +30,7 @@ def test_rows_are_the_tokens_of_all_songs_chopped(
     make_files: Make, songs: list[Any], context: int, epoch: int
 ) -> None:
     files, documents = make_files(songs)
-    rows = PackedRows(files, context, seed=5, chopped=True)
+    rows = PackedRows(files, context, seed=5, packing=Chopping(context, files.starts))
     tokens = np.concatenate(documents)
     roles = np.concatenate([roles_of(d, codec_range("xcodec")) for d in documents])
     expected = {
@@ -45,6 +46,7 @@ def test_rows_are_the_tokens_of_all_songs_chopped(
 
 def test_a_code_is_learnt_from_the_song_before_it_in_the_row(make_files: Make) -> None:
     files, documents = make_files([(5, [(3, 10)]), (5, [(3, 10)])])
-    rows = PackedRows(files, files.tokens, seed=0, chopped=True)
+    chopping = Chopping(files.tokens, files.starts)
+    rows = PackedRows(files, files.tokens, seed=0, packing=chopping)
     labels = targets(rows.row(0, 0), tuple(Role))
     assert labels[len(documents[0]) - 1] == documents[1][0]

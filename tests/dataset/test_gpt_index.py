@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.dataset.upstream import normalize, restated, restated_blend
 from yue.dataset.gpt_index import GptIndex, GptOptions, blend_index, gpt_index, split_ranges
-from yue.dataset.index_cache import parse
+from yue.dataset.index_cache import parse_entry
 from yue.dataset.token_files import TokenFiles
 from yue.errors import UsageError
+from yue.native.gpt_arrays import blend
 from yue.tokens.vocabulary import codec_range
 
 SPLITS = ("train", "valid", "test")
@@ -76,30 +78,6 @@ def test_upstreams_blend_is_reproduced(golden: Path, cot: npt.NDArray[np.int32])
             assert_golden(folder / f"{kind}_{name}.npz", named(index))
 
 
-def restated(lengths: list[int], options: GptOptions) -> dict[str, list[Any]]:
-    """Token by token, with NumPy's own random numbers."""
-    once, step = sum(lengths), options.sequence_length
-    epochs = 1
-    while epochs * once < options.samples * step + 1:
-        epochs += 1
-    count, before = (epochs * once - 1) // step, ((epochs - 1) * once - 1) // step
-    apart = epochs > 1 and options.samples - before < int(0.8 * ((once - 1) // step))
-    random = np.random.RandomState(options.seed)
-    documents = np.arange(len(lengths) * epochs) % len(lengths)
-    if options.shuffle_sequences:
-        cut = len(documents) - len(lengths) if apart else len(documents)
-        random.shuffle(documents[:cut])
-        random.shuffle(documents[cut:])
-    stream = [(p, place) for p, d in enumerate(documents) for place in range(lengths[d])]
-    shuffle = np.arange(count)
-    cut = before if apart else count
-    random.shuffle(shuffle[:cut])
-    random.shuffle(shuffle[cut:])
-    samples = [list(stream[k * step]) for k in range(count + 1)]
-    samples[0] = [0, 0]
-    return {"documents": documents.tolist(), "samples": samples, "shuffle": shuffle.tolist()}
-
-
 OPTIONS = st.builds(
     GptOptions, st.integers(1, 30), st.integers(1, 40), st.integers(0, 2**32 - 1), st.booleans()
 )
@@ -114,6 +92,27 @@ def test_an_index_is_what_walking_token_by_token_gives(
     index = gpt_index(np.array(lengths, dtype=np.int32), options)
     expected = restated(lengths, options)
     assert {name: array.tolist() for name, array in vars(index).items()} == expected
+
+
+WEIGHTS = st.lists(st.integers(1, 9) | st.floats(0.01, 1e6), min_size=1, max_size=5)
+
+
+@settings(deadline=None)
+@given(WEIGHTS, st.integers(1, 300))
+@example([8, 7, 6], 2000)
+def test_a_blend_normalizes_weights_twice_as_upstream_does(
+    weights: list[float], samples: int
+) -> None:
+    blended = blend_index(weights, samples)
+    sets, numbers = restated_blend(weights, samples)
+    assert blended.datasets.tolist() == sets
+    assert blended.samples.tolist() == numbers
+
+
+def test_weights_normalized_once_would_be_blended_otherwise() -> None:
+    once, _ = blend(np.array(normalize([8, 7, 6])), 2000)
+    found = blend_index([8, 7, 6], 2000).datasets[:2000]
+    assert int(np.flatnonzero(found != once)[0]) == 21
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=5), st.integers(0, 200))
@@ -138,6 +137,11 @@ def test_a_blend_takes_from_each_data_set_its_share_in_order(
         ("900,50,50", 20, [(0, 18), (18, 19), (19, 20)]),
         ("1,0,1", 5, [(0, 2), (2, 2), (2, 5)]),  # 2.5 is rounded to even, as there
         ("969, 30, 1", 0, [(0, 0), (0, 0), (0, 0)]),
+        (
+            "0.18,0.52,0.22",
+            2461,
+            [(0, 482), (482, 1873), (1873, 2461)],
+        ),  # an exact sum of the shares gives other bounds
     ],
 )
 def test_a_split_is_upstreams(split: str, sequences: int, bounds: list[tuple[int, int]]) -> None:
@@ -227,7 +231,7 @@ def test_an_entry_with_any_flipped_bit_or_cut_anywhere_is_built_anew(tmp_path: P
 
 
 def read_entry(folder: Path, data: bytes) -> object:
-    return parse(data, only_entry(folder).stem)
+    return parse_entry(data, only_entry(folder).stem)
 
 
 def test_an_entry_under_another_key_is_not_taken(tmp_path: Path) -> None:

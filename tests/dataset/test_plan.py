@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.dataset.upstream import upstream_epoch
 from yue.cli import main
 from yue.dataset.dataset_mix import mix_rows, open_datasets
 from yue.errors import TrainingError
@@ -60,6 +62,30 @@ def test_the_plan_is_what_a_run_reads(folder: Path, capsys: pytest.CaptureFixtur
     assert found["steps"] == -(-2 * rows.epoch_rows // 4)
     assert found["epochs"] == found["rows"] / rows.epoch_rows
     assert found["padding_share"] == pytest.approx(1 - found["tokens"] / found["rows"] / 200)
+
+
+def test_the_plan_of_upstreams_rows_is_what_a_run_reads(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["songs=2", "pop=0.5", "rock=1.25"]
+    more = ["--mix-datasets", *names, "--batch-size", "4", "--epochs", "2", "--packing", "chop"]
+    assert main(words(folder, *more, "--json")) == 0
+    found = json.loads(capsys.readouterr().out)
+    mix, train = mixture(folder, *names), dataclasses.replace(TRAIN, packing="chop")
+    datasets = open_datasets(mix, folder / "songs" / "train")
+    rows = mix_rows(datasets, mix, train)
+    expected = upstream_epoch([*datasets.values()], ("2", "0.5", "1.25"), train)
+    assert found["epoch_rows"] == rows.epoch_rows == len(expected)
+    assert found["steps"] == math.ceil(2 * len(expected) / 4)
+    assert found["tokens"] == 200 * found["rows"]
+    assert found["padding_share"] == 0
+    read = [rows.find(place)[0] for place in range(found["rows"])]
+    for part, portion in zip(found["datasets"], rows.portions, strict=True):
+        assert part["run_rows"] == sum(of is portion.rows for of in read)
+    times = [line.split(", ")[-1] for line in share_lines(run_plan(rows, train))]
+    for number, part, said in zip((2, 0.5, 1.25), found["datasets"], times, strict=True):
+        assert said == f"{part['run_rows'] * 200 / part['tokens']:.2f} times through it"
+        assert part["rounds"] == pytest.approx(number, rel=0.05)
 
 
 def test_the_plan_for_a_reader_names_shares_and_steps(

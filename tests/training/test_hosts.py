@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from tests.training.reference import LIGER, LOSSES, check_gradients, exact_of_all
-from tests.training.test_loop import go, weights
+from tests.training.test_loop import changed, go, weights
 from yue.distributed import World
 from yue.errors import TrainingError
 from yue.recipe.model import Launch
@@ -131,6 +131,21 @@ def test_two_hosts_learn_what_one_process_learns(
     for way in ways:
         for micro in (1, 4):  # four and one forward passes of each process
             check_gradients(load_file(found / f"{way}-{micro}.safetensors"), exact[way], way)
+
+
+@pytest.mark.long
+def test_two_hosts_learn_of_upstream_s_rows_what_one_process_does(
+    job: Job, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = changed(job, packing="chop")
+    write_job(JobFolder(tmp_path), job)
+    start(fleets("no_ssh", monkeypatch), ["tests.training.together", str(tmp_path), "1"], tmp_path)
+    _, alone, _ = go(job, world)
+    outcome = json.loads((tmp_path / "stage-1" / "outcome.json").read_text())
+    assert outcome["loss"] == pytest.approx(alone.state.last("loss"), rel=1e-4)
+    assert outcome["valid_loss"] == pytest.approx(alone.state.last("valid_loss"), rel=1e-4)
+    rows = job.train.max_steps * job.train.batch_size
+    assert outcome["tokens_seen"] == alone.state.tokens_seen == rows * 256
 
 
 @pytest.mark.long

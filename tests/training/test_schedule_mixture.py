@@ -6,11 +6,12 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
+from tests.dataset.upstream import upstream_epoch
 from tests.training.test_loop import changed, go, weights
+from yue.dataset.dataset_mix import Share
 from yue.dataset.token_files import TokenFiles
 from yue.distributed import World
 from yue.training.job import Job
@@ -64,13 +65,34 @@ def test_every_dataset_s_songs_are_read_as_often_as_asked(mixed: Job, world: Wor
 
 
 def test_rows_are_cut_as_upstream_does_where_the_recipe_says_so(
-    job: Job, world: World, tokens_path: Path
+    mixed: Job, world: World, tokens_path: Path
 ) -> None:
-    session, _, _ = go(changed(job, packing="chop", batch_size=1, max_steps=1), world)
-    files = TokenFiles.open(tokens_path / "train")
-    tokens = np.concatenate([files.document(n) for n in range(files.documents)])
-    rows = {tuple(tokens[at : at + 256].tolist()) for at in range(0, len(tokens), 256)}
-    share = dataclasses.replace(session.share, micro_batch_size=1)
-    read = [session.batches.step(share, step)[0] for step in range(len(rows))]
-    assert {tuple(batch.tokens.tolist()) for batch in read} == rows
-    assert all(batch.boundaries == (0, len(batch.tokens)) for batch in read)
+    """The rows and the order of YuE's scripts, from whatever rank."""
+    session, _, _ = go(changed(mixed, packing="chop", batch_size=2, max_steps=1), world)
+    files = [TokenFiles.open(tokens_path / name) for name in ("train", "valid")]
+    expected = upstream_epoch(files, ("1", "2"), session.train)
+    read = []
+    for step in range(len(expected)):
+        for rank in range(2):
+            share = Share(rank, 2, batch_size=2, micro_batch_size=1)
+            (batch,) = session.batches.step(share, step)
+            assert batch.boundaries == (0, len(batch.tokens)) == (0, 256)
+            read.append(batch.tokens.tolist())
+    assert read == [row[:-1] for row in expected] * 2
+    indices = Path(mixed.checkpoints).parent.parent / "indices"
+    assert len(list(indices.iterdir())) == 2, "the indices are kept in the side store"
+
+
+def test_a_chopped_run_that_was_stopped_ends_in_the_same_bits(
+    mixed: Job, world: World, tmp_path: Path
+) -> None:
+    job = changed(mixed, packing="chop", batch_size=2, max_steps=4)
+    whole = dataclasses.replace(job, checkpoints=str(tmp_path / "store" / "whole" / "run"))
+    expected = weights(go(whole, world)[0])
+    go(job, world, stop=3)
+    session, loop, _ = go(job, world)
+    found = weights(session)
+    outcome = loop.outcome(finished=True, peak_memory_bytes=1)
+    assert outcome.resumed_from == 3
+    assert outcome.tokens_seen == 4 * 2 * 256 == sum(outcome.dataset_tokens.values())
+    assert all(torch.equal(found[name], weight) for name, weight in expected.items())

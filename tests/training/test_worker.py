@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests.dataset.upstream import upstream_epoch
 from yue.checkpoints.checkpoint import Checkpoints
 from yue.checkpoints.run_state import RunState
 from yue.checkpoints.snapshot import Snapshot
+from yue.dataset.token_files import TokenFiles
 from yue.distributed import World
 from yue.errors import TrainingError
 from yue.training.engine import check_config, deepspeed_config
 from yue.training.job import Job
 from yue.training.plan import RunSetup
 from yue.training.worker import rehearse
+from yue.wording import counted
 
 
 def test_a_rehearsal_says_what_would_run_and_leaves_nothing(
@@ -36,6 +40,14 @@ def test_a_rehearsal_says_what_would_run_and_leaves_nothing(
     assert "starts at step 0" in text
     assert not any(setup.scratch.iterdir())
     assert not setup.checkpoints.exists()
+
+
+def test_a_rehearsal_counts_the_rows_of_upstream(setup: RunSetup, tokens_path: Path) -> None:
+    train = dataclasses.replace(setup.train, packing="chop", max_steps=None, epochs=2.0)
+    rows = len(upstream_epoch([TokenFiles.open(tokens_path / "train")], ["1"], train))
+    text = rehearse(dataclasses.replace(setup, train=train))[0]
+    steps = math.ceil(2 * rows / train.batch_size)
+    assert text.startswith(f"train: {counted(steps, 'step')} of 4 x 256 tokens, {rows} rows an ")
 
 
 def test_a_rehearsal_finds_what_a_run_would(setup: RunSetup) -> None:

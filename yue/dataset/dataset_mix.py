@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from yue.dataset.chop import Chopping, Order, Samples, blend_samples
+from yue.dataset.gpt_index import GptOptions
 from yue.dataset.packed_rows import PackedRow, PackedRows, read_rows
 from yue.dataset.token_files import TokenFiles
 from yue.errors import TrainingError
@@ -45,12 +47,15 @@ class Portion:
     @property
     def rounds(self) -> float:
         """How often an epoch of the mixture goes through it."""
-        return self.draws / self.rows.packing.rows
+        packing = self.rows.packing
+        if isinstance(packing, Samples):
+            return self.draws * packing.context / self.rows.files.tokens
+        return self.draws / packing.rows
 
     @property
     def tokens(self) -> float:
         """Tokens that an epoch of the mixture takes of it, in the mean of epochs."""
-        return self.rounds * self.rows.packing.tokens
+        return self.draws * self.rows.packing.tokens / self.rows.packing.rows
 
 
 @dataclass(frozen=True)
@@ -67,11 +72,13 @@ class MixedRows:
 
     Args:
         portions: The datasets, see :func:`plan`.
+        order: The dataset of each row of an epoch, and the number of its draw; spread evenly
+            where None.
     """
 
-    def __init__(self, portions: Sequence[Portion]) -> None:
+    def __init__(self, portions: Sequence[Portion], order: Order | None = None) -> None:
         self.portions = tuple(portions)
-        self._sources, self._draws = spread([portion.draws for portion in portions])
+        self._sources, self._draws = order or spread([portion.draws for portion in portions])
 
     @property
     def epoch_rows(self) -> int:
@@ -84,7 +91,12 @@ class MixedRows:
             raise IndexError(f"place {place} of the stream")
         epoch, slot = divmod(place, self.epoch_rows)
         portion = self.portions[self._sources[slot]]
-        draw = epoch * portion.draws + int(self._draws[slot])
+        draw, packing = int(self._draws[slot]), portion.rows.packing
+        if isinstance(packing, Samples):
+            # Rounding lets a blend ask for a sample more than it has built, which ends upstream's
+            # run (Megatron-LM issue 705); here it is the first again.
+            return portion.rows, 0, draw % len(packing.index.shuffle)
+        draw += epoch * portion.draws
         return portion.rows, *divmod(draw, portion.rows.packing.rows)
 
     def read(self, places: Sequence[int]) -> PackedRow:
@@ -161,13 +173,7 @@ def plan(datasets: Mapping[str, PackedRows], mix: Mix) -> list[Portion]:
     numbers = numbers_of(mix.datasets)
     tokens = {name: datasets[name].packing.tokens for name in numbers}
     rows = {name: datasets[name].packing.rows for name in numbers}
-    if mix.by == "weights":
-        wanted = numbers
-    else:
-        wanted = {name: number * tokens[name] for name, number in numbers.items()}
-    if mix.by == "temperature":
-        power = 1 / mix.temperature
-        wanted = {name: Fraction(float(size) ** power) for name, size in wanted.items()}
+    wanted = _wanted(mix, tokens)
     draws = {name: Fraction(wanted[name] * rows[name], tokens[name]) for name in numbers}
     if mix.by != "rounds":
         scale = sum(rows.values()) / sum(draws.values(), Fraction())
@@ -182,6 +188,23 @@ def plan(datasets: Mapping[str, PackedRows], mix: Mix) -> list[Portion]:
         )
         for name in numbers
     ]
+
+
+def _wanted(mix: Mix, tokens: Mapping[str, int]) -> dict[str, Fraction]:
+    """Return what the tokens of each dataset shall be in proportion to.
+
+    Args:
+        mix: The recipe's section.
+        tokens: Of each dataset.
+    """
+    numbers = numbers_of(mix.datasets)
+    if mix.by == "weights":
+        return numbers
+    wanted = {name: number * tokens[name] for name, number in numbers.items()}
+    if mix.by == "rounds":
+        return wanted
+    power = 1 / mix.temperature
+    return {name: Fraction(float(size) ** power) for name, size in wanted.items()}
 
 
 def spread(counts: Sequence[int]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
@@ -231,14 +254,66 @@ def open_datasets(mix: Mix, songs: Path) -> dict[str, TokenFiles]:
     return found
 
 
-def mix_rows(datasets: dict[str, TokenFiles], mix: Mix, train: Train) -> MixedRows:
+def mix_rows(
+    datasets: dict[str, TokenFiles], mix: Mix, train: Train, cache: Path | None = None
+) -> MixedRows:
     """Mix the rows of datasets.
+
+    Args:
+        datasets: Token files by name.
+        mix: The recipe's section.
+        train: The recipe's section.
+        cache: Folder that keeps the indices of ``train.packing: chop``; None keeps none.
 
     Raises:
         TrainingError: The context is too short for a song.
     """
+    if train.packing == "chop":
+        return _upstream_rows(datasets, mix, train, cache)
     rows = {name: packed_rows(files, train) for name, files in datasets.items()}
     return MixedRows(plan(rows, mix))
+
+
+def _upstream_rows(
+    datasets: dict[str, TokenFiles], mix: Mix, train: Train, cache: Path | None
+) -> MixedRows:
+    """Return the rows that YuE's scripts draw, in Megatron's order.
+
+    An epoch is their data set: of one dataset as many samples as its rounds have tokens for; of
+    several, a blend of half a per cent more (see :func:`~yue.dataset.gpt_index.blend_index`). As
+    there, the next epoch reads the same samples again, so a run's length changes no row of it.
+    """
+    length = train.context_length
+    tokens = {name: files.tokens for name, files in datasets.items()}
+    for name, files in datasets.items():
+        if not files.tokens:
+            raise TrainingError(
+                f"{files.prefix}: no tokens to train on",
+                why=f"the dataset '{name}' is empty",
+                fix="write the files with `yue mmap`, or leave it out of mix.datasets",
+            )
+    wanted = _wanted(mix, tokens)
+    total = sum(wanted.values(), Fraction())
+    if mix.by == "rounds":
+        samples = max(math.floor((total - 1) / length), 1)
+        # Upstream's weights in DATA_PATH: whole tokens.
+        weights = [float(int(number)) for number in wanted.values()]
+    else:
+        samples = max(sum((size - 1) // length for size in tokens.values()), 1)
+        weights = [float(number) for number in wanted.values()]
+    options = GptOptions(samples, length, train.seed)
+    drawn, order = blend_samples([*datasets.values()], weights, options, cache)
+    counts = np.bincount(order[0], minlength=len(datasets)).tolist()
+    portions = [
+        Portion(
+            name=name,
+            rows=PackedRows(packing.files, length, seed=train.seed, packing=packing),
+            asked=float(wanted[name] / total),
+            draws=draws,
+        )
+        for name, packing, draws in zip(datasets, drawn, counts, strict=True)
+    ]
+    return MixedRows(portions, order)
 
 
 def only(name: str, rows: PackedRows) -> MixedRows:
@@ -247,9 +322,10 @@ def only(name: str, rows: PackedRows) -> MixedRows:
 
 
 def packed_rows(files: TokenFiles, train: Train) -> PackedRows:
-    """Pack token files into rows as a recipe says."""
-    chopped = train.packing == "chop"
-    return PackedRows(files, train.context_length, seed=train.seed, chopped=chopped)
+    """Pack held-out token files, or one dataset, into rows as a recipe says."""
+    length = train.context_length
+    packing = Chopping(length, files.starts) if train.packing == "chop" else None
+    return PackedRows(files, length, seed=train.seed, packing=packing)
 
 
 def _find_prefix(mix: Mix, name: str, songs: Path) -> Path:

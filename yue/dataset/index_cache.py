@@ -1,9 +1,9 @@
 """Arrays that are kept between runs, found by a digest of all that they depend on.
 
 An entry is one file, whole or not there: magic, length of a JSON head (key, names, types, shapes),
-head, arrays, and the CRC-32C of everything before it. Whatever is wrong with it, short, damaged, or
-of another key, it is built anew; several processes may build it at once, the last one's file stays
-and a reader keeps the one it opened.
+head, arrays, and the CRC-32C of everything before it. One that is short, damaged or of another key
+is built again, where upstream's cache ends every later start. Several processes may build an entry
+at once: the last one's file stays, and a reader keeps the one it opened.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ _MAGIC = b"YUEARRAY"
 _CRC = struct.Struct("<I")
 
 
-def cached(folder: Path, key: str, build: Callable[[], Mapping[str, npt.NDArray[Any]]]) -> Arrays:
-    """The arrays of a key: read where they are kept, else built and kept.
+def load_or_build(
+    folder: Path, key: str, build: Callable[[], Mapping[str, npt.NDArray[Any]]]
+) -> Arrays:
+    """Read the arrays of a key where they are kept, else build and keep them.
 
     Args:
         folder: Of the cache; made where it is missing.
@@ -40,9 +42,9 @@ def cached(folder: Path, key: str, build: Callable[[], Mapping[str, npt.NDArray[
         The arrays by name; those that were read cannot be written to.
     """
     path = folder / f"{key}.arrays"
-    kept = _read(path, key)
-    if kept is not None:
-        return kept
+    with contextlib.suppress(OSError):
+        if (kept := parse_entry(path.read_bytes(), key)) is not None:
+            return kept
     arrays = dict(build())
     with contextlib.suppress(OSError):  # a cache that cannot be written is no fault of the arrays
         _write(path, key, arrays)
@@ -53,28 +55,17 @@ def _write(path: Path, key: str, arrays: Arrays) -> None:
     kinds = [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()]
     head = json.dumps({"key": key, "arrays": kinds}).encode()
     crc = 0
+    start = memoryview(_START.pack(_MAGIC, len(head)) + head)
+    bodies = (np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in arrays.values())
     with atomic_file(path) as stream:
-        start = memoryview(_START.pack(_MAGIC, len(head)) + head)
-        parts: list[memoryview] = [start, *map(_bytes_of, arrays.values())]
-        for part in parts:
+        for part in (start, *(body.data for body in bodies)):
             stream.write(part)
             crc = crc32c(part, crc)
         stream.write(_CRC.pack(crc))
 
 
-def _bytes_of(array: npt.NDArray[Any]) -> memoryview:
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-
-
-def _read(path: Path, key: str) -> Arrays | None:
-    try:
-        return parse(path.read_bytes(), key)
-    except OSError:
-        return None
-
-
-def parse(data: bytes, key: str) -> Arrays | None:
-    """The arrays of an entry, or None where it is not a whole one of this key."""
+def parse_entry(data: bytes, key: str) -> Arrays | None:
+    """Return the arrays of an entry, or None where it is not a whole one of this key."""
     try:
         magic, size = _START.unpack_from(data)
         (crc,) = _CRC.unpack(data[-_CRC.size :])

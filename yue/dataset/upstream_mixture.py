@@ -1,4 +1,4 @@
-"""A mixture file of YuE's own scripts: ``N_ROUND`` lists of .bin files, and what they come to.
+"""Mixture files of YuE's own scripts: ``N_ROUND`` lists of .bin files, and what they come to.
 
 Upstream counts tokens in the logs of an earlier run; here they are counted in the files.
 """
@@ -62,14 +62,14 @@ def read_mixture(path: Path) -> UpstreamMixture:
     """Read a mixture file and count its tokens.
 
     Raises:
-        UsageError: It is no such file.
+        UsageError: It is no mixture file.
         TokenFileError: A file that it names cannot be counted.
     """
     try:
         values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
         batch_size, length = int(values["GLOBAL_BATCH_SIZE"]), int(values["SEQ_LEN"])
-        named = _rounds(values)
-        if batch_size < 1 or length < 1 or not named:
+        lists = _round_lists(values)
+        if batch_size < 1 or length < 1 or not lists:
             raise ValueError("numbers must be above 0, and there must be a N_ROUND list")
     except (
         OSError,
@@ -85,7 +85,7 @@ def read_mixture(path: Path) -> UpstreamMixture:
             fix="it has GLOBAL_BATCH_SIZE, SEQ_LEN and lists of .bin files such as 1.5_ROUND",
         ) from error
     total, parts = Fraction(), []
-    for rounds, files in named:
+    for rounds, files in lists:
         for file in files:
             prefix = as_prefix(Path(str(file)))
             tokens = count(prefix).tokens
@@ -102,7 +102,7 @@ def read_mixture(path: Path) -> UpstreamMixture:
 
 
 def show(mixture: UpstreamMixture) -> str:
-    """For a terminal: a line for each file, then what upstream prints."""
+    """Return a line for each file, then what upstream prints, for a terminal."""
     lines = [
         f"{part.prefix}: {part.tokens:,} tokens, {part.rounds:g} rounds" for part in mixture.parts
     ]
@@ -115,7 +115,7 @@ def show(mixture: UpstreamMixture) -> str:
     return "\n".join(lines)
 
 
-def _rounds(values: dict[str, Any]) -> list[tuple[Fraction, list[Any]]]:
+def _round_lists(values: dict[str, Any]) -> list[tuple[Fraction, list[Any]]]:
     found = []
     for name, files in values.items():
         if match := _ROUNDS.fullmatch(str(name)):

@@ -78,7 +78,7 @@ class Batches:
         # Reading in this process: handing a batch over from a worker would take longer than it.
         row = self.rows.read(places)
         labels = targets(row, self._loss_on if learnt else ())
-        roles = row.roles[np.flatnonzero(labels != IGNORED) + 1]
+        roles = row.target_roles[labels != IGNORED]
         songs = (song for place in places for song in self.rows.songs(place))
         return MicroBatch(
             tokens=torch.from_numpy(row.tokens.astype(np.int64)).to(self._device),

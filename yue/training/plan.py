@@ -20,7 +20,7 @@ from yue.dataset.dataset_mix import mix_rows, open_datasets
 from yue.dataset.token_files import TokenFiles
 from yue.errors import TrainingError, missing_package
 from yue.lm.base_facts import base_digest, check_quantizer, read_base
-from yue.paths import Paths
+from yue.paths import Paths, index_cache
 from yue.recipe.differences import training_sections
 from yue.recipe.model import Launch as LaunchSection
 from yue.recipe.model import Logging, Lora, Mix, Model, Recipe, Train
@@ -158,7 +158,7 @@ def identity_of(setup: RunSetup) -> tuple[Identity, int]:
         YueError: The data or the base model cannot be used.
     """
     datasets = open_datasets(setup.mix, setup.tokens / "train")
-    rows = mix_rows(datasets, setup.mix, setup.train).epoch_rows
+    rows = mix_rows(datasets, setup.mix, setup.train, index_cache(setup.checkpoints)).epoch_rows
     return _identity(setup, datasets), step_count(setup.train, rows)
 
 
@@ -197,7 +197,7 @@ def _check(setup: RunSetup, processes: int) -> tuple[Identity, int, CodecIdentit
             fix=f"use a multiple of {processes}, or another launch.processes",
         )
     _check_packages(setup)
-    rows = mix_rows(datasets, setup.mix, train)
+    rows = mix_rows(datasets, setup.mix, train, index_cache(setup.checkpoints))
     for portion in rows.portions:
         check_anything_learnt(portion.rows, train)
     # Files that another program wrote do not say whose weights made their codes.

@@ -197,7 +197,7 @@ def share_lines(plan: RunPlan) -> list[str]:
         return []
     return [
         f"  {d.name}: {d.run_share:.2%} of the tokens (asked {d.asked_share:.2%}), "
-        f"{d.run_rows:,} rows, {d.run_rows / d.rows:.2f} times through it"
+        f"{d.run_rows:,} rows, {d.run_rows * d.rounds / max(d.epoch_rows, 1):.2f} times through it"
         for d in plan.datasets
     ]
 

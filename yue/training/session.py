@@ -21,6 +21,7 @@ from yue.lm.attention import BackendChoice, backend_of
 from yue.lm.base_facts import MODES, ModelShape, read_shape
 from yue.lm.forward import compile_blocks, set_checkpointing
 from yue.lm.load import load_base
+from yue.paths import index_cache
 from yue.recipe.model import Train
 from yue.tokens.roles import Role
 from yue.training.batches import Batches
@@ -89,7 +90,7 @@ def start_session(job: Job, world: World) -> Session:
     """
     train, tokens = job.train, Path(job.tokens)
     datasets = open_datasets(job.mix, tokens / "train")
-    rows = mix_rows(datasets, job.mix, train)
+    rows = mix_rows(datasets, job.mix, train, index_cache(Path(job.checkpoints).parent))
     base = load_base(
         Path(job.base),
         dtype=job.model.dtype,
