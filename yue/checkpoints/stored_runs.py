@@ -289,10 +289,10 @@ def take_lock(folder: Path) -> IO[str] | None:
     return None
 
 
-def others_told(
+def describe_others(
     runs: Sequence[StoredRun], identity: Identity, steps: int, command: str
 ) -> list[str]:
-    """What a run that starts anew should know of other runs on the same songs and base model.
+    """Say what a run that starts at step 0 should know of others on the same songs and base model.
 
     Args:
         runs: All runs in its folder of checkpoints.

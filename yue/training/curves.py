@@ -154,14 +154,14 @@ class WeightsAndBiases:
             wandb = importlib.import_module("wandb")
         except ImportError as error:
             raise missing_package("wandb") from error
-        Path(job.watch).mkdir(parents=True, exist_ok=True)
+        job.watch.mkdir(parents=True, exist_ok=True)
         try:
             self._run: Any = wandb.init(
-                project=job.logging.wandb_project,
+                project=job.recipe.logging.wandb_project,
                 id=job.fingerprint[:32],
                 resume="allow",
-                dir=job.watch,
-                config={name: asdict(job)[name] for name in ("model", "lora", "train")},
+                dir=str(job.watch),
+                config={name: asdict(job.recipe)[name] for name in ("model", "lora", "train")},
             )
         except Exception as error:  # the package's errors have no common parent
             raise TrainingError(
@@ -207,11 +207,11 @@ def open_curves(job: Job, folder: JobFolder, state: RunState) -> Curves:
         folder: Where DVCLive has its own files.
         state: Where the run goes on from.
     """
-    curves: list[Curves] = [DvcLive(folder.live, Path(job.curves))]
+    curves: list[Curves] = [DvcLive(folder.live, job.curves or folder.curves)]
     for point in state.points:  # the others have theirs already
         curves[0].log(point)
-    if job.logging.tensorboard:
-        curves.append(TensorBoard(Path(job.watch) / "tensorboard", state.step))
-    if job.logging.wandb:
+    if job.recipe.logging.tensorboard:
+        curves.append(TensorBoard(job.watch / "tensorboard", state.step))
+    if job.recipe.logging.wandb:
         curves.append(WeightsAndBiases(job))
     return Several(curves)

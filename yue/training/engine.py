@@ -21,7 +21,7 @@ from yue.costs.memory import BUCKET, FILLED, Setting, training_memory
 from yue.distributed import World
 from yue.errors import TrainingError
 from yue.lm.base_facts import MODES
-from yue.recipe.model import Train
+from yue.recipe.model import Recipe
 
 
 def should_compile(wanted: str, *, device: str, zero_stage: int) -> bool:
@@ -65,20 +65,17 @@ _NEVER = 2**31
 _RATIO = "lr_ratio"  # of a group's learning rate to the schedule's
 
 
-def deepspeed_config(
-    train: Train, *, zero_stage: int, offload: str, micro_batches: int, dtype: str, device: str
-) -> dict[str, Any]:
-    """DeepSpeed's configuration.
+def deepspeed_config(recipe: Recipe, *, device: str, micro_batches: int) -> dict[str, Any]:
+    """Return DeepSpeed's configuration.
 
     Args:
-        train: The recipe's section.
-        zero_stage: 0 shards nothing; 1 optimizer states, 2 gradients too, 3 weights too.
-        offload: What is kept in main memory: "none", "optimizer" or "all".
-        micro_batches: Forward passes of a step.
-        dtype: "float32", or "bfloat16", then with float32 masters of what learns.
+        recipe: Its sections ``train``, ``launch`` and ``model`` are read. Of ZeRO, stage 0 shards
+            nothing; 1 optimizer states, 2 gradients too, 3 weights too.
         device: "cpu" or "cuda".
+        micro_batches: Forward passes of a step.
     """
-    low = dtype == "bfloat16"
+    zero_stage, offload = recipe.launch.zero_stage, recipe.launch.offload
+    low = recipe.model.dtype == "bfloat16"
     if low:
         # Without ZeRO, DeepSpeed would add up gradients in bfloat16; stage 1 keeps float32.
         zero_stage = max(zero_stage, 1)
@@ -93,7 +90,7 @@ def deepspeed_config(
     config: dict[str, Any] = {
         "train_micro_batch_size_per_gpu": 1,  # one packed sequence
         "gradient_accumulation_steps": micro_batches,
-        "gradient_clipping": train.max_grad_norm,
+        "gradient_clipping": recipe.train.max_grad_norm,
         "zero_optimization": zero,
         "zero_allow_untested_optimizer": True,
         "zero_force_ds_cpu_optimizer": False,
@@ -154,23 +151,22 @@ def start_distributed(device: str) -> World:
     return World(rank, size, torch.device(accelerator.device_name(local_rank)))
 
 
-def start_engine(
-    module: nn.Module, config: dict[str, Any], train: Train, *, lr_ratio: float = 1.0
-) -> Any:
-    """DeepSpeed's engine around the module; what requires a gradient learns, by AdamW.
+def start_engine(module: nn.Module, config: dict[str, Any], recipe: Recipe) -> Any:
+    """Put DeepSpeed's engine around a module; what requires a gradient is trained by AdamW.
 
     Args:
         module: What is trained.
         config: See :func:`deepspeed_config`.
-        train: The recipe's section.
-        lr_ratio: Learning rate of the adapter's B matrices over that of all else (LoRA+).
+        recipe: Its learning rates and weight decay are read.
     """
     import deepspeed
 
     _import_muon_quickly()
     # PyTorch's own AdamW: DeepSpeed's are compiled at the start and gain nothing for an adapter.
     optimizer = torch.optim.AdamW(
-        _groups(module, lr_ratio), lr=train.lr, weight_decay=train.weight_decay
+        _groups(module, recipe.lora.lr_ratio),
+        lr=recipe.train.lr,
+        weight_decay=recipe.train.weight_decay,
     )
     engine, *_ = deepspeed.initialize(model=module, optimizer=optimizer, config=config)
     return engine

@@ -38,7 +38,7 @@ class Loop:
         stop: Whether somebody wants an end.
         state: Where the run is; it is moved on.
         best: The weights of the lowest held-out loss so far, from the checkpoint.
-        sing: Makes samples, in the first process; called with the step, and with what tells it
+        sample: Makes samples, in the first process; called with the step, and with what tells it
             to break off.
     """
 
@@ -50,12 +50,13 @@ class Loop:
         stop: StopRequest,
         state: RunState,
         best: dict[str, Tensor] | None = None,
-        sing: Callable[[int, Callable[[], bool]], None] | None = None,
+        sample: Callable[[int, Callable[[], bool]], None] | None = None,
     ) -> None:
         self._session, self._checkpoints = session, checkpoints
         self._curves, self._stop, self.state = curves, stop, state
-        self._best, self._sing = best or {}, sing
-        self._engine, self._world, self._train = session.engine, session.world, session.train
+        self._best, self._sampler = best or {}, sample
+        self._engine, self._world = session.engine, session.world
+        self._train = session.job.recipe.train
         self._forget_other_choices()
         self._tally = Tally(self._world.device)
         if state.sums and self._world.first:
@@ -111,7 +112,7 @@ class Loop:
     def _measure(self) -> None:
         """Samples and held-out loss, where they are due and not yet there."""
         step, last = self.state.step, self.state.step == self._session.schedule.steps
-        every = self._session.sample_steps
+        every = self._session.job.recipe.logging.sample_steps
         if every and (step % every == 0 or last) and self.state.sampled != step:
             self._sample()
         if (step % self._train.eval_steps == 0 or last) and self.state.validated != step:
@@ -218,12 +219,12 @@ class Loop:
                 self._best = {name: weight.clone() for name, weight in weights.items()}
 
     def _sample(self) -> None:
-        """Sing the prompts in the first process; the others wait."""
+        """Make samples in the first process; the others wait."""
         self._leave_if_asked()
         self._engine.eval()
         try:
-            if self._sing:
-                self._sing(self.state.step, lambda: self._stop.asked)
+            if self._sampler:
+                self._sampler(self.state.step, lambda: self._stop.asked)
         finally:
             self._engine.train()
         self._leave_if_asked()  # the samples may have been cut short

@@ -20,18 +20,18 @@ from yue.tokens.roles import Role
 from yue.wording import quoted
 
 
-def learnt_roles(train: Train) -> tuple[Role, ...]:
+def trained_roles(train: Train) -> tuple[Role, ...]:
     """The roles of ``train.loss_on``."""
     return tuple(Role[name.upper()] for name in train.loss_on)
 
 
-def check_anything_learnt(rows: PackedRows, train: Train) -> None:
+def check_any_trained(rows: PackedRows, train: Train) -> None:
     """Check that some token has one of those roles.
 
     Raises:
         TrainingError: None has; a run would read everything and learn nothing.
     """
-    roles = learnt_roles(train)
+    roles = trained_roles(train)
     for index in range(rows.epoch_rows(0)):
         if (targets(rows.row(0, index), roles) != IGNORED).any():
             return
