@@ -17,9 +17,9 @@ import torch
 from tests.training.jobs import vary
 from yue.checkpoints.checkpoint import Checkpoints
 from yue.checkpoints.identity import Identity, read_identity, write_identity
-from yue.checkpoints.run_state import RunState
+from yue.checkpoints.run_state import RunState, newest_checkpoint, take_lock
 from yue.checkpoints.snapshot import Snapshot
-from yue.checkpoints.stored_runs import continued_from, newest_checkpoint, stored_runs, take_lock
+from yue.checkpoints.stored_runs import continued_from, stored_runs
 from yue.cli import main
 from yue.distributed import World
 from yue.doctor.project_checks import check_project
@@ -274,7 +274,7 @@ def test_a_lock_of_a_folder_that_was_removed_locks_nothing(
         shutil.rmtree(tmp_path / "run")
 
     with monkeypatch.context() as patched:
-        patched.setattr("yue.checkpoints.stored_runs.fcntl.flock", removed_meanwhile)
+        patched.setattr("yue.checkpoints.run_state.fcntl.flock", removed_meanwhile)
         assert take_lock(tmp_path / "run") is None
     lock = take_lock(tmp_path / "run")
     assert lock is not None

@@ -1,8 +1,6 @@
-"""Curves and console lines of a run.
+"""What the user sees of a run: console lines, and its curves while it trains.
 
-What the user sees of a run, line by line.
-
-Curves while training: DVCLive's files, and on request TensorBoard and Weights & Biases.
+Curves are DVCLive's files, and on request TensorBoard and Weights & Biases.
 """
 
 from __future__ import annotations
@@ -30,7 +28,7 @@ def step_line(
     speed: Throughput,
     seconds_left: float,
 ) -> str:
-    """The line of a logging step.
+    """Return the line of a logging step.
 
     Args:
         step: Optimizer steps done.
@@ -52,7 +50,7 @@ def step_line(
 
 
 def losses_text(losses: Losses) -> str:
-    """``loss 4.321 (vocal 4.100, instrumental 4.542)``."""
+    """Return ``loss 4.321 (vocal 4.100, instrumental 4.542)``."""
     roles = ", ".join(f"{name} {loss:.3f}" for name, loss in losses.roles.items())
     return f"loss {losses.mean:.3f} ({roles})" if losses.tokens else "loss - (nothing learnt)"
 
@@ -200,7 +198,7 @@ class Several:
 
 
 def open_curves(job: Job, folder: JobFolder, state: RunState) -> Curves:
-    """The curves of a job, with the points of the runs before this one.
+    """Open the curves of a job, with the points of the runs before this one.
 
     Args:
         job: The job.

@@ -1,9 +1,4 @@
-"""DeepSpeed: its configuration from the recipe, and the engine.
-
-What ``auto`` means: how much to compute again, and whether to compile.
-
-DeepSpeed: its configuration from the recipe, and the engine.
-"""
+"""DeepSpeed: its configuration from the recipe, its start, the engine; what ``auto`` means."""
 
 from __future__ import annotations
 
@@ -25,7 +20,7 @@ from yue.recipe.model import Recipe
 
 
 def should_compile(wanted: str, *, device: str, zero_stage: int) -> bool:
-    """Whether ``train.compile`` compiles here.
+    """Tell whether ``train.compile`` compiles here.
 
     Args:
         wanted: "auto", "always" or "never".
@@ -37,7 +32,7 @@ def should_compile(wanted: str, *, device: str, zero_stage: int) -> bool:
 
 
 def fitting_mode(setting: Setting, free: int, *, cuda: bool) -> str:
-    """The checkpointing of least work whose peak fits; the most frugal if none does.
+    """Return the checkpointing of least work whose peak fits; the most frugal if none does.
 
     Args:
         setting: What is trained; its own checkpointing is not read.
@@ -52,7 +47,7 @@ def fitting_mode(setting: Setting, free: int, *, cuda: bool) -> str:
 
 
 def device_memory(device: torch.device) -> int:
-    """Bytes that a process may fill: all of its GPU, or what is free of the main memory."""
+    """Return the bytes that a process may fill: all of its GPU, or what main memory has free."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     for line in Path("/proc/meminfo").read_text().splitlines():
@@ -145,7 +140,8 @@ def start_distributed(device: str) -> World:
         deepspeed.ops.__compatible_ops__ = {}
     accelerator, local_rank = deepspeed.get_accelerator(), int(os.environ["LOCAL_RANK"])
     accelerator.set_device(local_rank)
-    # Long, since the others wait while the first process sings; the launcher ends them if it dies.
+    # Long, since the others wait while the first process makes samples (hundreds of seconds by a
+    # model of 7 billion); the launcher ends them if it dies.
     deepspeed.init_distributed(verbose=False, timeout=timedelta(hours=3))
     rank, size = torch.distributed.get_rank(), torch.distributed.get_world_size()
     return World(rank, size, torch.device(accelerator.device_name(local_rank)))
@@ -173,13 +169,13 @@ def start_engine(module: nn.Module, config: dict[str, Any], recipe: Recipe) -> A
 
 
 def _groups(module: nn.Module, lr_ratio: float) -> list[dict[str, Any]]:
-    """What learns, by learning rate."""
-    learning = [
+    """Return the trainable weights by learning rate."""
+    trainable = [
         (name, weight) for name, weight in module.named_parameters() if weight.requires_grad
     ]
-    fast = [weight for name, weight in learning if lr_ratio != 1 and ".lora_B." in name]
+    fast = [weight for name, weight in trainable if lr_ratio != 1 and ".lora_B." in name]
     known = {id(weight) for weight in fast}
-    plain = [weight for _, weight in learning if id(weight) not in known]
+    plain = [weight for _, weight in trainable if id(weight) not in known]
     groups = [{"params": plain, _RATIO: 1.0}, {"params": fast, _RATIO: lr_ratio}]
     return [group for group in groups if group["params"]]
 

@@ -1,4 +1,4 @@
-"""The training loop."""
+"""The training loop: step, log, validate, make samples, save, stop when asked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from yue.training.session import Session
 
 
 class _StoppedError(Exception):
-    """Somebody asked for an end."""
+    """Raised when somebody asks for an end."""
 
 
 class Loop:
@@ -36,7 +36,7 @@ class Loop:
         checkpoints: Where to save.
         curves: Where points go, in the first process.
         stop: Whether somebody wants an end.
-        state: Where the run is; it is moved on.
+        state: How far the run has come; it is moved on.
         best: The weights of the lowest held-out loss so far, from the checkpoint.
         sample: Makes samples, in the first process; called with the step, and with what tells it
             to break off.
@@ -65,7 +65,7 @@ class Loop:
         self._meter = Meter(session.machine, session.cost, session.world.size)
 
     def run(self) -> bool:
-        """Train to the end; False where it was told to stop before, and has saved."""
+        """Train to the end; False where it was asked to stop before, and has saved."""
         try:
             self._measure()
             while not self._over():
@@ -83,7 +83,7 @@ class Loop:
         return True
 
     def weights(self) -> dict[str, Tensor]:
-        """What becomes the adapter: the best weights or the last, as the recipe says.
+        """Return what becomes the adapter: the best weights or the last, as the recipe says.
 
         Every process must call it.
         """
@@ -94,11 +94,11 @@ class Loop:
         """Keep what this recipe keeps: the run that this one goes on from may have kept others."""
         if self._train.keep == "last":
             self._best = {}
-        elif not self._best:  # the best so far is lost: look for it anew
+        elif not self._best:  # the best so far is lost: look for it again
             self.state.best_step, self.state.best_loss, self.state.stale = -1, 0.0, 0
 
     def _over(self) -> bool:
-        """Whether all steps are done, or too many validations brought nothing."""
+        """Tell whether all steps are done, or too many validations brought nothing."""
         patience = self._train.patience
         if patience is not None and self.state.stale >= patience:
             return True
@@ -110,7 +110,7 @@ class Loop:
             raise _StoppedError
 
     def _measure(self) -> None:
-        """Samples and held-out loss, where they are due and not yet there."""
+        """Make samples and measure the held-out loss, where they are due and not yet there."""
         step, last = self.state.step, self.state.step == self._session.schedule.steps
         every = self._session.job.recipe.logging.sample_steps
         if every and (step % every == 0 or last) and self.state.sampled != step:
@@ -119,7 +119,7 @@ class Loop:
             self._validate()
 
     def _step(self, step: int) -> None:
-        """One optimizer step: the gradient of the summed losses over all labelled tokens."""
+        """Make one optimizer step: the gradient of the summed losses over all labelled tokens."""
         begun = time.monotonic()
         # Dropout's randomness is a function of (seed, step, process): nothing to save for resume.
         torch.manual_seed((self._train.seed * 1_000_003 + step) * 4096 + self._world.rank)
@@ -164,7 +164,7 @@ class Loop:
         losses = self._tally.take(self._world)
         step, steps = self.state.step, self._session.schedule.steps
         rate = self._session.schedule.rate(step - 1)
-        values = {**_named("loss", losses), "learning_rate": rate}
+        values = {**_loss_curves("loss", losses), "learning_rate": rate}
         speed = self._meter.throughput
         values |= {"tokens_per_second": speed.tokens, "model_tflops": speed.tflops}
         mfu = speed.mfu_probe if speed.mfu is None else speed.mfu
@@ -179,7 +179,7 @@ class Loop:
             say(step_line(step, steps, losses, rate=rate, speed=speed, seconds_left=left))
 
     def _validate(self) -> None:
-        """Held-out loss, where there is a held-out split."""
+        """Measure the held-out loss, where there is a held-out split."""
         if self._session.valid is None:
             return
         tally = Tally(self._world.device)
@@ -200,7 +200,7 @@ class Loop:
                 fix="lower train.lr, or use model.dtype: float32",
             )
         self.state.validated = self.state.step
-        self._point(_named("valid_loss", losses))
+        self._point(_loss_curves("valid_loss", losses))
         self._compare(losses)
         if self._world.first:
             step = f"{self.state.step}/{self._session.schedule.steps}"
@@ -251,7 +251,7 @@ class Loop:
         return self._before + time.monotonic() - self._started
 
     def outcome(self, *, finished: bool, peak_memory_bytes: int) -> Outcome:
-        """How the run ended."""
+        """Return how the run ended."""
         state = self.state
         roles = [r.name.lower() for r in Role]
         losses = {role: state.last(f"loss_{role}") for role in roles}
@@ -279,8 +279,8 @@ class Loop:
         )
 
 
-def _named(name: str, losses: Losses) -> dict[str, float]:
-    """The losses as curves: ``loss``, ``loss_vocal``, ..."""
+def _loss_curves(name: str, losses: Losses) -> dict[str, float]:
+    """Return the losses as curves: ``loss``, ``loss_vocal``, ..."""
     if not losses.tokens:
         return {}
     return {name: losses.mean, **{f"{name}_{role}": loss for role, loss in losses.roles.items()}}

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yue.checkpoints.identity import Identity, data_digest, identity_of_run, write_identity
+from yue.checkpoints.run_state import newest_checkpoint
 from yue.checkpoints.stored_runs import (
     StoredRun,
     continue_from,
     describe_others,
     find_run,
-    newest_checkpoint,
     stored_runs,
 )
 from yue.dataset.dataset_mix import mix_rows, open_datasets

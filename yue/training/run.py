@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from yue.checkpoints.identity import machine, versions, write_identity
-from yue.checkpoints.stored_runs import continued_from, newest_checkpoint
+from yue.checkpoints.run_state import newest_checkpoint
+from yue.checkpoints.stored_runs import continued_from
 from yue.dataset.row_sampler import Share
 from yue.errors import TrainingError
 from yue.files import value_digest, write_json

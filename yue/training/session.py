@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor
 
 from yue.checkpoints.checkpoint import Checkpoints
+from yue.checkpoints.run_state import Checkpoint
 from yue.checkpoints.snapshot import put_snapshot
-from yue.checkpoints.stored_runs import Checkpoint
 from yue.costs.estimate import StepCost, step_cost
 from yue.costs.memory import Setting
 from yue.costs.speed import Machine, measure_machine
