@@ -122,6 +122,7 @@ class Loop:
         """Make one optimizer step: the gradient of the summed losses over all labelled tokens."""
         begun = time.monotonic()
         # Dropout's randomness is a function of (seed, step, process): nothing to save for resume.
+        # No two of them share a seed below a million steps and 4096 processes.
         torch.manual_seed((self._train.seed * 1_000_003 + step) * 4096 + self._world.rank)
         set_learning_rate(self._engine, self._session.schedule.rate(step))
         batches = self._session.batches.step(self._session.share, step)
