@@ -26,8 +26,10 @@ from yue.lm.base_facts import ModelShape, llama_config, released_shape
 from yue.lm.forward import hidden_states, output_head, set_checkpointing
 from yue.lm.loss import token_losses
 from yue.recipe.model import Lora
-from yue.training.live_memory import LiveMemory
 from yue.training.lora import add_adapter
+
+sys.path.append(str(Path(__file__).parents[1]))
+from tests.live_memory import LiveMemory
 
 S1 = released_shape("YuE-s1-7B-anneal-en-cot")
 QKVO = ("q_proj", "k_proj", "v_proj", "o_proj")

@@ -94,16 +94,14 @@ def ours(case: Case, *, mode: str, compiled: bool) -> float:
     if compiled:
         compile_blocks(model)
     objective = Objective(model, sharded=False, kernel="compiled" if compiled else "eager")
-    train = default_recipe().train
-    config = deepspeed_config(
-        train,
-        zero_stage=1,
-        offload="none",
-        micro_batches=1,
-        dtype=case.dtype,
-        device=case.device.type,
+    recipe = default_recipe()
+    recipe = dataclasses.replace(
+        recipe,
+        model=dataclasses.replace(recipe.model, dtype=case.dtype),
+        launch=dataclasses.replace(recipe.launch, zero_stage=1, offload="none"),
     )
-    engine = start_engine(objective, config, train)
+    config = deepspeed_config(recipe, device=case.device.type, micro_batches=1)
+    engine = start_engine(objective, config, recipe)
     rows = random_rows(case).to(case.device)
     begun = 0.0
     for number, row in enumerate(rows):

@@ -12,7 +12,7 @@ import pytest
 from tests.tokens.test_megatron_files_index_file import put
 from yue.cli import build_parser, main
 from yue.commands.fork import dataset_instead
-from yue.commands.train import setup_of_flags
+from yue.commands.train import job_of_flags
 from yue.paths import token_folder
 from yue.recipe.flags import recipe_from_flags
 from yue.recipe.read import read_recipe
@@ -147,7 +147,7 @@ def test_train_takes_a_project_for_its_token_files(tmp_path: Path) -> None:
     token_files(tokens, "train")
     words = ["train", "--model", "m", "--data-dir", str(tmp_path / "C"), "--output-dir", "D"]
     args = parsed([*words, "--device", "cpu"])
-    assert setup_of_flags(args, recipe_from_flags(args, *SECTIONS)).tokens == tokens
+    assert job_of_flags(args, recipe_from_flags(args, *SECTIONS)).tokens == tokens
     assert token_folder(tokens) == tokens
 
 

@@ -13,7 +13,7 @@ import pytest
 from yue.cli import STAGES, TOOLS, build_parser, load_verb, main
 from yue.commands.generate import how_to_sample
 from yue.commands.projects import PIPELINE_SECTIONS, PREPROCESS_SECTIONS
-from yue.commands.train import setup_of_flags
+from yue.commands.train import job_of_flags
 from yue.errors import UsageError
 from yue.recipe.flags import flag_names, recipe_from_flags, value_words
 from yue.recipe.model import Recipe
@@ -76,7 +76,7 @@ def test_train_and_mix() -> None:
     words = ["train", "--model", "m", "--data-dir", "C", "--output-dir", "D", "--device", "cpu"]
     args = build_parser("train").parse_args(words)
     recipe = recipe_from_flags(args, "mix", "model", "lora", "train", "launch", "logging")
-    used = setup_of_flags(args, recipe)
+    used = job_of_flags(args, recipe).recipe
     told = told_defaults("train")
     assert told.pop("model.path") == "none, needed with --data-dir"
     assert told.pop("model.dtype").startswith(f"{used.model.dtype} on a CPU")

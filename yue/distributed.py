@@ -29,11 +29,11 @@ class World:
         return self.rank == 0
 
     def sum(self, values: Sequence[float]) -> list[float]:
-        """Sums over all processes, in double precision; every process must call it."""
+        """Sum over all processes, in double precision; every process must call it."""
         return self._reduce(values, dist.ReduceOp.SUM)
 
     def largest(self, value: float) -> float:
-        """The largest value of all processes."""
+        """Return the largest value of all processes."""
         return self._reduce([value], dist.ReduceOp.MAX)[0]
 
     def barrier(self) -> None:

@@ -71,6 +71,6 @@ HARMLESS = {
     "yue/checkpoints/identity.py": Harmless("compares runs, and does nothing to one"),
     "yue/training/outcome.py": Harmless("words how a run ended; hears requests to stop"),
     "yue/costs/speed.py": Harmless(_MEASURES),
-    "yue/training/live_samples.py": Harmless("samples while training; no weight depends on it"),
+    "yue/training/live_samples.py": Harmless("makes samples, which no weight depends on"),
 }  # fmt: skip
 """By file, relative to the package's parent."""

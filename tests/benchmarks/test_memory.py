@@ -11,11 +11,11 @@ from types import ModuleType
 import pytest
 import torch
 
+from tests.live_memory import LiveMemory
 from yue.costs.memory import Setting, kept_by_block, training_memory
 from yue.lm.base_facts import MODES, ModelShape
 from yue.lm.forward import hidden_states, output_head, set_checkpointing
 from yue.lm.loss import token_losses
-from yue.training.live_memory import LiveMemory
 from yue.training.lora import add_adapter
 
 SMALL = ModelShape(64, 128, 344, 2, 8, 2, 16, 512, False)

@@ -14,34 +14,34 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.training.jobs import vary
 from yue.checkpoints.checkpoint import Checkpoints
 from yue.checkpoints.identity import Identity, read_identity, write_identity
-from yue.checkpoints.run_state import RunState
+from yue.checkpoints.run_state import RunState, newest_checkpoint, take_lock
 from yue.checkpoints.snapshot import Snapshot
-from yue.checkpoints.stored_runs import continued_from, newest_checkpoint, stored_runs, take_lock
+from yue.checkpoints.stored_runs import continued_from, stored_runs
 from yue.cli import main
 from yue.distributed import World
 from yue.doctor.project_checks import check_project
 from yue.errors import TrainingError
 from yue.files import write_json
-from yue.recipe.read import default_recipe
-from yue.training.job import JobFolder
-from yue.training.plan import RunSetup, adopt, identity_of, plan_run
-from yue.training.worker import rehearse
+from yue.training.job import Job
+from yue.training.plan import adopt, identity_of, plan_run
+from yue.training.run import dry_run
 
 ALONE = World(rank=0, size=1, device=torch.device("cpu"))
 
 
 @pytest.fixture(name="setup")
-def setup_of_a_project(setup: RunSetup) -> RunSetup:
-    return dataclasses.replace(setup, recipe=dataclasses.replace(default_recipe(), name="mine"))
+def setup_of_a_project(setup: Job) -> Job:
+    return vary(setup, name="mine", project=setup.scratch)
 
 
-def trained(setup: RunSetup, **changes: object) -> RunSetup:
-    return dataclasses.replace(setup, train=dataclasses.replace(setup.train, **changes))
+def trained(setup: Job, **changes: object) -> Job:
+    return vary(setup, train=dataclasses.replace(setup.recipe.train, **changes))
 
 
-def stop_at(setup: RunSetup, step: int, code: dict[str, str] | None = None) -> Path:
+def stop_at(setup: Job, step: int, code: dict[str, str] | None = None) -> Path:
     """Leave a run as one that was stopped at a step; by other code if that is given."""
     identity, steps = identity_of(setup)
     if code:
@@ -63,17 +63,17 @@ def leave_old_format(folder: Path, step: int) -> Path:
     return folder
 
 
-def fingerprint(setup: RunSetup) -> str:
+def fingerprint(setup: Job) -> str:
     return identity_of(setup)[0].fingerprint
 
 
-def test_how_a_run_is_logged_saved_and_spread_is_no_part_of_what_it_is(setup: RunSetup) -> None:
+def test_how_a_run_is_logged_saved_and_spread_is_no_part_of_what_it_is(setup: Job) -> None:
     own = fingerprint(setup)
     for changes in ({"logging_steps": 7}, {"save_steps": 7}, {"gradient_checkpointing": "full"},
                     {"epochs": 9.0}):  # fmt: skip
         assert fingerprint(trained(setup, **changes)) == own, changes  # max_steps is set
-    launch = dataclasses.replace(setup.launch, processes=2, zero_stage=0, offload="optimizer")
-    plan = plan_run(dataclasses.replace(setup, launch=launch), JobFolder(setup.scratch / "job"))
+    launch = dataclasses.replace(setup.recipe.launch, processes=2)
+    plan = plan_run(vary(setup, launch=launch, zero_stage=0, offload="optimizer"))
     assert plan.job.fingerprint == own
     for changes in ({"max_steps": 7}, {"lr": 0.5}, {"seed": 5}, {"keep": "best"},
                     {"micro_batch_size": 1}, {"loss_kernel": "liger"}):  # fmt: skip
@@ -81,7 +81,7 @@ def test_how_a_run_is_logged_saved_and_spread_is_no_part_of_what_it_is(setup: Ru
 
 
 def test_a_build_of_a_library_and_yues_version_are_no_part_either(
-    setup: RunSetup, monkeypatch: pytest.MonkeyPatch
+    setup: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     versions = {"torch": "2.11.0+cpu"}
     monkeypatch.setattr("yue.checkpoints.identity.version", lambda name: versions.get(name, "1.0"))
@@ -94,10 +94,10 @@ def test_a_build_of_a_library_and_yues_version_are_no_part_either(
 
 
 def test_a_rehearsal_and_a_run_say_what_differs_and_how_to_go_on(
-    setup: RunSetup, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    setup: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = stop_at(trained(setup, max_steps=40), 5, {"yue/training/loop.py": "other"})
-    text = "\n".join(rehearse(setup))
+    text = "\n".join(dry_run(setup))
     name = folder.name[:12]
     assert "resumes: nothing, it starts at step 0" in text
     assert (
@@ -120,14 +120,14 @@ def test_a_rehearsal_and_a_run_say_what_differs_and_how_to_go_on(
     assert f"go on from it: yue checkpoints adopt {name}" in capsys.readouterr().out
 
 
-def test_adopted_the_next_run_begins_there_and_the_other_stays(setup: RunSetup) -> None:
+def test_adopted_the_next_run_begins_there_and_the_other_stays(setup: Job) -> None:
     other = stop_at(trained(setup, max_steps=40), 5)
     assert adopt(setup, other.name[:8]).step == 5
     own = setup.checkpoints / fingerprint(setup)
     newest = newest_checkpoint(own)
     assert newest is not None
     assert newest.state.step == 5
-    assert "resumes: step 5" in "\n".join(rehearse(setup))
+    assert "resumes: step 5" in "\n".join(dry_run(setup))
     record = continued_from(own)
     assert record is not None
     assert record["checkpoint"] == other.name
@@ -150,20 +150,20 @@ def test_adopted_the_next_run_begins_there_and_the_other_stays(setup: RunSetup) 
     ],
 )
 def test_what_cannot_be_gone_on_from_is_said_with_the_reason(
-    setup: RunSetup, section: str, changes: dict[str, object], why: str
+    setup: Job, section: str, changes: dict[str, object], why: str
 ) -> None:
-    part = dataclasses.replace(getattr(setup, section), **changes)
-    other = stop_at(dataclasses.replace(setup, **{section: part}), 50 if section == "train" else 2)
+    part = dataclasses.replace(getattr(setup.recipe, section), **changes)
+    other = stop_at(vary(setup, **{section: part}), 50 if section == "train" else 2)
     with pytest.raises(TrainingError, match=rf"cannot go on(?s:.*){why}"):
         adopt(setup, other.name)
-    assert "cannot go on from it: " in "\n".join(rehearse(setup))
+    assert "cannot go on from it: " in "\n".join(dry_run(setup))
 
 
 def test_checkpoints_of_older_versions_are_said_to_be_such(
-    setup: RunSetup, capsys: pytest.CaptureFixture[str]
+    setup: Job, capsys: pytest.CaptureFixture[str]
 ) -> None:
     old = leave_old_format(setup.checkpoints / ("ab" * 32), 20)
-    text = "\n".join(rehearse(setup))
+    text = "\n".join(dry_run(setup))
     assert "checkpoint abababababab at step 20 is of an older version of yue\n" in text
     assert "remove it: yue checkpoints remove abababababab" in text
     with pytest.raises(TrainingError, match="an older version of yue wrote it"):
@@ -172,14 +172,14 @@ def test_checkpoints_of_older_versions_are_said_to_be_such(
     assert old.is_dir()
 
 
-def test_another_folder_of_songs_is_not_offered(setup: RunSetup, tmp_path: Path) -> None:
+def test_another_folder_of_songs_is_not_offered(setup: Job, tmp_path: Path) -> None:
     other = stop_at(setup, 2)
     shutil.copytree(setup.tokens, tmp_path / "other")
     shutil.copy(tmp_path / "other" / "train.bin", tmp_path / "other" / "valid.bin")
     for suffix in ("idx", "json"):
         shutil.copy(tmp_path / "other" / f"train.{suffix}", tmp_path / "other" / f"valid.{suffix}")
-    changed = dataclasses.replace(setup, tokens=tmp_path / "other")
-    assert other.name[:12] not in "\n".join(rehearse(changed))
+    changed = vary(setup, tokens=tmp_path / "other")
+    assert other.name[:12] not in "\n".join(dry_run(changed))
     with pytest.raises(TrainingError, match="it learned other songs"):
         adopt(changed, other.name)
 
@@ -204,7 +204,7 @@ def test_a_record_that_is_none_is_passed_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", [{"step": "5"}, {"step": None}, {"points": [3]}, {"sums": 1}])
-def test_a_state_that_is_none_is_passed_over(setup: RunSetup, part: dict[str, object]) -> None:
+def test_a_state_that_is_none_is_passed_over(setup: Job, part: dict[str, object]) -> None:
     folder = stop_at(setup, 5)
     listing = folder / "step-00000005" / "complete.json"
     record = json.loads(listing.read_text())
@@ -212,7 +212,7 @@ def test_a_state_that_is_none_is_passed_over(setup: RunSetup, part: dict[str, ob
     assert [run.checkpoint for run in stored_runs(setup.checkpoints)] == [None]
 
 
-def test_what_a_user_keeps_beside_them_stays(setup: RunSetup, tmp_path: Path) -> None:
+def test_what_a_user_keeps_beside_them_stays(setup: Job, tmp_path: Path) -> None:
     folder = stop_at(setup, 5)
     shutil.copytree(folder / "step-00000005", folder / "step-00000005.keep")
     Checkpoints(folder, ALONE).save(Snapshot({"w": torch.zeros(2)}), RunState(step=6))
@@ -224,7 +224,7 @@ def test_what_a_user_keeps_beside_them_stays(setup: RunSetup, tmp_path: Path) ->
     assert not list((tmp_path / "precious").iterdir())
 
 
-def test_one_that_is_being_written_is_no_checkpoint_yet(setup: RunSetup) -> None:
+def test_one_that_is_being_written_is_no_checkpoint_yet(setup: Job) -> None:
     """It is swept when the run starts again, and would take an adopted one with it."""
     folder = stop_at(setup, 5)
     shutil.copytree(folder / "step-00000005", folder / "step-00000009.tmp")
@@ -236,7 +236,7 @@ def test_one_that_is_being_written_is_no_checkpoint_yet(setup: RunSetup) -> None
     assert newest.state.step == 5
 
 
-def test_a_listing_bears_files_that_go_meanwhile(setup: RunSetup) -> None:
+def test_a_listing_bears_files_that_go_meanwhile(setup: Job) -> None:
     folder = stop_at(setup, 5)
     (folder / "gone").symlink_to("nowhere")  # stat fails as on a file that was just removed
     (run,) = stored_runs(setup.checkpoints)
@@ -247,7 +247,7 @@ def test_a_listing_bears_files_that_go_meanwhile(setup: RunSetup) -> None:
 
 
 def test_one_that_went_is_not_adopted_and_leaves_nothing(
-    setup: RunSetup, monkeypatch: pytest.MonkeyPatch
+    setup: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = stop_at(trained(setup, max_steps=40), 5)
     (run,) = stored_runs(setup.checkpoints)
@@ -258,7 +258,7 @@ def test_one_that_went_is_not_adopted_and_leaves_nothing(
     assert not (setup.checkpoints / fingerprint(setup)).exists()
 
 
-def test_a_run_that_begins_anew_was_continued_from_none(setup: RunSetup) -> None:
+def test_a_run_that_begins_anew_was_continued_from_none(setup: Job) -> None:
     other = stop_at(trained(setup, max_steps=40), 5)
     adopt(setup, other.name)
     own = setup.checkpoints / fingerprint(setup)
@@ -274,7 +274,7 @@ def test_a_lock_of_a_folder_that_was_removed_locks_nothing(
         shutil.rmtree(tmp_path / "run")
 
     with monkeypatch.context() as patched:
-        patched.setattr("yue.checkpoints.stored_runs.fcntl.flock", removed_meanwhile)
+        patched.setattr("yue.checkpoints.run_state.fcntl.flock", removed_meanwhile)
         assert take_lock(tmp_path / "run") is None
     lock = take_lock(tmp_path / "run")
     assert lock is not None
@@ -299,15 +299,15 @@ class TestCommand:
         return run
 
     @pytest.fixture
-    def project(self, setup: RunSetup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunSetup:
+    def project(self, setup: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
         """One whose active recipe trains ``setup``."""
         (tmp_path / "params.yaml").write_text("read by the function below\n")
         monkeypatch.setattr("yue.recipe.read.read_recipe", lambda path: setup.recipe)
-        monkeypatch.setattr("yue.training.plan.setup_of", lambda recipe, paths: setup)
+        monkeypatch.setattr("yue.training.job.job_of_project", lambda recipe, paths: setup)
         return setup
 
     def test_it_lists_all_and_says_what_differs(
-        self, yue: Callable[..., tuple[int, str, str]], project: RunSetup
+        self, yue: Callable[..., tuple[int, str, str]], project: Job
     ) -> None:
         assert yue()[:2] == (
             0,
@@ -329,7 +329,7 @@ class TestCommand:
         )
 
     def test_others_are_removed_and_never_the_active_one_unnamed(
-        self, yue: Callable[..., tuple[int, str, str]], project: RunSetup
+        self, yue: Callable[..., tuple[int, str, str]], project: Job
     ) -> None:
         own = stop_at(project, 2)
         other = stop_at(trained(project, max_steps=40), 5)
@@ -347,16 +347,14 @@ class TestCommand:
         assert yue("remove", own.name[:6])[0] == 0
         assert not own.exists()
 
-    def test_one_is_adopted(
-        self, yue: Callable[..., tuple[int, str, str]], project: RunSetup
-    ) -> None:
+    def test_one_is_adopted(self, yue: Callable[..., tuple[int, str, str]], project: Job) -> None:
         other = stop_at(trained(project, max_steps=40), 5).name[:12]
         assert yue("adopt")[0] == 2
         code, out, _ = yue("adopt", other)
         assert (code, "goes on from" in out, "next: dvc repro train" in out) == (0, True, True)
 
     def test_beside_an_output_folder_there_is_no_active_recipe(
-        self, yue: Callable[..., tuple[int, str, str]], setup: RunSetup, tmp_path: Path
+        self, yue: Callable[..., tuple[int, str, str]], setup: Job, tmp_path: Path
     ) -> None:
         output = ("--output-dir", str(tmp_path / "adapter"))
         other = stop_at(setup, 5).name[:12]
@@ -368,9 +366,9 @@ class TestCommand:
 
 
 def test_the_doctor_tells_of_other_runs_and_their_size(
-    setup: RunSetup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    setup: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("yue.training.plan.setup_of", lambda recipe, paths: setup)
+    monkeypatch.setattr("yue.training.job.job_of_project", lambda recipe, paths: setup)
     (tmp_path / "params.yaml").write_text("x: 1\n")
     monkeypatch.setattr("yue.doctor.project_checks.read_recipe", lambda path: setup.recipe)
     stop_at(setup, 2)

@@ -7,9 +7,9 @@ import copy
 import torch
 from peft import LoraConfig, get_peft_model
 
+from tests.live_memory import LiveMemory
 from yue.lm.base_facts import MODES
 from yue.lm.forward import hidden_states, set_checkpointing
-from yue.training.live_memory import LiveMemory
 
 TOKENS = torch.arange(60)
 

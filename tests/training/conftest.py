@@ -15,13 +15,14 @@ import torch
 
 from tests.generation.conftest import save_tokenizer
 from tests.llama import tiny_llama
+from tests.training.jobs import vary
 from yue.codec_facts import YUE_ROWS
 from yue.paths import Paths
 from yue.recipe.model import Model, Train
 from yue.recipe.read import default_recipe
 from yue.tokens.vocabulary import ROWS, codec_range
 from yue.tokens.write_files import write_token_files
-from yue.training.plan import RunSetup
+from yue.training.job import Job
 
 CONTEXT = 256
 DEFAULTS = default_recipe()
@@ -107,15 +108,18 @@ def a_train_fixture():
 
 
 @pytest.fixture
-def setup(base_path: Path, tokens_path: Path, tmp_path: Path) -> RunSetup:
-    return RunSetup(
-        mix=default_recipe().mix,
+def setup(base_path: Path, tokens_path: Path, tmp_path: Path) -> Job:
+    """A job that is not planned yet."""
+    recipe = dataclasses.replace(
+        DEFAULTS,
         model=Model(path=str(base_path), dtype="float32"),
         lora=dataclasses.replace(DEFAULTS.lora, r=4, alpha=8, dropout=0.1),
         train=a_train(),
         launch=dataclasses.replace(DEFAULTS.launch, processes=1),
-        logging=DEFAULTS.logging,
-        device="cpu",
+        runtime=dataclasses.replace(DEFAULTS.runtime, device="cpu"),
+    )
+    return Job(
+        recipe=recipe,
         base=base_path,
         tokens=tokens_path,
         checkpoints=Paths(tmp_path).side_store / "checkpoints",
@@ -144,24 +148,15 @@ def world():
 
 
 @pytest.fixture
-def job(setup: RunSetup, tmp_path: Path):
-    from yue.training.job import Job
-
-    return Job(
-        base=str(setup.base),
-        tokens=str(setup.tokens),
-        checkpoints=str(tmp_path / "checkpoints"),
-        curves=str(tmp_path / "curves"),
-        watch=str(tmp_path / "watch"),
+def job(setup: Job, tmp_path: Path) -> Job:
+    """A job as workers read it."""
+    return vary(
+        setup,
+        checkpoints=tmp_path / "checkpoints",
+        curves=tmp_path / "curves",
         fingerprint="0" * 64,
-        device="cpu",
         zero_stage=2,
         offload="none",
-        mix=setup.mix,
-        model=setup.model,
-        lora=setup.lora,
-        train=setup.train,
-        logging=setup.logging,
     )
 
 

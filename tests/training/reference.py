@@ -8,13 +8,13 @@ import importlib
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tests.training.jobs import vary
 from yue.checkpoints.checkpoint import Checkpoints
 from yue.checkpoints.run_state import RunState
 from yue.distributed import World
@@ -34,9 +34,9 @@ LIGER = "liger"
 def computing(job: Job, way: str) -> Iterator[Job]:
     """The job of one step, without dropout, whose loss is computed in this way."""
     saved = ("lm_head",) if way == "trained" else ()
-    lora = dataclasses.replace(job.lora, dropout=0.0, modules_to_save=saved)
+    lora = dataclasses.replace(job.recipe.lora, dropout=0.0, modules_to_save=saved)
     train = dataclasses.replace(
-        job.train,
+        job.recipe.train,
         max_steps=1,
         max_grad_norm=1e9,
         context_length=100,
@@ -53,7 +53,7 @@ def computing(job: Job, way: str) -> Iterator[Job]:
         patch.setattr(loss, "_compiled_score", _traced_score)
         if way == LIGER:
             _let_triton_interpret(patch)
-        yield dataclasses.replace(job, zero_stage=0, lora=lora, train=train)
+        yield vary(job, zero_stage=0, lora=lora, train=train)
 
 
 @lru_cache
@@ -116,7 +116,7 @@ def loop_gradients(job: Job, world: World) -> dict[str, Tensor]:
         step()
 
     session.engine.step = note_gradients
-    checkpoints = Checkpoints(Path(job.checkpoints), world)
+    checkpoints = Checkpoints(job.run_folder, world)
     Loop(session, checkpoints, None, StopRequest(), RunState()).run()
     return found
 

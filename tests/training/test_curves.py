@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.training.jobs import vary
 from yue.checkpoints.run_state import Point, RunState
 from yue.errors import TrainingError
 from yue.training.curves import open_curves
@@ -16,7 +17,7 @@ from yue.training.job import Job, JobFolder
 
 
 def logging(job: Job, **changes: object) -> Job:
-    return dataclasses.replace(job, logging=dataclasses.replace(job.logging, **changes))
+    return vary(job, logging=dataclasses.replace(job.recipe.logging, **changes))
 
 
 def test_curves_are_keyed_by_the_optimizer_step_from_the_first_run_on(
@@ -24,13 +25,13 @@ def test_curves_are_keyed_by_the_optimizer_step_from_the_first_run_on(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
-    stale = Path(job.curves) / "old.tsv"
+    stale = job.curves / "old.tsv"
     stale.parent.mkdir()
     stale.touch()
     earlier = [Point(5, {"loss": 3.5, "loss_vocal": 3.0})]
     curves = open_curves(job, JobFolder(tmp_path), RunState(step=5, points=earlier))
     curves.log(Point(10, {"loss": 2.5}))
-    folder = Path(job.curves)
+    folder = job.curves
     # They are there while training.
     assert (folder / "loss.tsv").read_text().split() == ["step", "loss", "5", "3.5", "10", "2.5"]
     curves.log(Point(10, {"valid_loss": 2.75}))
@@ -96,7 +97,7 @@ def test_a_run_goes_to_real_weights_and_biases_offline(
     curves.log(Point(2, {"loss": 1.5, "loss_vocal": 1.25}))
     curves.log(Point(4, {"loss": 1.0}))
     curves.end()
-    (file,) = Path(job.watch).glob("wandb/offline-run-*/run-*.wandb")
+    (file,) = job.watch.glob("wandb/offline-run-*/run-*.wandb")
     assert b"loss_vocal" in file.read_bytes()
 
 
@@ -113,7 +114,7 @@ def test_a_run_goes_to_real_tensorboard_and_hides_what_a_resume_repeats(
             curves.log(Point(step, {"loss": 1.0 / step}))
         curves.end()
         (tmp_path / "live" / "plots" / "metrics").unlink()
-    events = EventAccumulator(str(Path(job.watch) / "tensorboard")).Reload()
+    events = EventAccumulator(str(job.watch / "tensorboard")).Reload()
     assert [(e.step, e.value) for e in events.Scalars("loss")] == [
         (step, pytest.approx(1 / step)) for step in (2, 4, 6, 8)
     ]

@@ -18,6 +18,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from tests.training.jobs import vary
 from tests.training.reference import LIGER, LOSSES, check_gradients, exact_of_all
 from tests.training.test_loop import changed, go, weights
 from yue.distributed import World
@@ -53,9 +54,9 @@ def launch(**changes: object) -> Launch:
 @pytest.fixture
 def job(job: Job) -> Job:
     """Without dropout, which draws by process; with equally many rows for two."""
-    train = dataclasses.replace(job.train, batch_size=8, micro_batch_size=1, max_steps=2)
-    lora = dataclasses.replace(job.lora, dropout=0.0)
-    return dataclasses.replace(job, lora=lora, train=train)
+    train = dataclasses.replace(job.recipe.train, batch_size=8, micro_batch_size=1, max_steps=2)
+    lora = dataclasses.replace(job.recipe.lora, dropout=0.0)
+    return vary(job, lora=lora, train=train)
 
 
 def fake_commands(folder: Path) -> Path:

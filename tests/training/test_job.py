@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
 import pytest
 
 from yue.errors import TrainingError, YueError
-from yue.training.job import Job, JobFolder, read_job, write_job
+from yue.paths import Paths
+from yue.recipe.read import read_recipe
+from yue.training.job import Job, JobFolder, job_of_project, read_job, write_job
 
 
 def test_a_job_is_read_as_it_was_written(job: Job, tmp_path: Path) -> None:
     write_job(JobFolder(tmp_path), job)
     assert read_job(JobFolder(tmp_path)) == job
+
+
+@pytest.mark.parametrize("path", sorted(Path("recipes").glob("*.yaml")), ids=lambda p: p.stem)
+def test_a_job_carries_the_whole_recipe(path: Path, tmp_path: Path) -> None:
+    job = job_of_project(read_recipe(path), Paths(tmp_path))
+    job = job.planned(device="cpu", fingerprint="0" * 64)
+    write_job(JobFolder(tmp_path), job)
+    assert read_job(JobFolder(tmp_path)) == job
+    assert dataclasses.replace(job.recipe, mix=None, runtime=None) == dataclasses.replace(
+        read_recipe(path), mix=None, runtime=None
+    )
 
 
 def test_a_job_of_other_keys_is_refused(tmp_path: Path) -> None:

@@ -24,11 +24,11 @@ from yue.distributed import World
 from yue.paths import Paths
 from yue.recipe.read import read_recipe
 from yue.training.curves import open_curves
-from yue.training.job import JobFolder
+from yue.training.job import JobFolder, job_of_project
 from yue.training.loop import Loop
 from yue.training.lora import write_adapter
 from yue.training.outcome import StopRequest
-from yue.training.plan import plan_run, setup_of
+from yue.training.plan import plan_run
 from yue.training.session import start_session
 
 ROOT = Path(__file__).parents[2]
@@ -132,19 +132,19 @@ def change_what_decides_nothing(root: Path, number: int) -> None:
 def uninterrupted(root: Path, world: World, folder: Path) -> tuple[Path, Path]:
     """The adapter and the curves of the project's run, trained in this process."""
     recipe, paths = read_recipe(root / "params.yaml"), Paths(root)
-    setup = dataclasses.replace(
-        setup_of(recipe, paths), checkpoints=folder / "checkpoints", curves=folder / "curves"
+    planned = dataclasses.replace(
+        job_of_project(recipe, paths), checkpoints=folder / "checkpoints", curves=folder / "curves"
     )
     found = JobFolder(folder)
-    job = plan_run(setup, found).job
+    job = plan_run(planned).job
     session, state = start_session(job, world), RunState()
     curves = open_curves(job, found, state)
-    loop = Loop(session, Checkpoints(Path(job.checkpoints), world), curves, StopRequest(), state)
+    loop = Loop(session, Checkpoints(job.run_folder, world), curves, StopRequest(), state)
     assert loop.run()
     curves.end()
     found.adapter.mkdir()
     write_adapter(session.objective.model, loop.weights(), found.adapter)
-    return found.adapter, Path(job.curves)
+    return found.adapter, job.curves
 
 
 @pytest.mark.long

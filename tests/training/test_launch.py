@@ -13,20 +13,21 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from tests.training.jobs import vary
 from tests.training.test_loop import go
 from yue.checkpoints.adapter_record import adapter_differences
 from yue.checkpoints.identity import write_identity
 from yue.cli import build_parser, main
-from yue.commands.train import setup_of_flags
+from yue.commands.train import job_of_flags
 from yue.dataset.token_files import TokenFiles
 from yue.distributed import World
 from yue.errors import TrainingError, YueError
 from yue.recipe.flags import recipe_from_flags
 from yue.recipe.read import default_recipe
 from yue.training.hosts import find_fleet
-from yue.training.job import JobFolder
+from yue.training.job import Job, JobFolder
 from yue.training.launch import run_workers
-from yue.training.plan import RunSetup, plan_run
+from yue.training.plan import plan_run
 from yue.training.run import TrainingRun
 
 FLAGS = "--context-length 256 --max-steps 6 --lr 0.01 --batch-size 4 --lora-r 4 --lora-alpha 8"
@@ -42,18 +43,18 @@ def flags(base: Path, tokens: Path, output: Path, more: str = "") -> list[str]:
     return ["train", *paths, *FLAGS.split(), *more.split()]
 
 
-def setup_of_words(words: list[str]) -> RunSetup:
+def job_of_words(words: list[str]) -> Job:
     args = build_parser("train").parse_args(words)
     recipe = recipe_from_flags(args, "mix", "model", "lora", "train", "launch", "logging")
-    return setup_of_flags(args, recipe)
+    return job_of_flags(args, recipe)
 
 
 def leave_checkpoint(words: list[str], folder: Path, world: World) -> Path:
     """Train to the second step in this process, as the verb with these words would."""
-    plan = plan_run(setup_of_words(words), JobFolder(folder))
+    plan = plan_run(job_of_words(words))
     go(plan.job, world, stop=2)
-    write_identity(Path(plan.job.checkpoints), plan.identity, {"steps": plan.steps})
-    return Path(plan.job.checkpoints)
+    write_identity(plan.job.run_folder, plan.identity, {"steps": plan.steps})
+    return plan.job.run_folder
 
 
 @pytest.mark.long
@@ -93,10 +94,7 @@ def test_the_verb_trains_outside_a_project_and_in_paths_with_spaces(
     shares = record["dataset_tokens"]
     assert shares["songs"] / sum(shares.values()) == pytest.approx(2 / 3, abs=0.05)
     assert {"recipe_digest", "data_digest", "base_digest"} <= set(record)
-    same = setup_of_words([*words, "--logging-steps", "1"])
-    recipe = dataclasses.replace(
-        default_recipe(), mix=same.mix, model=same.model, lora=same.lora, train=same.train
-    )
+    recipe = job_of_words([*words, "--logging-steps", "1"]).recipe
     found = (output / "run.json", record["base_digest"], record["codec"]["digest"])
     assert adapter_differences(found[0], recipe, base_digest=found[1], codec_digest=found[2]) == []
     assert record["layouts"] == ["cot"]
@@ -129,7 +127,7 @@ def test_weights_on_a_cpu_are_float32_unless_a_flag_says_so(
 ) -> None:
     args = build_parser("train").parse_args(flags(base_path, tokens_path, tmp_path / "out", more))
     recipe = recipe_from_flags(args, "mix", "model", "lora", "train", "launch", "logging")
-    assert setup_of_flags(args, recipe).model.dtype == dtype
+    assert job_of_flags(args, recipe).recipe.model.dtype == dtype
 
 
 def test_an_error_in_a_worker_is_told_in_its_own_words(tmp_path: Path) -> None:
@@ -140,40 +138,42 @@ def test_an_error_in_a_worker_is_told_in_its_own_words(tmp_path: Path) -> None:
 
 
 def test_faults_are_found_before_anything_is_launched(
-    setup: RunSetup, a_train: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+    setup: Job, a_train: Callable[..., object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("yue.training.run.run_workers", None)
 
     def refused(match: str, **changes: object) -> None:
-        changed = dataclasses.replace(setup, **changes)
+        changed = vary(setup, **changes)
         with TrainingRun(changed) as run, pytest.raises(TrainingError, match=match):
             run.train()
 
     refused("256 tokens at most", train=a_train(context_length=512))
     refused("loss_on is codebook_3, and no token", train=a_train(loss_on=("codebook_3",)))
-    refused("which 3 processes cannot share", launch=dataclasses.replace(setup.launch, processes=3))
-    cuda = dataclasses.replace(setup, device="cuda")
-    with TrainingRun(cuda) as run, pytest.raises(YueError, match="torch sees no GPU"):
+    refused(
+        "which 3 processes cannot share",
+        launch=dataclasses.replace(setup.recipe.launch, processes=3),
+    )
+    with TrainingRun(vary(setup, device="cuda")) as run, pytest.raises(YueError, match="no GPU"):
         run.train()
 
 
 def test_kernels_that_are_not_installed_are_named(
-    setup: RunSetup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    setup: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    train = dataclasses.replace(setup.train, loss_kernel="liger")
+    train = dataclasses.replace(setup.recipe.train, loss_kernel="liger")
     with pytest.raises(TrainingError, match="liger-kernel is not installed") as caught:
-        plan_run(dataclasses.replace(setup, train=train), JobFolder(tmp_path / "job"))
+        plan_run(vary(setup, train=train), JobFolder(tmp_path / "job"))
     assert "yue[liger]" in caught.value.fix
 
 
 def test_a_mixture_without_the_projects_songs_is_planned_with_its_own_codec(
-    setup: RunSetup, tmp_path: Path
+    setup: Job, tmp_path: Path
 ) -> None:
     corpus = tmp_path / "corpora" / "other"
     corpus.parent.mkdir()
     shutil.copytree(setup.tokens, corpus)
-    mix = dataclasses.replace(setup.mix, datasets=("other=1",), folder=str(corpus.parent))
-    alone = dataclasses.replace(setup, mix=mix, tokens=tmp_path / "no songs")
-    plan = plan_run(alone, JobFolder(tmp_path / "job"))
+    mix = dataclasses.replace(setup.recipe.mix, datasets=("other=1",), folder=str(corpus.parent))
+    alone = vary(setup, mix=mix, tokens=tmp_path / "no songs")
+    plan = plan_run(alone)
     assert plan.codec == TokenFiles.open(corpus / "train").info.codec

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from tests.training.jobs import vary
 from tests.training.reference import (
     LOSSES,
     check_gradients,
@@ -55,15 +56,13 @@ class Recorder:
 
 
 def changed(job: Job, zero_stage: int = 2, **train: object) -> Job:
-    return dataclasses.replace(
-        job, zero_stage=zero_stage, train=dataclasses.replace(job.train, **train)
-    )
+    return vary(job, zero_stage=zero_stage, train=dataclasses.replace(job.recipe.train, **train))
 
 
 def go(job: Job, world: World, *, stop: int | None = None) -> tuple[Session, Loop, Recorder]:
     """Train, going on from a checkpoint if there is one."""
     session = start_session(job, world)
-    checkpoints = Checkpoints(Path(job.checkpoints), world)
+    checkpoints = Checkpoints(job.run_folder, world)
     checkpoint = checkpoints.newest()
     state = checkpoint.state if checkpoint else RunState()
     best = restore(session, checkpoints, checkpoint) if checkpoint else {}
@@ -78,7 +77,7 @@ def weights(session: Session) -> dict[str, Tensor]:
 
 
 def without_dropout(job: Job) -> Job:
-    return dataclasses.replace(job, lora=dataclasses.replace(job.lora, dropout=0.0))
+    return vary(job, lora=dataclasses.replace(job.recipe.lora, dropout=0.0))
 
 
 def test_gradients_equal_a_float64_reference_of_plain_transformers(job: Job, world: World) -> None:
@@ -97,9 +96,9 @@ def test_four_forward_passes_of_one_row_equal_one_of_four(
     job = without_dropout(job)
     ends = []
     for micro in (4, 1, 3):
-        one = dataclasses.replace(
+        one = vary(
             changed(job, micro_batch_size=micro, max_steps=4),
-            checkpoints=str(tmp_path / f"{micro}"),
+            checkpoints=tmp_path / f"{micro}",
         )
         session, loop, _ = go(one, world)
         ends.append((weights(session), loop.state.last("loss")))
@@ -136,12 +135,10 @@ def test_a_run_that_was_stopped_and_resumed_ends_in_the_same_bits(
     job: Job, world: World, tmp_path: Path, zero_stage: int, dtype: str, offload: str
 ) -> None:
     # Dropout is on: its randomness must come back too.
-    model = dataclasses.replace(job.model, dtype=dtype)
+    model = dataclasses.replace(job.recipe.model, dtype=dtype)
     small = {"batch_size": 2, "max_steps": 4, "logging_steps": 1}
-    job = dataclasses.replace(
-        changed(job, zero_stage=zero_stage, **small), model=model, offload=offload
-    )
-    whole = dataclasses.replace(job, checkpoints=str(tmp_path / "whole"))
+    job = vary(changed(job, zero_stage=zero_stage, **small), model=model, offload=offload)
+    whole = vary(job, checkpoints=tmp_path / "whole")
     expected = weights(go(whole, world)[0])
     go(job, world, stop=3)
     session, loop, _ = go(job, world)
@@ -152,7 +149,7 @@ def test_a_run_that_was_stopped_and_resumed_ends_in_the_same_bits(
 
 
 def test_a_resumed_run_has_all_points_and_counts(job: Job, world: World, tmp_path: Path) -> None:
-    whole = dataclasses.replace(job, checkpoints=str(tmp_path / "whole"))
+    whole = vary(job, checkpoints=tmp_path / "whole")
     _, expected, _ = go(whole, world)
     go(job, world, stop=4)
     _, loop, recorder = go(job, world)
@@ -168,7 +165,7 @@ def test_what_is_no_number_stops_the_run_with_its_batch_in_a_file(
 ) -> None:
     job = changed(job, zero_stage=zero_stage, save_steps=1)
     session = start_session(job, world)
-    checkpoints = Checkpoints(Path(job.checkpoints), world)
+    checkpoints = Checkpoints(job.run_folder, world)
     recorder = Recorder()
 
     class Fault(StopRequest):
@@ -200,7 +197,7 @@ def test_what_is_no_number_stops_the_run_with_its_batch_in_a_file(
 def test_a_full_disk_leaves_the_last_checkpoint_good(
     job: Job, world: World, tmp_path: Path
 ) -> None:
-    whole = dataclasses.replace(job, checkpoints=str(tmp_path / "whole"))
+    whole = vary(job, checkpoints=tmp_path / "whole")
     expected = weights(go(whole, world)[0])
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -215,7 +212,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_good(
             return False
 
     session = start_session(job, world)
-    checkpoints = Checkpoints(Path(job.checkpoints), world)
+    checkpoints = Checkpoints(job.run_folder, world)
     loop = Loop(session, checkpoints, None, Filling(), RunState())
     try:
         with pytest.raises(TrainingError, match="cannot write a checkpoint"):
@@ -234,7 +231,7 @@ def test_training_ends_early_and_keeps_the_best_weights(
 ) -> None:
     """With a rate that soon ruins the weights; the same after a stop, which the best outlive."""
     job = changed(job, max_steps=40, lr=2.0, eval_steps=1, patience=2, keep="best")
-    whole = dataclasses.replace(job, checkpoints=str(tmp_path / "whole"))
+    whole = vary(job, checkpoints=tmp_path / "whole")
     session, loop, recorder = go(whole, world)
     losses = {p.step: p.values["valid_loss"] for p in recorder.points if "valid_loss" in p.values}
     best = min(losses, key=losses.__getitem__)
@@ -248,9 +245,7 @@ def test_training_ends_early_and_keeps_the_best_weights(
     again = go(job, world)[1]
     assert again.state.step == best + 2
     assert all(torch.equal(again.weights()[name], weight) for name, weight in kept.items())
-    exact = dataclasses.replace(
-        changed(job, max_steps=40, keep="last"), checkpoints=str(tmp_path / "b")
-    )
+    exact = vary(changed(job, max_steps=40, keep="last"), checkpoints=tmp_path / "b")
     at_best = weights(go(exact, world, stop=best)[0])
     assert all(torch.equal(at_best[name], weight) for name, weight in kept.items())
 
@@ -268,10 +263,10 @@ def test_a_stop_during_validation_is_heard_and_the_validation_made_up_for(
 def test_samples_are_due_at_the_start_and_every_so_many_steps_and_change_nothing(
     job: Job, world: World, tmp_path: Path
 ) -> None:
-    silent = dataclasses.replace(job, checkpoints=str(tmp_path / "silent"))
+    silent = vary(job, checkpoints=tmp_path / "silent")
     expected = weights(go(silent, world)[0])
-    logging = dataclasses.replace(job.logging, sample_steps=4)
-    session = start_session(dataclasses.replace(job, logging=logging), world)
+    logging = dataclasses.replace(job.recipe.logging, sample_steps=4)
+    session = start_session(vary(job, logging=logging), world)
     sung: list[int] = []
 
     def sing(step: int, asked: Callable[[], bool]) -> None:
@@ -279,7 +274,7 @@ def test_samples_are_due_at_the_start_and_every_so_many_steps_and_change_nothing
         torch.randn(100)
         sung.append(step)
 
-    checkpoints = Checkpoints(Path(job.checkpoints), world)
+    checkpoints = Checkpoints(job.run_folder, world)
     assert Loop(session, checkpoints, None, StopAt(), RunState(), {}, sing).run()
     assert sung == [0, 4, 6]
     assert all(torch.equal(weights(session)[name], weight) for name, weight in expected.items())
@@ -293,17 +288,17 @@ def test_what_lies_in_main_memory_learns_the_same(
     job: Job, world: World, tmp_path: Path, zero_stage: int, offload: str
 ) -> None:
     job = changed(job, zero_stage=zero_stage, max_steps=2, batch_size=2)
-    plain = dataclasses.replace(job, checkpoints=str(tmp_path / "plain"))
+    plain = vary(job, checkpoints=tmp_path / "plain")
     expected = weights(go(plain, world)[0])
-    found = weights(go(dataclasses.replace(job, offload=offload), world)[0])
+    found = weights(go(vary(job, offload=offload), world)[0])
     for name, weight in expected.items():
         torch.testing.assert_close(found[name], weight, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("zero_stage", [0, 1, 2, 3])
 def test_the_b_matrices_have_a_rate_of_their_own(job: Job, world: World, zero_stage: int) -> None:
-    lora = dataclasses.replace(job.lora, lr_ratio=16.0)
-    session = start_session(changed(dataclasses.replace(job, lora=lora), zero_stage), world)
+    lora = dataclasses.replace(job.recipe.lora, lr_ratio=16.0)
+    session = start_session(changed(vary(job, lora=lora), zero_stage), world)
     set_learning_rate(session.engine, 0.001)
     rates = {group["lr"] for group in session.engine.optimizer.param_groups}
     assert rates == {0.001, 0.016}
@@ -313,16 +308,16 @@ def test_without_held_out_songs_there_is_no_held_out_loss(
     job: Job, world: World, tmp_path: Path
 ) -> None:
     for suffix in ("bin", "idx", "json"):
-        source = Path(job.tokens) / f"train.{suffix}"
+        source = job.tokens / f"train.{suffix}"
         (tmp_path / f"train.{suffix}").write_bytes(source.read_bytes())
-    _, loop, _ = go(dataclasses.replace(job, tokens=str(tmp_path)), world)
+    _, loop, _ = go(vary(job, tokens=tmp_path), world)
     assert loop.state.last("valid_loss") is None
 
 
 def test_gradient_checkpointing_changes_no_weight(
     job: Job, world: World, tmp_path: Path, a_train: Callable[..., object]
 ) -> None:
-    plain = weights(go(dataclasses.replace(job, checkpoints=str(tmp_path / "plain")), world)[0])
+    plain = weights(go(vary(job, checkpoints=tmp_path / "plain"), world)[0])
     again = weights(go(changed(job, gradient_checkpointing=True), world)[0])
     for name, weight in plain.items():
         torch.testing.assert_close(again[name], weight, rtol=1e-4, atol=1e-5)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.training.jobs import vary
 from tests.training.test_loop import go, weights
 from yue.distributed import World
 from yue.recipe.read import read_recipe
@@ -35,7 +36,7 @@ def test_a_recipe_runs_a_few_steps(file: Path, job: Job, world: World) -> None:
         logging_steps=1,
     )
     four_bits = recipe.lora.qlora and importlib.util.find_spec("bitsandbytes") is not None
-    job = dataclasses.replace(
+    job = vary(
         job,
         model=recipe.model,
         lora=dataclasses.replace(recipe.lora, qlora=four_bits),

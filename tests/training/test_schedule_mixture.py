@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.dataset.upstream import upstream_epoch
+from tests.training.jobs import vary
 from tests.training.test_loop import changed, go, weights
 from yue.dataset.dataset_mix import Share
 from yue.dataset.token_files import TokenFiles
@@ -25,15 +26,15 @@ def mixed(job: Job, tokens_path: Path, tmp_path: Path) -> Job:
     for suffix in ("bin", "idx", "json"):
         shutil.copy(tokens_path / f"valid.{suffix}", folder / f"train.{suffix}")
     mix = dataclasses.replace(
-        job.mix, datasets=("songs=1", "more=2"), folder=str(tmp_path / "datasets")
+        job.recipe.mix, datasets=("songs=1", "more=2"), folder=str(tmp_path / "datasets")
     )
-    return dataclasses.replace(changed(job, batch_size=3, micro_batch_size=2), mix=mix)
+    return vary(changed(job, batch_size=3, micro_batch_size=2), mix=mix)
 
 
 def test_a_run_on_a_mixture_that_was_stopped_within_an_epoch_ends_in_the_same_bits(
     mixed: Job, world: World, tmp_path: Path
 ) -> None:
-    whole = dataclasses.replace(mixed, checkpoints=str(tmp_path / "whole"))
+    whole = vary(mixed, checkpoints=tmp_path / "whole")
     session, loop, _ = go(whole, world)
     outcome = loop.outcome(finished=True, peak_memory_bytes=1)
     go(mixed, world, stop=3)  # 9 of 12 rows

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.training.jobs import vary
 from tests.training.test_hosts import fleets, start
 from tests.training.test_loop import changed, go, weights
 from tests.training.together import STEPS
@@ -25,8 +26,8 @@ LOSS, WEIGHT = {"float32": 1e-6, "bfloat16": 1e-3}, {"float32": 1e-4, "bfloat16"
 def job(job: Job) -> Job:
     """Without dropout, whose draws go by process."""
     small = {"batch_size": 4, "micro_batch_size": 1, "max_steps": LAST, "logging_steps": 1}
-    lora = dataclasses.replace(job.lora, dropout=0.0, lr_ratio=4.0)
-    return dataclasses.replace(changed(job, **small, save_steps=99, eval_steps=99), lora=lora)
+    lora = dataclasses.replace(job.recipe.lora, dropout=0.0, lr_ratio=4.0)
+    return vary(changed(job, **small, save_steps=99, eval_steps=99), lora=lora)
 
 
 @pytest.mark.long
@@ -38,9 +39,9 @@ def test_one_process_two_and_one_again_end_as_one_alone(
     specs = ["resume-1-bfloat16", "resume-2-float32", "resume-3-float32"]
     whole = {}
     for dtype in ("float32", "bfloat16"):
-        model = dataclasses.replace(job.model, dtype=dtype)
-        one = dataclasses.replace(job, model=model, checkpoints=str(tmp_path / dtype))
-        session, loop, _ = go(dataclasses.replace(one, checkpoints=str(tmp_path / "none")), world)
+        model = dataclasses.replace(job.recipe.model, dtype=dtype)
+        one = vary(job, model=model, checkpoints=tmp_path / dtype)
+        session, loop, _ = go(vary(one, checkpoints=tmp_path / "none"), world)
         whole[dtype] = (weights(session), loop.state)
         go(one, world, stop=FIRST)
     for spec in specs:
@@ -56,11 +57,11 @@ def test_one_process_two_and_one_again_end_as_one_alone(
             other = tmp_path / spec / "parts" / straight.name / name
             assert (straight / name).read_bytes() == other.read_bytes(), (spec, name)
         dtype = spec.split("-")[2]
-        back = dataclasses.replace(
+        back = vary(
             job,
             zero_stage=0,
-            model=dataclasses.replace(job.model, dtype=dtype),
-            checkpoints=str(tmp_path / spec / "whole"),
+            model=dataclasses.replace(job.recipe.model, dtype=dtype),
+            checkpoints=tmp_path / spec / "whole",
         )
         session, loop, _ = go(back, world)
         assert loop.outcome(finished=True, peak_memory_bytes=1).resumed_from == SECOND
@@ -80,12 +81,12 @@ def test_another_zero_stage_of_one_process_goes_on_to_the_same(
     job: Job, world: World, tmp_path: Path, to: int
 ) -> None:
     """But for the last bits of a gradient's norm; the output layer learns too."""
-    lora = dataclasses.replace(job.lora, dropout=0.1, modules_to_save=("lm_head",))
-    job = dataclasses.replace(changed(job, max_steps=2, batch_size=1), lora=lora)
-    whole = dataclasses.replace(job, checkpoints=str(tmp_path / "whole"))
+    lora = dataclasses.replace(job.recipe.lora, dropout=0.1, modules_to_save=("lm_head",))
+    job = vary(changed(job, max_steps=2, batch_size=1), lora=lora)
+    whole = vary(job, checkpoints=tmp_path / "whole")
     expected = weights(go(whole, world)[0])
     go(job, world, stop=1)
-    found = weights(go(dataclasses.replace(job, zero_stage=to), world)[0])
+    found = weights(go(vary(job, zero_stage=to), world)[0])
     for name, weight in expected.items():
         torch.testing.assert_close(found[name], weight, rtol=1e-4, atol=1e-6)
 
@@ -94,7 +95,7 @@ def test_what_says_how_to_log_and_save_changes_no_bit(
     job: Job, world: World, tmp_path: Path
 ) -> None:
     """Nor does computing activations again; changed in the middle of a run."""
-    whole = dataclasses.replace(changed(job, max_steps=4), checkpoints=str(tmp_path / "whole"))
+    whole = vary(changed(job, max_steps=4), checkpoints=tmp_path / "whole")
     expected = weights(go(whole, world)[0])
     job = changed(job, max_steps=4)
     go(job, world, stop=2)
@@ -106,7 +107,7 @@ def test_what_says_how_to_log_and_save_changes_no_bit(
 
 def test_a_checkpoint_is_of_whole_tensors_by_the_parameters_names(job: Job, world: World) -> None:
     session = go(changed(job, 3), world, stop=2)[0]
-    (folder,) = Path(job.checkpoints).glob("step-*")
+    (folder,) = job.run_folder.glob("step-*")
     found = load_file(folder / "weights.safetensors")
     assert found.keys() == weights(session).keys()
     assert all(torch.equal(found[name], weight) for name, weight in weights(session).items())

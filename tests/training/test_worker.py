@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
+<<<<<<< HEAD
 from tests.dataset.upstream import upstream_epoch
+=======
+from tests.training.jobs import vary
+>>>>>>> 9778e67a034b83108497f7d1a0929143290ccd33
 from yue.checkpoints.checkpoint import Checkpoints
 from yue.checkpoints.run_state import RunState
 from yue.checkpoints.snapshot import Snapshot
@@ -19,19 +23,21 @@ from yue.distributed import World
 from yue.errors import TrainingError
 from yue.training.engine import check_config, deepspeed_config
 from yue.training.job import Job
-from yue.training.plan import RunSetup
-from yue.training.worker import rehearse
+<<<<<<< HEAD
 from yue.wording import counted
+=======
+from yue.training.run import dry_run
+>>>>>>> 9778e67a034b83108497f7d1a0929143290ccd33
 
 
 def test_a_rehearsal_says_what_would_run_and_leaves_nothing(
-    setup: RunSetup, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    setup: Job, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DS_ACCELERATOR", "")
     monkeypatch.delenv("DS_ACCELERATOR")
-    setup = dataclasses.replace(setup, scratch=tmp_path / "scratch")
+    setup = vary(setup, scratch=tmp_path / "scratch")
     setup.scratch.mkdir()
-    text = "\n".join(rehearse(setup))
+    text = "\n".join(dry_run(setup))
     assert os.environ["DS_ACCELERATOR"] == "cpu"  # or DeepSpeed would warn
     assert "6 steps of 4 x 256 tokens" in text
     assert "processes: 1 on cpu: localhost (1)" in text
@@ -42,6 +48,7 @@ def test_a_rehearsal_says_what_would_run_and_leaves_nothing(
     assert not setup.checkpoints.exists()
 
 
+<<<<<<< HEAD
 def test_a_rehearsal_counts_the_rows_of_upstream(setup: RunSetup, tokens_path: Path) -> None:
     train = dataclasses.replace(setup.train, packing="chop", max_steps=None, epochs=2.0)
     rows = len(upstream_epoch([TokenFiles.open(tokens_path / "train")], ["1"], train))
@@ -50,10 +57,22 @@ def test_a_rehearsal_counts_the_rows_of_upstream(setup: RunSetup, tokens_path: P
     assert text.startswith(f"train: {counted(steps, 'step')} of 4 x 256 tokens, {rows} rows an ")
 
 
+def test_a_rehearsal_counts_the_rows_of_upstream(setup: Job, tokens_path: Path) -> None:
+    train = dataclasses.replace(setup.recipe.train, packing="chop", max_steps=None, epochs=2.0)
+    rows = len(upstream_epoch([TokenFiles.open(tokens_path / "train")], ["1"], train))
+    text = dry_run(vary(setup, train=train))[0]
+    steps = math.ceil(2 * rows / train.batch_size)
+    assert text.startswith(f"train: {counted(steps, 'step')} of 4 x 256 tokens, {rows} rows an ")
+
+
 def test_a_rehearsal_finds_what_a_run_would(setup: RunSetup) -> None:
     train = dataclasses.replace(setup.train, context_length=512)
+=======
+def test_a_rehearsal_finds_what_a_run_would(setup: Job) -> None:
+    train = dataclasses.replace(setup.recipe.train, context_length=512)
+>>>>>>> 9778e67a034b83108497f7d1a0929143290ccd33
     with pytest.raises(TrainingError, match="256 tokens at most"):
-        rehearse(dataclasses.replace(setup, train=train))
+        dry_run(vary(setup, train=train))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -64,17 +83,18 @@ def test_a_rehearsal_finds_what_a_run_would(setup: RunSetup) -> None:
 def test_deepspeed_reads_every_configuration_as_it_is_meant(
     job: Job, stage: int, offload: str, dtype: str
 ) -> None:
+    model = dataclasses.replace(job.recipe.model, dtype=dtype)
     config = deepspeed_config(
-        job.train, zero_stage=stage, offload=offload, micro_batches=4, dtype=dtype, device="cuda"
+        vary(job, model=model, zero_stage=stage, offload=offload).recipe,
+        device="cuda",
+        micro_batches=4,
     )
     check_config(config)
     assert ("offload_param" in config["zero_optimization"]) == (offload == "all")
 
 
 def test_a_configuration_that_deepspeed_refuses_is_told(job: Job) -> None:
-    config = deepspeed_config(
-        job.train, zero_stage=2, offload="none", micro_batches=1, dtype="float32", device="cpu"
-    )
+    config = deepspeed_config(job.recipe, device="cpu", micro_batches=1)
     config["zero_optimization"]["stage"] = 7
     with pytest.raises(TrainingError, match="DeepSpeed"):
         check_config(config)

@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from tests.training.jobs import vary
 from tests.training.reference import computing, loop_gradients
 from tests.training.test_loop import go
 from yue.checkpoints.checkpoint import Checkpoints
@@ -35,7 +36,7 @@ STEPS = (2, 4, 6)
 
 
 def train(job: Job, world: World, stage: int, output: Path) -> None:
-    job = dataclasses.replace(job, zero_stage=stage)
+    job = vary(job, zero_stage=stage)
     session = start_session(job, world)
     checkpoints = Checkpoints(output / f"checkpoints-{stage}", world)
     loop = Loop(session, checkpoints, None, StopRequest(), RunState())
@@ -51,11 +52,9 @@ def train(job: Job, world: World, stage: int, output: Path) -> None:
 
 def resume(job: Job, world: World, what: str, output: Path) -> None:
     _, stage, dtype = what.split("-")
-    model = dataclasses.replace(job.model, dtype=dtype)
+    model = dataclasses.replace(job.recipe.model, dtype=dtype)
     for name, stops in (("whole", (STEPS[1],)), ("parts", (STEPS[1] - 1, STEPS[1]))):
-        one = dataclasses.replace(
-            job, zero_stage=int(stage), model=model, checkpoints=str(output / what / name)
-        )
+        one = vary(job, zero_stage=int(stage), model=model, checkpoints=output / what / name)
         for stop in stops:
             go(one, world, stop=stop)
 
@@ -63,8 +62,8 @@ def resume(job: Job, world: World, what: str, output: Path) -> None:
 def note_gradients(job: Job, world: World, way: str, output: Path) -> None:
     with computing(job, way) as one:
         for micro in (1, 4):
-            train = dataclasses.replace(one.train, micro_batch_size=micro)
-            found = loop_gradients(dataclasses.replace(one, train=train), world)
+            train = dataclasses.replace(one.recipe.train, micro_batch_size=micro)
+            found = loop_gradients(vary(one, train=train), world)
             if world.first:
                 save_file(found, output / f"{way}-{micro}.safetensors")
 

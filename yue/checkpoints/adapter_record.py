@@ -1,16 +1,15 @@
-"""An adapter's ``run.json`` held to the active recipe, base model and codec, without torch."""
+"""An adapter's ``run.json`` compared with the active recipe, base model and codec; no torch."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from yue.checkpoints.run_state import SHORT
 from yue.errors import YueError
 from yue.files import read_json, value_digest
 from yue.recipe.differences import SECTIONS, key_differences, sections_of
 from yue.recipe.model import Recipe
-
-_SHORT = 12  # characters of a digest that messages show
 
 
 def adapter_differences(
@@ -21,7 +20,7 @@ def adapter_differences(
     codec_digest: str | None = None,
     data_digest: str | None = None,
 ) -> list[str]:
-    """What an adapter was trained with that the active recipe does not have, in words.
+    """Say what an adapter was trained with that the active recipe does not have.
 
     Keys that decide nothing (places, how often to log or save) are no differences, nor is what
     the record does not say, such as the codec of token files that another program wrote.
@@ -56,7 +55,7 @@ def adapter_differences(
     return [
         *key_differences(record["recipe"], sections_of(recipe)).values(),
         *(
-            f"{what} {str(there)[:_SHORT]}, here {here[:_SHORT]}"
+            f"{what} {str(there)[:SHORT]}, here {here[:SHORT]}"
             for what, there, here in pairs
             if there and here and there != here
         ),
@@ -73,7 +72,7 @@ def refuse_other_adapter(
     """Refuse an adapter that another recipe, base model or codec made than the active ones.
 
     DVC takes an adapter for the active recipe's once somebody has given ``dvc commit -f``, whatever
-    it is. An adapter without a record, which another program made, cannot be told.
+    it is. An adapter without a record was made by another program and cannot be compared.
 
     Args:
         adapter: The PEFT folder.
@@ -99,7 +98,7 @@ def refuse_other_adapter(
 
 
 def recipe_name(run_json: Path) -> str | None:
-    """The name of the recipe that an adapter was trained with, where its record says it."""
+    """Return the name of the recipe that an adapter was trained with, where its record says it."""
     record = read_json(run_json)
     name = record.get("recipe_name") if isinstance(record, dict) else None
     return name if isinstance(name, str) else None

@@ -19,24 +19,24 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from yue.checkpoints.run_state import RunState
-from yue.checkpoints.snapshot import MOMENTS, Snapshot
-from yue.checkpoints.stored_runs import (
+from yue.checkpoints.run_state import (
     COMPLETE,
     FORMAT,
     Checkpoint,
-    forget_continued,
+    RunState,
     newest_checkpoint,
     step_folders,
     take_lock,
 )
+from yue.checkpoints.snapshot import MOMENTS, Snapshot
+from yue.checkpoints.stored_runs import forget_continued
 from yue.distributed import World
 from yue.errors import TrainingError
 from yue.files import sync, write_json
 from yue.progress import say
 
 _WEIGHTS, _BEST = "weights.safetensors", "best.safetensors"
-_WAIT = 60.0  # seconds that an interrupted run may take to save and leave
+_WAIT = 60.0  # seconds that an interrupted run may take to end its step, save and leave
 
 
 class Checkpoints:
@@ -63,7 +63,7 @@ class Checkpoints:
         if not self._world.first:
             return
         deadline = time.monotonic() + wait
-        told = False
+        announced = False
         while (lock := take_lock(self.folder)) is None:
             if time.monotonic() > deadline:
                 raise TrainingError(
@@ -71,9 +71,9 @@ class Checkpoints:
                     why=f"another process has locked {self.folder}",
                     fix="wait until it ends and run the command again",
                 )
-            if not told:
+            if not announced:
                 say("  waiting for an earlier run to save and leave")
-            told = True
+            announced = True
             time.sleep(0.2)
         self._lock = lock
         for leftover in self.folder.glob("step-*.tmp"):
@@ -82,7 +82,7 @@ class Checkpoints:
             forget_continued(self.folder)
 
     def newest(self) -> Checkpoint | None:
-        """The complete checkpoint of the highest step, or None."""
+        """Return the complete checkpoint of the highest step, or None."""
         return newest_checkpoint(self.folder)
 
     def load(self, checkpoint: Checkpoint) -> tuple[Snapshot, dict[str, Tensor]]:
@@ -98,7 +98,9 @@ class Checkpoints:
         files = {path.name: path for path in checkpoint.folder.glob("*.safetensors")}
         try:
             weights = load_file(files[_WEIGHTS])
-            moments = {k: load_file(files[_moment(k)]) for k in MOMENTS if _moment(k) in files}
+            moments = {
+                k: load_file(files[_moment_file(k)]) for k in MOMENTS if _moment_file(k) in files
+            }
             best = load_file(files[_BEST]) if _BEST in files else {}
         except (KeyError, OSError, SafetensorError) as error:
             raise TrainingError(
@@ -128,18 +130,18 @@ class Checkpoints:
         target = self.folder / f"step-{state.step:08d}"
         temporary = target.with_suffix(".tmp")
         tensors = {_WEIGHTS: snapshot.weights, _BEST: best}
-        tensors |= {_moment(kind): moment for kind, moment in snapshot.moments.items()}
+        tensors |= {_moment_file(kind): moment for kind, moment in snapshot.moments.items()}
         try:
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir(parents=True)
             for name, values in tensors.items():
                 if values:
                     save_file(dict(values), temporary / name)
-            _complete(temporary, state)
+            _write_listing(temporary, state)
             shutil.rmtree(target, ignore_errors=True)
             temporary.rename(target)
             sync(self.folder)
-            self._forget_all_but(target)
+            self._remove_all_but(target)
         except (OSError, RuntimeError, SafetensorError) as error:
             shutil.rmtree(temporary, ignore_errors=True)  # it may be what fills the disk
             raise TrainingError(
@@ -148,17 +150,17 @@ class Checkpoints:
                 fix="free some space there and run the command again",
             ) from error
 
-    def _forget_all_but(self, kept: Path) -> None:
+    def _remove_all_but(self, kept: Path) -> None:
         for path in step_folders(self.folder):
             if path != kept:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def _moment(kind: str) -> str:
+def _moment_file(kind: str) -> str:
     return f"{kind}.safetensors"
 
 
-def _complete(folder: Path, state: RunState) -> None:
+def _write_listing(folder: Path, state: RunState) -> None:
     """Sync every file, then list them all: what is in the list is on the disk."""
     files = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):

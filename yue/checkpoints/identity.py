@@ -56,7 +56,7 @@ class Identity:
         return value_digest({**asdict(self), "sections": deciding_values(self.sections)})
 
     def differences_from(self, other: Identity) -> list[str]:
-        """What another run has that this one has not, in words: ``train.lr 0.01, here 0.02``."""
+        """Say what another run has that this one has not: ``train.lr 0.01, here 0.02``."""
         files = sorted(f for f in self.code | other.code if self.code.get(f) != other.code.get(f))
         names = sorted(n for n in self.versions | other.versions)
         pairs = ((name, other.versions.get(name), self.versions.get(name)) for name in names)
@@ -70,7 +70,7 @@ class Identity:
         ]  # fmt: skip
 
     def obstacle_to(self, other: Identity) -> str | None:
-        """Why this run cannot go on from another's checkpoint; None where it can."""
+        """Say why this run cannot go on from another's checkpoint; None where it can."""
         if other.data != self.data:
             return "it learned other songs"
         if other.base != self.base:
@@ -94,7 +94,7 @@ def identity_of_run(
         base: Digest of the base model.
         programs: Modules in which training begins: their imports are its code.
     """
-    return Identity(sections, data, base, dict(_own_code(programs)), _arithmetic(sections))
+    return Identity(sections, data, base, dict(_own_code(programs)), _library_versions(sections))
 
 
 def versions() -> dict[str, str]:
@@ -103,7 +103,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """What a run runs on, as JSON values."""
+    """Return what a run runs on, as JSON values."""
     return {
         "platform": platform.platform(),
         "processor": platform.processor() or platform.machine(),
@@ -112,8 +112,8 @@ def machine() -> dict[str, Any]:
 
 
 def data_digest(splits: Mapping[str, TokenFiles]) -> str:
-    """Digest of token files, by the checksums that were written with them, or else their bytes."""
-    return value_digest({name: _identity(files) for name, files in splits.items()})
+    """Return the digest of token files, by the checksums written with them, or else their bytes."""
+    return value_digest({name: _file_identity(files) for name, files in splits.items()})
 
 
 def code_digests(programs: tuple[str, ...], package: Path | None = None) -> dict[str, str]:
@@ -145,7 +145,7 @@ def write_identity(folder: Path, identity: Identity, notes: Mapping[str, Any]) -
 
 
 def read_identity(folder: Path) -> tuple[Identity, dict[str, Any]] | None:
-    """The record of a run's folder and its notes; None where an older version wrote no such."""
+    """Read the record of a run's folder and its notes; None where an older version wrote none."""
     try:
         record = read_json(folder / FILE)
         sections, data, base, code, libraries = (
@@ -158,15 +158,15 @@ def read_identity(folder: Path) -> tuple[Identity, dict[str, Any]] | None:
     return found, record
 
 
-def _identity(files: TokenFiles) -> dict[str, Any]:
+def _file_identity(files: TokenFiles) -> dict[str, Any]:
     if files.info.options is not None:
         return asdict(files.info)
     paths = (bin_path(files.prefix), idx_path(files.prefix))
     return {path.suffix: file_digest(path) for path in paths}
 
 
-def _arithmetic(sections: Sections) -> dict[str, str]:
-    """Versions of what computes.
+def _library_versions(sections: Sections) -> dict[str, str]:
+    """Return the versions of what computes.
 
     A build's own tag (``2.11.0+cpu``, ``+cu128``) says for which device the same version was
     built, and the device is no part of a run's identity. Nor is the version of ``yue``: its code
@@ -181,6 +181,6 @@ def _arithmetic(sections: Sections) -> dict[str, str]:
     for name in names:
         try:
             found[name] = version(name).partition("+")[0]
-        except PackageNotFoundError:  # told elsewhere, in the user's words
+        except PackageNotFoundError:  # reported elsewhere, in the user's words
             continue
     return found

@@ -1,8 +1,8 @@
-"""What learns and what its optimizer remembers, whole: taken from any sharding, put into any.
+"""Trainable weights and what their optimizer keeps, whole: taken from any sharding, put into any.
 
-DeepSpeed's own checkpoints belong to a number of processes and a ZeRO stage. What learns here is an
-adapter, small enough to be gathered in the first process by the parameters' names; the frozen base
-model is never touched.
+DeepSpeed's own checkpoints belong to a number of processes and a ZeRO stage. What is
+trained here is an adapter, small enough to be gathered in the first process by the parameters'
+names; the frozen base model is never touched.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from yue.errors import TrainingError
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
-"""What AdamW remembers of each weight."""
+"""What AdamW keeps of each weight."""
 
 
 @dataclass
@@ -40,14 +40,14 @@ def take_snapshot(engine: Any, module: nn.Module, *, keep: bool) -> Snapshot:
 
     Args:
         engine: DeepSpeed's engine.
-        module: Whose parameters learn.
+        module: Whose trainable parameters are taken.
         keep: Whether this process wants it; the others help and get nothing.
     """
     found = Snapshot(steps=_steps(engine))
     kinds = MOMENTS if found.steps else ()
     found.moments = {kind: {} for kind in kinds}
     _link_moments(engine, module)
-    for name, weight in _learning(module):
+    for name, weight in _trainable(module):
         master = full_weight(weight)
         if keep:
             found.weights[name] = _copy(master)
@@ -64,8 +64,8 @@ def put_snapshot(engine: Any, module: nn.Module, snapshot: Snapshot) -> None:
     Raises:
         TrainingError: The snapshot is of other parameters.
     """
-    learning = dict(_learning(module))
-    shapes = {name: _shape(weight) for name, weight in learning.items()}
+    trainable = dict(_trainable(module))
+    shapes = {name: _shape(weight) for name, weight in trainable.items()}
     if shapes != {name: tuple(weight.shape) for name, weight in snapshot.weights.items()}:
         raise TrainingError(
             "the checkpoint holds other weights than those that learn now",
@@ -75,18 +75,18 @@ def put_snapshot(engine: Any, module: nn.Module, snapshot: Snapshot) -> None:
     if snapshot.steps:
         _start_optimizer(engine, snapshot.steps)
         _link_moments(engine, module)
-    for name, weight in learning.items():
+    for name, weight in trainable.items():
         value = snapshot.weights[name]
-        _set(engine, weight, value, None)
+        _set_part(engine, weight, value, None)
         _set_used(weight, value)
         if snapshot.steps:
             for kind in MOMENTS:
                 moment = snapshot.moments[kind].get(name)
                 if moment is not None:  # a weight that never had a gradient
-                    _set(engine, weight, moment, kind)
+                    _set_part(engine, weight, moment, kind)
 
 
-def _learning(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+def _trainable(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     return ((name, weight) for name, weight in module.named_parameters() if weight.requires_grad)
 
 
@@ -99,15 +99,15 @@ def _shape(weight: Any) -> tuple[int, ...]:
 
 
 def _adamw(engine: Any) -> torch.optim.Optimizer:
-    """PyTorch's optimizer within DeepSpeed's, or alone without ZeRO."""
+    """Return PyTorch's optimizer within DeepSpeed's, or alone without ZeRO."""
     found = engine.optimizer
     while not isinstance(found, torch.optim.Optimizer):
         found = found.optimizer
     return found
 
 
-def _optimized(engine: Any) -> list[Tensor]:
-    """The tensors that PyTorch's optimizer knows: weights, or this process's flat parts of them."""
+def _optimizer_tensors(engine: Any) -> list[Tensor]:
+    """Return the tensors that PyTorch's optimizer has: weights, or this process's parts of them."""
     sharded = getattr(engine.optimizer, "fp32_partitioned_groups_flat", None)  # ZeRO 3
     if sharded is not None:
         return list(sharded)
@@ -115,7 +115,7 @@ def _optimized(engine: Any) -> list[Tensor]:
 
 
 def _steps(engine: Any) -> int:
-    """Steps done; every tensor was in each of them."""
+    """Count the steps done; every tensor was in each of them."""
     states = _adamw(engine).state.values()
     return max((int(state["step"]) for state in states if "step" in state), default=0)
 
@@ -138,7 +138,7 @@ def _is_whole(weight: Any) -> bool:
 def _start_optimizer(engine: Any, steps: int) -> None:
     """Give the optimizer the state that it makes in its first step, as of a later one."""
     optimizer = _adamw(engine)
-    for part in _optimized(engine):
+    for part in _optimizer_tensors(engine):
         state = optimizer.state[part]
         for kind in MOMENTS:
             if kind not in state:
@@ -150,20 +150,20 @@ def _start_optimizer(engine: Any, steps: int) -> None:
 
 
 def _link_moments(engine: Any, module: nn.Module) -> None:
-    """Tell each weight which part of the flat moments is its own (ZeRO 1 and 2).
+    """Show each weight which part of the flat moments is its own (ZeRO 1 and 2).
 
     DeepSpeed does so after its step of the first group of weights, when other groups (LoRA+) have
     no moments yet, and not again.
     """
     optimizer = _adamw(engine)
-    for _, weight in _learning(module):
+    for _, weight in _trainable(module):
         mapping = getattr(weight, "_hp_mapping", None)
         if mapping is not None:
             (flat,) = optimizer.param_groups[mapping.param_group_index]["params"]
             mapping.set_optim_state_fragment(flat, optimizer.state[flat])
 
 
-def _set(engine: Any, weight: Any, value: Tensor, kind: str | None) -> None:
+def _set_part(engine: Any, weight: Any, value: Tensor, kind: str | None) -> None:
     """Set a master (kind None) or a moment, or this process's part of it."""
     from deepspeed.utils import (
         safe_set_full_fp32_param,
@@ -196,7 +196,7 @@ def _set_used(weight: Any, value: Tensor) -> None:
 
 
 def _own_part(weight: Any, value: Tensor) -> Tensor:
-    """This process's part of a weight as ZeRO 3 cuts it: equal parts, the last one padded."""
+    """Return this process's part of a weight by ZeRO 3: equal parts, the last one padded."""
     size, rank = weight.ds_tensor.numel(), torch.distributed.get_rank()
     part = torch.zeros(size, dtype=value.dtype)
     own = value.flatten()[rank * size : (rank + 1) * size]
@@ -205,13 +205,13 @@ def _own_part(weight: Any, value: Tensor) -> Tensor:
 
 
 def full_weights(engine: Any, module: nn.Module) -> dict[str, Tensor]:
-    """What learns, in full and in float32, by name; every process must call it."""
-    learning = ((name, w) for name, w in module.named_parameters() if w.requires_grad)
-    return {name: full_weight(weight).detach().float().cpu() for name, weight in learning}
+    """Return trainable weights, whole and in float32, by name; every process must call it."""
+    trainable = ((name, w) for name, w in module.named_parameters() if w.requires_grad)
+    return {name: full_weight(weight).detach().float().cpu() for name, weight in trainable}
 
 
 def full_weight(weight: nn.Parameter) -> Tensor:
-    """The master of one weight, in full, on its device; every process must call it."""
+    """Return the master of one weight, whole, on its device; every process must call it."""
     from deepspeed.utils import safe_get_full_fp32_param
 
     master: Tensor | None = safe_get_full_fp32_param(weight)

@@ -8,7 +8,6 @@ another run's checkpoint.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
@@ -17,36 +16,23 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from yue.checkpoints.identity import Identity, read_identity
-from yue.checkpoints.run_state import RunState, state_of
+from yue.checkpoints.run_state import (
+    SHORT,
+    Checkpoint,
+    locked,
+    newest_checkpoint,
+    read_checkpoint,
+    step_folders,
+)
 from yue.errors import TrainingError, UsageError, YueError
 from yue.files import read_json, write_json
 
-COMPLETE = "complete.json"
-"""What a checkpoint is complete with: its files' sizes and the run's state."""
-FORMAT = 2
-"""Of a checkpoint. 1 was DeepSpeed's own, of one number of processes and ZeRO stage."""
 _RUN = re.compile(r"[0-9a-f]{64}")
-_STEP = re.compile(r"step-[0-9]{8,}")
 _CONTINUED = "continued.json"
-_LOCK = "lock"
 _NEW_KEY = "a recipe key that only one of the two versions of yue knows, at its default"
-_SHORT = 12  # characters of an id that are shown, and usually enough
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A complete checkpoint.
-
-    Attributes:
-        folder: Where it is.
-        state: How far the run had come.
-    """
-
-    folder: Path
-    state: RunState
 
 
 @dataclass(frozen=True)
@@ -70,7 +56,7 @@ class StoredRun:
     @property
     def id(self) -> str:
         """What it is called in commands."""
-        return self.folder.name[:_SHORT]
+        return self.folder.name[:SHORT]
 
     @property
     def size(self) -> int:
@@ -93,7 +79,7 @@ class StoredRun:
         return self.step > 0 and (self.checkpoint is None or self.identity is None)
 
     def obstacle(self, identity: Identity, steps: int) -> str | None:
-        """Why a run cannot go on from its checkpoint; None where it can.
+        """Say why a run cannot go on from its checkpoint; None where it can.
 
         Args:
             identity: Of the run that would go on.
@@ -106,31 +92,20 @@ class StoredRun:
         return identity.obstacle_to(self.identity)
 
 
-def newest_checkpoint(folder: Path) -> Checkpoint | None:
-    """The complete checkpoint of the highest step in a run's folder, or None."""
-    found = [found for path in step_folders(folder) if (found := _read(path))]
-    return max(found, key=lambda checkpoint: checkpoint.state.step, default=None)
-
-
-def step_folders(folder: Path) -> list[Path]:
-    """The checkpoints in a run's folder, complete or not; copies by other names are the user's."""
-    return [path for path in folder.glob("step-*") if _STEP.fullmatch(path.name)]
-
-
 def stored_runs(folder: Path) -> list[StoredRun]:
-    """All runs in a folder of checkpoints, the one written last first.
+    """List all runs in a folder of checkpoints, the one written last first.
 
     What else lies there (folders of other names, links) is the user's own.
     """
     if not folder.is_dir():
         return []
     names = (path for path in folder.iterdir() if _RUN.fullmatch(path.name))
-    runs = [_stored(path) for path in names if path.is_dir() and not path.is_symlink()]
+    runs = [_stored_run(path) for path in names if path.is_dir() and not path.is_symlink()]
     return sorted(runs, key=lambda run: run.age)
 
 
 def find_run(folder: Path, name: str) -> StoredRun:
-    """The run that a user names by the start of its id.
+    """Find the run that a user names by the start of its id.
 
     Raises:
         UsageError: No run has that name, or several.
@@ -180,15 +155,15 @@ def continue_from(run: StoredRun, target: Path, identity: Identity, steps: int) 
         temporary = target / f"{source.name}.tmp"
         shutil.rmtree(temporary, ignore_errors=True)
         try:
-            shutil.copytree(source, temporary, copy_function=_link)
+            shutil.copytree(source, temporary, copy_function=_link_or_copy)
         except FileNotFoundError as error:
-            raise _moved_on(run) from error
+            raise _run_moved_on(run) from error
         except shutil.Error as error:
             if not source.exists():
-                raise _moved_on(run) from error
+                raise _run_moved_on(run) from error
             raise
-        if _read(temporary) is None:
-            raise _moved_on(run)
+        if read_checkpoint(temporary) is None:
+            raise _run_moved_on(run)
         write_json(
             target / _CONTINUED,
             {
@@ -202,7 +177,7 @@ def continue_from(run: StoredRun, target: Path, identity: Identity, steps: int) 
 
 
 def continued_from(folder: Path) -> dict[str, Any] | None:
-    """Which checkpoint of another run a run began with, or None."""
+    """Return which checkpoint of another run a run began with, or None."""
     try:
         record = read_json(folder / _CONTINUED)
     except (OSError, YueError):
@@ -237,7 +212,7 @@ def _new_folder(folder: Path) -> Iterator[None]:
         raise
 
 
-def _moved_on(run: StoredRun) -> TrainingError:
+def _run_moved_on(run: StoredRun) -> TrainingError:
     return TrainingError(
         f"checkpoint {run.id} at step {run.step} went while it was read",
         why="its training is running and has saved a newer one, or it was removed",
@@ -246,53 +221,17 @@ def _moved_on(run: StoredRun) -> TrainingError:
 
 
 def _status(path: Path) -> os.stat_result | None:
-    """What the system says of a path, not of where a link leads; None once it is gone."""
+    """Return a path's status, not that of where a link leads; None once it is gone."""
     try:
         return path.lstat()
     except OSError:
         return None
 
 
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep a run out of its folder.
-
-    Raises:
-        TrainingError: It is in there.
-    """
-    lock = take_lock(folder)
-    if lock is None:
-        raise TrainingError(
-            f"checkpoint {folder.name[:_SHORT]} is of a training that is running",
-            why=f"another process has locked {folder}",
-            fix="wait until it ends, or stop it (Ctrl-C: it saves first)",
-        )
-    with lock:
-        yield
-
-
-def take_lock(folder: Path) -> IO[str] | None:
-    """Lock a run's folder, which is made, until the file that is returned is closed.
-
-    Returns:
-        None where another process has it, or had it a moment ago and removed the folder.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    file = (folder / _LOCK).open("a")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(file.fileno()), (folder / _LOCK).stat()):
-            return file
-    except OSError:
-        pass
-    file.close()
-    return None
-
-
-def others_told(
+def describe_others(
     runs: Sequence[StoredRun], identity: Identity, steps: int, command: str
 ) -> list[str]:
-    """What a run that starts anew should know of other runs on the same songs and base model.
+    """Say what a run that starts at step 0 should know of others on the same songs and base model.
 
     Args:
         runs: All runs in its folder of checkpoints.
@@ -322,7 +261,7 @@ def others_told(
     return lines
 
 
-def _stored(folder: Path) -> StoredRun:
+def _stored_run(folder: Path) -> StoredRun:
     found = read_identity(folder)
     identity, notes = found if found else (None, {})
     checkpoint = newest_checkpoint(folder)
@@ -331,21 +270,9 @@ def _stored(folder: Path) -> StoredRun:
     return StoredRun(folder, identity, notes, checkpoint, step)
 
 
-def _link(source: str, target: str) -> None:
-    """A second name of a file that nobody writes into, or a copy."""
+def _link_or_copy(source: str, target: str) -> None:
+    """Give a file that nobody writes into a second name, or copy it."""
     try:
         os.link(source, target)
     except OSError:  # a file system without links
         shutil.copyfile(source, target)
-
-
-def _read(folder: Path) -> Checkpoint | None:
-    """A checkpoint, or None if it is not complete or of an older format."""
-    try:
-        listing = read_json(folder / COMPLETE)
-        sizes = {name: (folder / name).stat().st_size for name in listing["files"]}
-        if sizes != listing["files"] or listing["format"] != FORMAT:
-            return None
-        return Checkpoint(folder, state_of(listing["state"]))
-    except (AttributeError, KeyError, TypeError, ValueError, OSError, YueError):
-        return None

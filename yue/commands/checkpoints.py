@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from yue.checkpoints.identity import Identity
     from yue.checkpoints.stored_runs import StoredRun
-    from yue.training.plan import RunSetup
+    from yue.training.job import Job
 
 EXAMPLE = "yue checkpoints\n  yue checkpoints adopt 3f2a91c04be7\n  yue checkpoints remove --others"
 _SHOWN = 4  # differences of a run
@@ -59,32 +59,32 @@ class _Folder:
 
     Attributes:
         folder: The folder.
-        setup: What the active recipe trains, in a project.
+        job: What the active recipe trains, in a project.
     """
 
     folder: Path
-    setup: RunSetup | None
+    job: Job | None
 
     def active(self) -> tuple[Identity, int] | None:
         """Return what the active recipe's run is, and its steps; None apart from a project."""
         from yue.training.plan import identity_of
 
-        return identity_of(self.setup) if self.setup else None
+        return identity_of(self.job) if self.job else None
 
 
 def _find_folder(output: Path | None) -> _Folder:
     from yue.commands.stage import project_paths
     from yue.paths import Paths, side_store_beside
     from yue.recipe.read import read_recipe
-    from yue.training.plan import setup_of
+    from yue.training.job import job_of_project
 
     here = Paths(Path.cwd())
     if output is not None:
         return _Folder(side_store_beside(output) / "checkpoints", None)
     if not here.params.is_file() and (here.side_store / "checkpoints").is_dir():
         return _Folder(here.side_store / "checkpoints", None)
-    setup = setup_of(read_recipe(project_paths().params), here)
-    return _Folder(setup.checkpoints, setup)
+    job = job_of_project(read_recipe(project_paths().params), here)
+    return _Folder(job.checkpoints, job)
 
 
 def _list(place: _Folder, args: argparse.Namespace) -> None:
@@ -108,7 +108,7 @@ def _list(place: _Folder, args: argparse.Namespace) -> None:
         print("\n".join(_describe_run(run, active)))
     if runs:
         own = active is not None and any(run.folder.name == active[0].fingerprint for run in runs)
-        adopting = "yue checkpoints adopt ID" if place.setup else "yue train ... --adopt ID"
+        adopting = "yue checkpoints adopt ID" if place.job else "yue train ... --adopt ID"
         ways = ["`dvc repro train` goes on from the active recipe's own"] if own else []
         ways += [f"`{adopting}` goes on from one"] if len(runs) > own else []
         print(f"  next: {', '.join([*ways, '`yue checkpoints remove ID` removes it'])}")
@@ -138,7 +138,7 @@ def _adopt(place: _Folder, args: argparse.Namespace) -> None:
     from yue.errors import UsageError
     from yue.training.plan import adopt
 
-    if place.setup is None:
+    if place.job is None:
         raise UsageError(
             "apart from a project there is no active recipe",
             fix="give the id to the training itself: yue train ... --adopt ID",
@@ -147,7 +147,7 @@ def _adopt(place: _Folder, args: argparse.Namespace) -> None:
         raise UsageError(
             f"adopt takes one id, {len(args.ids)} are given", fix="yue checkpoints   # lists them"
         )
-    run = adopt(place.setup, args.ids[0])
+    run = adopt(place.job, args.ids[0])
     print(f"checkpoints: the active recipe goes on from {run.id}, step {run.step}")
     print("  next: dvc repro train")
 

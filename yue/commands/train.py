@@ -13,8 +13,8 @@ from yue.wording import quoted
 
 if TYPE_CHECKING:
     from yue.recipe.model import Recipe
+    from yue.training.job import Job
     from yue.training.outcome import Outcome
-    from yue.training.plan import RunSetup
 
 EXAMPLE = (
     "yue train --model models/YuE-s1-7B --data-dir tokens --output-dir adapter "
@@ -65,10 +65,10 @@ def run(args: argparse.Namespace) -> None:
 
     if not given_flags(args, "dry_run", "adopt"):
         if args.dry_run:
-            _dry_run(_setup_of_project())
+            _dry_run(_job_of_project())
             return
         if args.adopt:
-            _adopt(_setup_of_project(), args.adopt)
+            _adopt(_job_of_project(), args.adopt)
         run_stage("train")
         return
     needed = ("model", "data_dir", "output_dir")
@@ -78,13 +78,13 @@ def run(args: argparse.Namespace) -> None:
 
     recipe = recipe_from_flags(args, *_SECTIONS)
     with naming_flags(args):
-        setup = setup_of_flags(args, recipe)
+        job = job_of_flags(args, recipe)
         if args.dry_run:
-            _dry_run(setup)
+            _dry_run(job)
             return
         if args.adopt:
-            _adopt(setup, args.adopt)
-        outcome = _train(setup, args.output_dir)
+            _adopt(job, args.adopt)
+        outcome = _train(job, args.output_dir)
     if outcome is None:
         print("train: this host's part is done; the first host has the adapter")
         return
@@ -93,28 +93,24 @@ def run(args: argparse.Namespace) -> None:
     print_summary("train", dataclasses.replace(done, next=hint))
 
 
-def setup_of_flags(args: argparse.Namespace, recipe: Recipe) -> RunSetup:
-    """Return what a run outside a project trains; the dtype goes by the device if not given.
+def job_of_flags(args: argparse.Namespace, recipe: Recipe) -> Job:
+    """Return the job of flags; where they give no type of weights, the device decides it.
 
     Raises:
         TrainingError: The device is not there.
     """
     from yue.paths import side_store_beside, token_folder
     from yue.training.hosts import choose_device
-    from yue.training.plan import RunSetup
+    from yue.training.job import Job
 
     output, wanted = args.output_dir, args.device or "auto"
     device, _ = choose_device(wanted, recipe.launch.processes)
     dtype = args.dtype or ("bfloat16" if device == "cuda" else "float32")
     beside = output.absolute().parent
-    return RunSetup(
-        mix=recipe.mix,
-        model=dataclasses.replace(recipe.model, dtype=dtype),
-        lora=recipe.lora,
-        train=recipe.train,
-        launch=recipe.launch,
-        logging=recipe.logging,
-        device=wanted,
+    model = dataclasses.replace(recipe.model, dtype=dtype)
+    runtime = dataclasses.replace(recipe.runtime, device=wanted)
+    return Job(
+        recipe=dataclasses.replace(recipe, model=model, runtime=runtime),
         base=Path(recipe.model.path),
         tokens=token_folder(args.data_dir),
         checkpoints=side_store_beside(output) / "checkpoints",
@@ -123,14 +119,14 @@ def setup_of_flags(args: argparse.Namespace, recipe: Recipe) -> RunSetup:
     )
 
 
-def _train(setup: RunSetup, output: Path) -> Outcome | None:
+def _train(job: Job, output: Path) -> Outcome | None:
     """Train into one folder: the adapter, ``train.json`` and ``curves/``."""
     from yue.files import atomic_folder, check_replaceable
     from yue.training.run import TrainingRun
 
     check_replaceable(output, "run.json")
     output.absolute().parent.mkdir(parents=True, exist_ok=True)
-    with TrainingRun(setup) as training:
+    with TrainingRun(job) as training:
         results = training.train()
         if results is None:
             return None
@@ -142,26 +138,26 @@ def _train(setup: RunSetup, output: Path) -> Outcome | None:
     return results.outcome
 
 
-def _adopt(setup: RunSetup, name: str) -> None:
+def _adopt(job: Job, name: str) -> None:
     from yue.training.plan import adopt
 
-    run = adopt(setup, name)
+    run = adopt(job, name)
     print(f"train: goes on from checkpoint {run.id}, step {run.step}", flush=True)
 
 
-def _setup_of_project() -> RunSetup:
+def _job_of_project() -> Job:
     from yue.commands.stage import project_paths
     from yue.recipe.read import read_recipe
-    from yue.training.plan import setup_of
+    from yue.training.job import job_of_project
 
     paths = project_paths()
-    return setup_of(read_recipe(paths.params), paths)
+    return job_of_project(read_recipe(paths.params), paths)
 
 
-def _dry_run(setup: RunSetup) -> None:
-    from yue.training.worker import rehearse
+def _dry_run(job: Job) -> None:
+    from yue.training.run import dry_run
 
-    print("\n".join(rehearse(setup)))
+    print("\n".join(dry_run(job)))
 
 
 VERBS = {"train": Verb(EXAMPLE, add_arguments, run)}

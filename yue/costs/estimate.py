@@ -1,15 +1,12 @@
-"""What training a recipe takes on a GPU: memory, time, arithmetic.
+"""What training a recipe takes on a GPU, before one is rented: memory, arithmetic, time.
 
-What well-known GPUs can do, by their makers' data sheets.
-
-Arithmetic of a LoRA step, in floating point operations, from true lengths.
+The table of GPUs is from their makers' data sheets. A LoRA step's arithmetic is counted in floating
+point operations, from the pieces' true lengths.
 
 A frozen weight costs two operations a token forward and two backward (for its input's gradient; it
 has none of its own), an adapter's weight two more. Causal attention looks at half of length squared
 pairs of each piece. The output layer sees only tokens that have a loss. What is computed again to
 save memory is no work of the model: it does not count here.
-
-What training a recipe takes on a GPU, before one is rented.
 """
 
 from __future__ import annotations
@@ -67,7 +64,7 @@ GPUS = (
 
 
 def find_gpu(name: str) -> Gpu:
-    """A GPU by its name here, in any case.
+    """Find a GPU by its name here, in any case.
 
     Raises:
         UsageError: It is not known.
@@ -82,7 +79,7 @@ def find_gpu(name: str) -> Gpu:
 
 
 def spec_tflops(driver_name: str) -> float | None:
-    """Dense bfloat16 speed of a GPU by its driver's name; None where it is not known."""
+    """Return the dense bfloat16 speed of a GPU by its driver's name; None where it is not known."""
     words = driver_name.lower().replace("-", " ")
     for gpu in GPUS:
         if all(f" {word} " in f" {words} " for word in gpu.words):
@@ -105,7 +102,7 @@ class StepCost:
     head_learns: bool = False
 
     def of(self, marks: Sequence[int], labelled: int) -> float:
-        """Operations for packed pieces.
+        """Count the operations for packed pieces.
 
         Args:
             marks: Where pieces start, and the sequence's length at the end.
@@ -120,7 +117,7 @@ class StepCost:
         return forward + backward + adapter + head
 
     def forward_blocks(self, tokens: int, squares: float) -> float:
-        """Operations of the frozen blocks, forward: what full checkpointing does twice.
+        """Count the operations of the frozen blocks, forward: what full checkpointing does twice.
 
         Args:
             tokens: How many.
@@ -135,7 +132,7 @@ class StepCost:
 
 
 def step_cost(shape: ModelShape, lora: Lora) -> StepCost:
-    """The cost of a model with an adapter."""
+    """Return the cost of a model with an adapter."""
     return StepCost(
         shape=shape,
         adapter=shape.adapter_weights(lora.r, target_names(lora)),
@@ -161,7 +158,7 @@ class Estimate:
         checkpointing: What the recipe asks for, or what ``auto`` becomes there.
         fits: Whether the peak fits.
         memory: Of one process, by part.
-        learning: Weights that learn.
+        learning: Trainable weights.
         operations_a_token: Of the model.
         tokens_a_second: On one GPU.
         tokens: Of the whole run, or None where the data is not there yet.
@@ -184,7 +181,7 @@ class Estimate:
     adapter: int
 
     def plain(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Return it as JSON values."""
         value = asdict(self)
         value["memory"]["peak"] = self.memory.peak
         return value

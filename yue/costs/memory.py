@@ -1,11 +1,7 @@
 """The memory of a training process by part, in bytes, from shapes alone.
 
-Which linear layers get an adapter.
-
-The memory of a training process by part, in bytes, from shapes alone.
-
-Tests hold these sums to what is counted in real forward and backward passes
-(:mod:`yue.training.live_memory`).
+Tests compare these sums with what is counted in real forward and backward passes. They are the same
+to the byte for what blocks keep (``benchmarks/RESULTS.md``).
 """
 
 from __future__ import annotations
@@ -20,7 +16,7 @@ TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 
 
 def target_names(lora: Lora) -> tuple[str, ...]:
-    """The names that ``lora.target_modules`` stands for."""
+    """Return the names that ``lora.target_modules`` stands for."""
     return TARGETS if lora.target_modules == "all-linear" else tuple(lora.target_modules)
 
 
@@ -28,11 +24,15 @@ FILLED = 0.92
 """Share of a device's memory that a plan may fill."""
 
 BUCKET = 2**25
-"""Weights whose gradients travel between processes together."""
+"""Weights whose gradients travel between processes together: 128 MiB, so an adapter of rank 64 on
+all layers of YuE-s1-7B (145 million weights) takes five messages."""
 
 _CONTEXT = int(1.0e9)  # CUDA's context and libraries' workspaces, about
-_NF4 = 0.516  # bytes of a weight in 4 bits, with its share of the scales
-_ROUNDING = 0.03  # of what lives shortly: an allocator's blocks are never all full
+# Bytes of a weight in 4 bits: half a byte, and one byte of scale for every 64 weights.
+_NF4 = 0.516
+# An allocator's blocks are never all full. On a CPU real steps took 4.7 to 5.4 % more than the sums
+# without it (benchmarks/RESULTS.md); of CUDA's allocator nothing was measured.
+_ROUNDING = 0.03
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Setting:
 
     @property
     def learning(self) -> int:
-        """Weights that learn."""
+        """Trainable weights."""
         return self.shape.adapter_weights(self.lora.r, target_names(self.lora)) + self.whole
 
 
@@ -103,7 +103,7 @@ class Memory:
 
 
 def training_memory(setting: Setting, *, cuda: bool) -> Memory:
-    """The memory of one process at its peak.
+    """Sum up the memory of one process at its peak.
 
     Args:
         setting: What is trained, and how.
@@ -122,7 +122,7 @@ def training_memory(setting: Setting, *, cuda: bool) -> Memory:
     optimizer += learning * gradients // (shards if stage > 1 else 1)
     if setting.offload != "none":
         optimizer = learning * 2
-    activations = tokens * _kept(setting)
+    activations = tokens * _kept_by_model(setting)
     working = tokens * max(_block_working(setting), _loss_working(setting))
     return Memory(
         weights=int(frozen) // (shards if stage == 3 else 1),
@@ -135,7 +135,7 @@ def training_memory(setting: Setting, *, cuda: bool) -> Memory:
 
 
 def kept_by_block(setting: Setting, checkpointing: str) -> int:
-    """Bytes that a block keeps of a token, in eager PyTorch, attention in one piece."""
+    """Count the bytes that a block keeps of a token, in eager PyTorch, attention in one piece."""
     shape, size, rank = setting.shape, setting.size, setting.lora.r
     names = target_names(setting.lora)
     hidden, wide = shape.hidden, shape.feed_forward
@@ -154,7 +154,7 @@ def kept_by_block(setting: Setting, checkpointing: str) -> int:
 
 
 def _adapter_inputs(setting: Setting) -> int:
-    """Bytes of a token that adapters keep of what they read, beyond what the block keeps anyway."""
+    """Count the bytes of a token that adapters keep, beyond what the block keeps anyway."""
     shape, size, names = setting.shape, setting.size, target_names(setting.lora)
     if setting.lora.dropout:  # each its own copy, and a mask
         mask = size  # one byte in CUDA's kernel
@@ -165,8 +165,8 @@ def _adapter_inputs(setting: Setting) -> int:
     return sum(size * widths[place] for place in {inputs[n] for n in names if n in inputs})
 
 
-def _kept(setting: Setting) -> int:
-    """Bytes that a forward pass keeps of a token: by blocks, positions, last norm, loss."""
+def _kept_by_model(setting: Setting) -> int:
+    """Count the bytes that a forward pass keeps of a token, over all layers."""
     shape, size = setting.shape, setting.size
     norm = 4 * shape.hidden + 4
     blocks = shape.layers * kept_by_block(setting, setting.checkpointing)
@@ -175,7 +175,7 @@ def _kept(setting: Setting) -> int:
 
 
 def _block_working(setting: Setting) -> int:
-    """Bytes of a token in the last block's backward pass, where it peaks: in the gates."""
+    """Count a token's bytes in the last block's backward pass, where it peaks: in the gates."""
     mode = setting.checkpointing
     again = kept_by_block(setting, "none") - kept_by_block(setting, mode)
     # By then the adapter of the last layer, where there is one, has let go of its input.
@@ -184,7 +184,7 @@ def _block_working(setting: Setting) -> int:
 
 
 def _loss_working(setting: Setting) -> int:
-    """Bytes of a token in the loss: hidden states twice, and one chunk's logits shared by all."""
+    """Count a token's bytes in the loss: hidden states twice, and one chunk's logits shared."""
     shape = setting.shape
     rows = min(chunk_rows(shape.vocabulary), setting.tokens)
     logits = 8 * rows * shape.vocabulary  # in float32 twice, for the sum over the vocabulary

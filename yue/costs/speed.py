@@ -1,9 +1,4 @@
-"""How fast a run is, against what its machine can do.
-
-How fast a run is, against what its machine can do.
-
-How fast this very machine multiplies matrices.
-"""
+"""How fast a run is, against what its machine can do: by its data sheet, and as measured here."""
 
 from __future__ import annotations
 
@@ -79,7 +74,7 @@ class Meter:
 
     @property
     def throughput(self) -> Throughput:
-        """So far."""
+        """Speed of the steps so far."""
         seconds, tokens, useful, operations = self._sums
         seconds = max(seconds, 1e-9)
         tflops = operations / seconds / self._processes / 1e12
@@ -92,6 +87,7 @@ class Meter:
         )
 
 
+# On one H200, products of 8192 give 769 to 798 TFLOP/s; the data sheet says 989.
 _SIZE = 8192
 _SECONDS = 3.0
 
@@ -99,7 +95,7 @@ _SECONDS = 3.0
 def matmul_tflops(
     device: torch.device, dtype: torch.dtype, size: int = _SIZE, limit: float = _SECONDS
 ) -> float:
-    """Speed of large square products of random numbers, in 10^12 operations a second.
+    """Measure large square products of random numbers, in 10^12 operations a second.
 
     Sustained for 3 s: clocks fall under load, and zeros would be faster than any numbers.
 
@@ -116,16 +112,16 @@ def matmul_tflops(
         torch.randn(size, size, device=device, generator=generator).to(dtype) for _ in range(2)
     )
     out = torch.empty_like(left)
-    _timed(left, right, out)  # the first call sets up
-    times = [_timed(left, right, out)]
+    _product_seconds(left, right, out)  # the first call sets up
+    times = [_product_seconds(left, right, out)]
     begun = time.monotonic()
     while time.monotonic() - begun < limit:
-        times.append(_timed(left, right, out))
+        times.append(_product_seconds(left, right, out))
     half = times[len(times) // 2 :]
     return 2 * size**3 * len(half) / sum(half) / 1e12
 
 
-def _timed(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor) -> float:
+def _product_seconds(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor) -> float:
     import torch
 
     begun = time.monotonic()
@@ -136,7 +132,7 @@ def _timed(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor) -> float:
 
 
 def measure_machine(device: torch.device, dtype: str) -> Machine:
-    """What this process's device can do; nothing is said of a CPU.
+    """Measure what this process's device can do; nothing is measured on a CPU.
 
     Args:
         device: The device.

@@ -109,14 +109,15 @@ def _check_disk(recipe: Recipe, root: Path) -> list[Finding]:
 def _check_checkpoints(recipe: Recipe, root: Path) -> list[Finding]:
     """Look for runs of another recipe, other songs or other code."""
     from yue.checkpoints.stored_runs import stored_runs
-    from yue.training.plan import identity_of, setup_of
+    from yue.training.job import job_of_project
+    from yue.training.plan import identity_of
 
-    setup = setup_of(recipe, Paths(root))
-    runs = stored_runs(setup.checkpoints)
+    job = job_of_project(recipe, Paths(root))
+    runs = stored_runs(job.checkpoints)
     if not runs:
         return []
     try:
-        own = identity_of(setup)[0].fingerprint
+        own = identity_of(job)[0].fingerprint
     except YueError:  # there are no songs to train on yet, so no run is theirs
         own = ""
     others = [run for run in runs if run.folder.name != own]

@@ -8,8 +8,8 @@ from yue.files import atomic_file, atomic_folder
 from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.summary import StageSummary
+from yue.training.job import job_of_project
 from yue.training.outcome import Outcome
-from yue.training.plan import setup_of
 from yue.training.run import TrainingRun
 from yue.wording import counted
 
@@ -20,7 +20,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     The curves are there while it trains, and so is what may be watched, in ``work/watch/``.
     """
     paths.work.mkdir(parents=True, exist_ok=True)
-    with TrainingRun(setup_of(recipe, paths)) as run:
+    with TrainingRun(job_of_project(recipe, paths)) as run:
         results = run.train()
         if results is None:
             return StageSummary(

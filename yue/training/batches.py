@@ -1,11 +1,9 @@
-"""Batches: the rows that each rank reads in each step; a bad one is kept for a look.
-
-Which rows each process reads in each step, as tensors where it computes.
+"""The rows that each process reads in each step, as tensors where it computes.
 
 The rows of all epochs form one endless stream; step s takes rows s * batch_size onwards. So a
 step's data is a function of its number, whatever was interrupted before.
 
-A loss or gradient that is no number: the batch is kept, the run ends, nothing is saved.
+Where a loss or gradient is no finite number, the batch is kept for a look and the run ends.
 """
 
 from __future__ import annotations
@@ -52,7 +50,7 @@ class Batches:
 
     Args:
         rows: Its rows.
-        loss_on: Roles that are learnt.
+        loss_on: Roles that have a loss.
         device: Where the tensors go.
     """
 
@@ -60,11 +58,11 @@ class Batches:
         self.rows, self._loss_on, self._device = rows, tuple(loss_on), device
 
     def step(self, share: Share, step: int) -> list[MicroBatch]:
-        """The micro-batches of one process in one training step."""
+        """Return the micro-batches of one process in one training step."""
         return [self._read(places) for places in share.places(step)]
 
     def once(self, rank: int, size: int) -> Iterator[MicroBatch]:
-        """One pass over the rows, one at a time, shared between processes.
+        """Yield one pass over the rows, one at a time, shared between processes.
 
         Every process gets equally many; one that has run out of rows gets a row without targets,
         so that processes that must meet in every forward pass do.
@@ -72,12 +70,12 @@ class Batches:
         count = self.rows.epoch_rows
         for start in range(0, count, size):
             place = start + rank
-            yield self._read([place]) if place < count else self._read([0], learnt=False)
+            yield self._read([place]) if place < count else self._read([0], labelled=False)
 
-    def _read(self, places: Sequence[int], *, learnt: bool = True) -> MicroBatch:
+    def _read(self, places: Sequence[int], *, labelled: bool = True) -> MicroBatch:
         # Reading in this process: handing a batch over from a worker would take longer than it.
         row = self.rows.read(places)
-        labels = targets(row, self._loss_on if learnt else ())
+        labels = targets(row, self._loss_on if labelled else ())
         roles = row.target_roles[labels != IGNORED]
         songs = (song for place in places for song in self.rows.songs(place))
         return MicroBatch(
@@ -90,7 +88,7 @@ class Batches:
 
 
 def step_was_sound(engine: Any, module: nn.Module) -> bool:
-    """Whether the last update was made, and by a gradient of finite numbers."""
+    """Tell whether the last update was made, and by a gradient of finite numbers."""
     if not engine.was_step_applied():
         return False
     norm = engine.get_global_grad_norm()
@@ -115,13 +113,13 @@ def stop_at_fault(
 
     Raises:
         TrainingError: Always, where ``ours``.
-        RuntimeError: Always, elsewhere; the launcher tells the one above.
+        RuntimeError: Always, elsewhere; the launcher reports the one above.
     """
     if not ours:
         raise RuntimeError(f"the {what} of another process is not a finite number")
     file = folder / f"fault-step-{step:08d}-process-{world.rank}.safetensors"
     songs = tuple(dict.fromkeys(song for batch in batches for song in batch.songs))
-    _dump(file, batches, songs)
+    _save_batches(file, batches, songs)
     raise TrainingError(
         f"step {step}: the {what} is not a finite number (songs {', '.join(songs[:8])})",
         why="the weights have left the range of numbers; the last checkpoint is good. The batch is "
@@ -130,7 +128,7 @@ def stop_at_fault(
     )
 
 
-def _dump(file: Path, batches: Sequence[MicroBatch], songs: Sequence[str]) -> None:
+def _save_batches(file: Path, batches: Sequence[MicroBatch], songs: Sequence[str]) -> None:
     tensors = {}
     for number, batch in enumerate(batches):
         tensors[f"{number}.tokens"] = batch.tokens.cpu()

@@ -1,8 +1,6 @@
-"""Curves and console lines of a run.
+"""What the user sees of a run: console lines, and its curves while it trains.
 
-What the user sees of a run, line by line.
-
-Curves while training: DVCLive's files, and on request TensorBoard and Weights & Biases.
+Curves are DVCLive's files, and on request TensorBoard and Weights & Biases.
 """
 
 from __future__ import annotations
@@ -30,7 +28,7 @@ def step_line(
     speed: Throughput,
     seconds_left: float,
 ) -> str:
-    """The line of a logging step.
+    """Return the line of a logging step.
 
     Args:
         step: Optimizer steps done.
@@ -52,7 +50,7 @@ def step_line(
 
 
 def losses_text(losses: Losses) -> str:
-    """``loss 4.321 (vocal 4.100, instrumental 4.542)``."""
+    """Return ``loss 4.321 (vocal 4.100, instrumental 4.542)``."""
     roles = ", ".join(f"{name} {loss:.3f}" for name, loss in losses.roles.items())
     return f"loss {losses.mean:.3f} ({roles})" if losses.tokens else "loss - (nothing learnt)"
 
@@ -154,14 +152,14 @@ class WeightsAndBiases:
             wandb = importlib.import_module("wandb")
         except ImportError as error:
             raise missing_package("wandb") from error
-        Path(job.watch).mkdir(parents=True, exist_ok=True)
+        job.watch.mkdir(parents=True, exist_ok=True)
         try:
             self._run: Any = wandb.init(
-                project=job.logging.wandb_project,
+                project=job.recipe.logging.wandb_project,
                 id=job.fingerprint[:32],
                 resume="allow",
-                dir=job.watch,
-                config={name: asdict(job)[name] for name in ("model", "lora", "train")},
+                dir=str(job.watch),
+                config={name: asdict(job.recipe)[name] for name in ("model", "lora", "train")},
             )
         except Exception as error:  # the package's errors have no common parent
             raise TrainingError(
@@ -200,18 +198,18 @@ class Several:
 
 
 def open_curves(job: Job, folder: JobFolder, state: RunState) -> Curves:
-    """The curves of a job, with the points of the runs before this one.
+    """Open the curves of a job, with the points of the runs before this one.
 
     Args:
         job: The job.
         folder: Where DVCLive has its own files.
         state: Where the run goes on from.
     """
-    curves: list[Curves] = [DvcLive(folder.live, Path(job.curves))]
+    curves: list[Curves] = [DvcLive(folder.live, job.curves or folder.curves)]
     for point in state.points:  # the others have theirs already
         curves[0].log(point)
-    if job.logging.tensorboard:
-        curves.append(TensorBoard(Path(job.watch) / "tensorboard", state.step))
-    if job.logging.wandb:
+    if job.recipe.logging.tensorboard:
+        curves.append(TensorBoard(job.watch / "tensorboard", state.step))
+    if job.recipe.logging.wandb:
         curves.append(WeightsAndBiases(job))
     return Several(curves)

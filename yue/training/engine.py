@@ -1,9 +1,4 @@
-"""DeepSpeed: its configuration from the recipe, and the engine.
-
-What ``auto`` means: how much to compute again, and whether to compile.
-
-DeepSpeed: its configuration from the recipe, and the engine.
-"""
+"""DeepSpeed: its configuration from the recipe, its start, the engine; what ``auto`` means."""
 
 from __future__ import annotations
 
@@ -21,11 +16,11 @@ from yue.costs.memory import BUCKET, FILLED, Setting, training_memory
 from yue.distributed import World
 from yue.errors import TrainingError
 from yue.lm.base_facts import MODES
-from yue.recipe.model import Train
+from yue.recipe.model import Recipe
 
 
 def should_compile(wanted: str, *, device: str, zero_stage: int) -> bool:
-    """Whether ``train.compile`` compiles here.
+    """Tell whether ``train.compile`` compiles here.
 
     Args:
         wanted: "auto", "always" or "never".
@@ -37,13 +32,15 @@ def should_compile(wanted: str, *, device: str, zero_stage: int) -> bool:
 
 
 def fitting_mode(setting: Setting, free: int, *, cuda: bool) -> str:
-    """The checkpointing of least work whose peak fits; the most frugal if none does.
+    """Return the checkpointing of least work whose peak fits; the most frugal if none does.
 
     Args:
         setting: What is trained; its own checkpointing is not read.
         free: Bytes of free memory, before the model is there.
         cuda: On a GPU.
     """
+    # Full checkpointing takes 42 % more arithmetic (7B model, rows of 8192), and a block then keeps
+    # 8 KiB of a token in place of 153; selective keeps 86 (benchmarks/RESULTS.md).
     for mode in MODES[:-1]:
         one = dataclasses.replace(setting, checkpointing=mode)
         if training_memory(one, cuda=cuda).peak < FILLED * free:
@@ -52,7 +49,7 @@ def fitting_mode(setting: Setting, free: int, *, cuda: bool) -> str:
 
 
 def device_memory(device: torch.device) -> int:
-    """Bytes that a process may fill: all of its GPU, or what is free of the main memory."""
+    """Return the bytes that a process may fill: all of its GPU, or what main memory has free."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     for line in Path("/proc/meminfo").read_text().splitlines():
@@ -65,22 +62,20 @@ _NEVER = 2**31
 _RATIO = "lr_ratio"  # of a group's learning rate to the schedule's
 
 
-def deepspeed_config(
-    train: Train, *, zero_stage: int, offload: str, micro_batches: int, dtype: str, device: str
-) -> dict[str, Any]:
-    """DeepSpeed's configuration.
+def deepspeed_config(recipe: Recipe, *, device: str, micro_batches: int) -> dict[str, Any]:
+    """Return DeepSpeed's configuration.
 
     Args:
-        train: The recipe's section.
-        zero_stage: 0 shards nothing; 1 optimizer states, 2 gradients too, 3 weights too.
-        offload: What is kept in main memory: "none", "optimizer" or "all".
-        micro_batches: Forward passes of a step.
-        dtype: "float32", or "bfloat16", then with float32 masters of what learns.
+        recipe: Its sections ``train``, ``launch`` and ``model`` are read. Of ZeRO, stage 0 shards
+            nothing; 1 optimizer states, 2 gradients too, 3 weights too.
         device: "cpu" or "cuda".
+        micro_batches: Forward passes of a step.
     """
-    low = dtype == "bfloat16"
+    zero_stage, offload = recipe.launch.zero_stage, recipe.launch.offload
+    low = recipe.model.dtype == "bfloat16"
     if low:
-        # Without ZeRO, DeepSpeed would add up gradients in bfloat16; stage 1 keeps float32.
+        # Without ZeRO, DeepSpeed would add up gradients in bfloat16, whose steps are 1/256 of a
+        # value: small updates would round away. Stage 1 keeps float32.
         zero_stage = max(zero_stage, 1)
     zero: dict[str, Any] = {"stage": zero_stage, "overlap_comm": device == "cuda"}
     # DeepSpeed holds two of these; by its default each takes 2 GB, for any adapter.
@@ -91,9 +86,9 @@ def deepspeed_config(
     if offload == "all":
         zero["offload_param"] = place
     config: dict[str, Any] = {
-        "train_micro_batch_size_per_gpu": 1,  # one packed sequence
+        "train_micro_batch_size_per_gpu": 1,  # one packed sequence of micro_batch_size rows
         "gradient_accumulation_steps": micro_batches,
-        "gradient_clipping": train.max_grad_norm,
+        "gradient_clipping": recipe.train.max_grad_norm,
         "zero_optimization": zero,
         "zero_allow_untested_optimizer": True,
         "zero_force_ds_cpu_optimizer": False,
@@ -148,42 +143,42 @@ def start_distributed(device: str) -> World:
         deepspeed.ops.__compatible_ops__ = {}
     accelerator, local_rank = deepspeed.get_accelerator(), int(os.environ["LOCAL_RANK"])
     accelerator.set_device(local_rank)
-    # Long, since the others wait while the first process sings; the launcher ends them if it dies.
+    # Long, since the others wait while the first process makes samples (hundreds of seconds by a
+    # model of 7 billion); the launcher ends them if it dies.
     deepspeed.init_distributed(verbose=False, timeout=timedelta(hours=3))
     rank, size = torch.distributed.get_rank(), torch.distributed.get_world_size()
     return World(rank, size, torch.device(accelerator.device_name(local_rank)))
 
 
-def start_engine(
-    module: nn.Module, config: dict[str, Any], train: Train, *, lr_ratio: float = 1.0
-) -> Any:
-    """DeepSpeed's engine around the module; what requires a gradient learns, by AdamW.
+def start_engine(module: nn.Module, config: dict[str, Any], recipe: Recipe) -> Any:
+    """Put DeepSpeed's engine around a module; what requires a gradient is trained by AdamW.
 
     Args:
         module: What is trained.
         config: See :func:`deepspeed_config`.
-        train: The recipe's section.
-        lr_ratio: Learning rate of the adapter's B matrices over that of all else (LoRA+).
+        recipe: Its learning rates and weight decay are read.
     """
     import deepspeed
 
     _import_muon_quickly()
     # PyTorch's own AdamW: DeepSpeed's are compiled at the start and gain nothing for an adapter.
     optimizer = torch.optim.AdamW(
-        _groups(module, lr_ratio), lr=train.lr, weight_decay=train.weight_decay
+        _groups(module, recipe.lora.lr_ratio),
+        lr=recipe.train.lr,
+        weight_decay=recipe.train.weight_decay,
     )
     engine, *_ = deepspeed.initialize(model=module, optimizer=optimizer, config=config)
     return engine
 
 
 def _groups(module: nn.Module, lr_ratio: float) -> list[dict[str, Any]]:
-    """What learns, by learning rate."""
-    learning = [
+    """Return the trainable weights by learning rate."""
+    trainable = [
         (name, weight) for name, weight in module.named_parameters() if weight.requires_grad
     ]
-    fast = [weight for name, weight in learning if lr_ratio != 1 and ".lora_B." in name]
+    fast = [weight for name, weight in trainable if lr_ratio != 1 and ".lora_B." in name]
     known = {id(weight) for weight in fast}
-    plain = [weight for _, weight in learning if id(weight) not in known]
+    plain = [weight for _, weight in trainable if id(weight) not in known]
     groups = [{"params": plain, _RATIO: 1.0}, {"params": fast, _RATIO: lr_ratio}]
     return [group for group in groups if group["params"]]
 

@@ -1,8 +1,6 @@
-"""Hosts and devices that train, and how many processes each has.
+"""Which hosts and devices train, how many processes each has, and where they meet.
 
-How many training processes, and on what, without importing torch where there is no GPU.
-
-Which hosts train, how many processes each has, and where they meet.
+No torch is imported where there is no GPU.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from yue.recipe.model import Launch
 
 
 def choose_device(wanted: str, processes: int) -> tuple[str, int]:
-    """The device and the number of processes.
+    """Return the device and the number of processes.
 
     Args:
         wanted: ``runtime.device``: "auto", "cpu" or "cuda".
@@ -90,7 +88,7 @@ class Fleet:
 
 
 def find_fleet(launch: Launch, processes: int, root: Path) -> Fleet:
-    """The hosts that a recipe names, or this machine alone.
+    """Find the hosts that a recipe names, or this machine alone.
 
     Args:
         launch: The recipe's section.
@@ -114,7 +112,7 @@ def find_fleet(launch: Launch, processes: int, root: Path) -> Fleet:
     return Fleet(
         hosts=hosts,
         launcher=launch.launcher,
-        here=_place(hosts) if one_by_one else 0,
+        here=_own_place(hosts) if one_by_one else 0,
         address=address or (None if launch.launcher == "deepspeed" else hosts[0].name),
         port=int(port) if port else _PORT if one_by_one else _free_port(),
     )
@@ -165,8 +163,8 @@ def _slurm_hosts(processes: int) -> tuple[Host, ...]:
     return (Host(first, processes), *(Host(f"node-{n}", processes) for n in range(1, int(count))))
 
 
-def _place(hosts: Sequence[Host]) -> int:
-    """Which of the hosts this is."""
+def _own_place(hosts: Sequence[Host]) -> int:
+    """Find which of the hosts this is."""
     given = os.environ.get(_RANK)
     if given is not None and given.isdigit() and int(given) < len(hosts):
         return int(given)

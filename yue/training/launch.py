@@ -1,8 +1,4 @@
-"""Start the workers with a launcher's command line, and see what becomes of them.
-
-The command line that starts the workers, for each launcher.
-
-Starting the workers with DeepSpeed's launcher, and what becomes of them.
+"""Start the workers with a launcher's command line, relay what they say, collect how they end.
 
 The launcher's standard input is a pipe that nothing is written to. Its end tells the workers to
 save and leave: this process closes it when it is interrupted, and the kernel does if it is killed.
@@ -37,7 +33,7 @@ from yue.training.outcome import Outcome, read_outcome
 
 
 def launcher_command(fleet: Fleet, program: Sequence[str], folder: Path | None) -> list[str]:
-    """What starts ``python -m PROGRAM`` in every process of a fleet.
+    """Return what starts ``python -m PROGRAM`` in every process of a fleet.
 
     With ``deepspeed`` and ``slurm`` the command reaches every host; with ``no_ssh`` and
     ``torchrun`` it starts this host's processes.
@@ -152,18 +148,18 @@ def run_workers(folder: JobFolder, fleet: Fleet, *, device: str, log: Path) -> O
             errors="replace",
             start_new_session=True,  # Ctrl-C reaches this process alone, which asks for an end
         )
-        with _asking_for_an_end(process, folder):
+        with _signals_as_stop_request(process, folder):
             tail = _relay(process, stream)
             process.wait()
     if folder.outcome.is_file():
         return read_outcome(folder.outcome)
     if process.returncode == 0 and not fleet.leads:
         return None
-    raise _failure(folder, process.returncode, tail, log)
+    raise _worker_error(folder, process.returncode, tail, log)
 
 
 def environment(fleet: Fleet, device: str) -> dict[str, str]:
-    """This process's environment, and the same code of ``yue`` in the children."""
+    """Return this process's environment, with the same code of ``yue`` in the children."""
     values = dict(os.environ)
     root = str(Path(yue.__file__).resolve().parent.parent)
     path = [root, *filter(None, [values.get("PYTHONPATH")])]
@@ -179,7 +175,7 @@ def environment(fleet: Fleet, device: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _asking_for_an_end(process: subprocess.Popen[str], folder: JobFolder) -> Iterator[None]:
+def _signals_as_stop_request(process: subprocess.Popen[str], folder: JobFolder) -> Iterator[None]:
     """Turn the first SIGINT, SIGTERM or SIGUSR1 into a request, and the second into the end."""
     asked = False
 
@@ -194,8 +190,8 @@ def _asking_for_an_end(process: subprocess.Popen[str], folder: JobFolder) -> Ite
         if process.stdin:
             process.stdin.close()
 
-    with _handlers(handle):
-        _hear_of_dvc_s_death()
+    with _signal_handlers(handle):
+        _end_with_dvc()
         try:
             yield
         except BaseException:
@@ -204,7 +200,7 @@ def _asking_for_an_end(process: subprocess.Popen[str], folder: JobFolder) -> Ite
             raise
 
 
-def _hear_of_dvc_s_death() -> None:
+def _end_with_dvc() -> None:
     """Have the kernel send SIGTERM if DVC, which started this process, is killed.
 
     Training would go on without anybody to take its results.
@@ -214,7 +210,7 @@ def _hear_of_dvc_s_death() -> None:
 
 
 @contextlib.contextmanager
-def _handlers(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+def _signal_handlers(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     try:
         before: dict[int, Any] = {number: signal.signal(number, handle) for number in _SIGNALS}
     except ValueError:  # not the main thread, where signals do not arrive
@@ -240,7 +236,7 @@ def _relay(process: subprocess.Popen[str], log: IO[str]) -> list[str]:
     return list(tail)
 
 
-def _failure(folder: JobFolder, code: int, tail: list[str], log: Path) -> TrainingError:
+def _worker_error(folder: JobFolder, code: int, tail: list[str], log: Path) -> TrainingError:
     for path in folder.errors():
         words = read_json(path)
         return TrainingError(words["what"], why=words["why"], fix=words["fix"] or f"see {log}")

@@ -1,80 +1,77 @@
-"""Songs while training: the prompts of ``generate``, sung by the model as it is."""
+"""Samples while training: the songs that ``generate`` asks for, by the model as it is."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from yue.files import atomic_folder, read_json
+from yue.files import atomic_folder
 from yue.lm.load import TunedModel
 from yue.progress import say
-from yue.recipe.read import build_recipe
-from yue.training.job import Job, JobFolder
+from yue.training.job import Job
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
 
-Sing = Callable[[int, Callable[[], bool]], None]
+Sample = Callable[[int, Callable[[], bool]], None]
 
 
-class _BrokenOffError(Exception):
-    """Somebody asked for an end."""
+class _StopAskedError(Exception):
+    """Raised when somebody asks for an end."""
 
 
-def singer(job: Job, folder: JobFolder, model: Any) -> Sing | None:
-    """What makes samples in ``watch/samples/step-*``, or None where none are wanted.
+def live_sampler(job: Job, model: Any) -> Sample | None:
+    """Return what makes samples in ``watch/samples/step-*``, or None where none are wanted.
 
     It draws its own random numbers and leaves the model's weights alone: a run with samples ends in
     the same adapter as one without.
 
     Args:
-        job: The job.
-        folder: Where the recipe and the project are noted.
+        job: The job of a project.
         model: The PEFT model.
     """
-    if job.logging.sample_steps is None:
+    if job.recipe.logging.sample_steps is None or job.project is None:
         return None
-    note = read_json(folder.sampling)
-    recipe, root = build_recipe(note["recipe"]), Path(note["root"])
     # Here and not above: a run without samples need not load generation.
     from yue.generation.generation_setup import setup_of, sources_of
     from yue.generation.make_samples import make_samples
 
-    how = replace(recipe.generate, compare_base=False)
-    setup = replace(setup_of(recipe, root), adapter=None, stage2=None, device=job.device, how=how)
+    root = job.project
+    how = replace(job.recipe.generate, compare_base=False)
+    setup = setup_of(job.recipe, root)
+    setup = replace(setup, adapter=None, stage2=None, device=job.device, how=how)
     sources = sources_of(setup, root / "work")
 
-    def sing(step: int, asked: Callable[[], bool]) -> None:
-        target = Path(job.watch) / "samples" / f"step-{step:08d}"
-        live = _LiveModel(model, asked)
+    def sample(step: int, stop_asked: Callable[[], bool]) -> None:
+        target = job.watch / "samples" / f"step-{step:08d}"
+        live = _LiveModel(model, stop_asked)
         try:
-            # Sections grow token by token, which compiled blocks would be compiled for anew.
+            # Sections grow token by token; compiled blocks would compile again for each length.
             with atomic_folder(target) as place, torch.compiler.set_stance("force_eager"):
                 samples = make_samples(sources, setup, place, live)
-        except _BrokenOffError:
+        except _StopAskedError:
             return
         say(f"  step {step}  {len(samples)} samples in {target}")
 
-    return sing
+    return sample
 
 
 class _LiveModel(TunedModel):
-    """The model in training; its weights are never merged, and it may break off at any token."""
+    """The model in training; its weights are never merged, and it may stop at any token."""
 
-    def __init__(self, model: Any, asked: Callable[[], bool]) -> None:
+    def __init__(self, model: Any, stop_asked: Callable[[], bool]) -> None:
         super().__init__(model.get_base_model(), model)
-        self._asked = asked
+        self._stop_asked = stop_asked
 
     @contextlib.contextmanager
     def use(self, model: str) -> Iterator[LlamaForCausalLM]:
-        """As for a loaded model."""
+        """Yield the model as a loaded one would, with a look before every token for a stop."""
         with super().use(model) as lm:
-            hook = lm.model.register_forward_pre_hook(self._break_off_if_asked)
+            hook = lm.model.register_forward_pre_hook(self._raise_if_asked)
             try:
                 yield lm
             finally:
@@ -83,6 +80,6 @@ class _LiveModel(TunedModel):
     def merge(self) -> None:
         """Leave the weights alone."""
 
-    def _break_off_if_asked(self, *_: Any) -> None:
-        if self._asked():
-            raise _BrokenOffError
+    def _raise_if_asked(self, *_: Any) -> None:
+        if self._stop_asked():
+            raise _StopAskedError

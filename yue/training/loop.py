@@ -1,4 +1,4 @@
-"""The training loop."""
+"""The training loop: step, log, validate, make samples, save, stop when asked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from yue.training.session import Session
 
 
 class _StoppedError(Exception):
-    """Somebody asked for an end."""
+    """Raised when somebody asks for an end."""
 
 
 class Loop:
@@ -36,9 +36,9 @@ class Loop:
         checkpoints: Where to save.
         curves: Where points go, in the first process.
         stop: Whether somebody wants an end.
-        state: Where the run is; it is moved on.
+        state: How far the run has come; it is moved on.
         best: The weights of the lowest held-out loss so far, from the checkpoint.
-        sing: Makes samples, in the first process; called with the step, and with what tells it
+        sample: Makes samples, in the first process; called with the step, and with what tells it
             to break off.
     """
 
@@ -50,12 +50,13 @@ class Loop:
         stop: StopRequest,
         state: RunState,
         best: dict[str, Tensor] | None = None,
-        sing: Callable[[int, Callable[[], bool]], None] | None = None,
+        sample: Callable[[int, Callable[[], bool]], None] | None = None,
     ) -> None:
         self._session, self._checkpoints = session, checkpoints
         self._curves, self._stop, self.state = curves, stop, state
-        self._best, self._sing = best or {}, sing
-        self._engine, self._world, self._train = session.engine, session.world, session.train
+        self._best, self._sampler = best or {}, sample
+        self._engine, self._world = session.engine, session.world
+        self._train = session.job.recipe.train
         self._forget_other_choices()
         self._tally = Tally(self._world.device)
         if state.sums and self._world.first:
@@ -64,7 +65,7 @@ class Loop:
         self._meter = Meter(session.machine, session.cost, session.world.size)
 
     def run(self) -> bool:
-        """Train to the end; False where it was told to stop before, and has saved."""
+        """Train to the end; False where it was asked to stop before, and has saved."""
         try:
             self._measure()
             while not self._over():
@@ -82,7 +83,7 @@ class Loop:
         return True
 
     def weights(self) -> dict[str, Tensor]:
-        """What becomes the adapter: the best weights or the last, as the recipe says.
+        """Return what becomes the adapter: the best weights or the last, as the recipe says.
 
         Every process must call it.
         """
@@ -93,11 +94,11 @@ class Loop:
         """Keep what this recipe keeps: the run that this one goes on from may have kept others."""
         if self._train.keep == "last":
             self._best = {}
-        elif not self._best:  # the best so far is lost: look for it anew
+        elif not self._best:  # the best so far is lost: look for it again
             self.state.best_step, self.state.best_loss, self.state.stale = -1, 0.0, 0
 
     def _over(self) -> bool:
-        """Whether all steps are done, or too many validations brought nothing."""
+        """Tell whether all steps are done, or too many validations brought nothing."""
         patience = self._train.patience
         if patience is not None and self.state.stale >= patience:
             return True
@@ -109,18 +110,19 @@ class Loop:
             raise _StoppedError
 
     def _measure(self) -> None:
-        """Samples and held-out loss, where they are due and not yet there."""
+        """Make samples and measure the held-out loss, where they are due and not yet there."""
         step, last = self.state.step, self.state.step == self._session.schedule.steps
-        every = self._session.sample_steps
+        every = self._session.job.recipe.logging.sample_steps
         if every and (step % every == 0 or last) and self.state.sampled != step:
             self._sample()
         if (step % self._train.eval_steps == 0 or last) and self.state.validated != step:
             self._validate()
 
     def _step(self, step: int) -> None:
-        """One optimizer step: the gradient of the summed losses over all labelled tokens."""
+        """Make one optimizer step: the gradient of the summed losses over all labelled tokens."""
         begun = time.monotonic()
         # Dropout's randomness is a function of (seed, step, process): nothing to save for resume.
+        # No two of them share a seed below a million steps and 4096 processes.
         torch.manual_seed((self._train.seed * 1_000_003 + step) * 4096 + self._world.rank)
         set_learning_rate(self._engine, self._session.schedule.rate(step))
         batches = self._session.batches.step(self._session.share, step)
@@ -163,7 +165,7 @@ class Loop:
         losses = self._tally.take(self._world)
         step, steps = self.state.step, self._session.schedule.steps
         rate = self._session.schedule.rate(step - 1)
-        values = {**_named("loss", losses), "learning_rate": rate}
+        values = {**_loss_curves("loss", losses), "learning_rate": rate}
         speed = self._meter.throughput
         values |= {"tokens_per_second": speed.tokens, "model_tflops": speed.tflops}
         mfu = speed.mfu_probe if speed.mfu is None else speed.mfu
@@ -178,7 +180,7 @@ class Loop:
             say(step_line(step, steps, losses, rate=rate, speed=speed, seconds_left=left))
 
     def _validate(self) -> None:
-        """Held-out loss, where there is a held-out split."""
+        """Measure the held-out loss, where there is a held-out split."""
         if self._session.valid is None:
             return
         tally = Tally(self._world.device)
@@ -199,7 +201,7 @@ class Loop:
                 fix="lower train.lr, or use model.dtype: float32",
             )
         self.state.validated = self.state.step
-        self._point(_named("valid_loss", losses))
+        self._point(_loss_curves("valid_loss", losses))
         self._compare(losses)
         if self._world.first:
             step = f"{self.state.step}/{self._session.schedule.steps}"
@@ -218,12 +220,12 @@ class Loop:
                 self._best = {name: weight.clone() for name, weight in weights.items()}
 
     def _sample(self) -> None:
-        """Sing the prompts in the first process; the others wait."""
+        """Make samples in the first process; the others wait."""
         self._leave_if_asked()
         self._engine.eval()
         try:
-            if self._sing:
-                self._sing(self.state.step, lambda: self._stop.asked)
+            if self._sampler:
+                self._sampler(self.state.step, lambda: self._stop.asked)
         finally:
             self._engine.train()
         self._leave_if_asked()  # the samples may have been cut short
@@ -250,7 +252,7 @@ class Loop:
         return self._before + time.monotonic() - self._started
 
     def outcome(self, *, finished: bool, peak_memory_bytes: int) -> Outcome:
-        """How the run ended."""
+        """Return how the run ended."""
         state = self.state
         roles = [r.name.lower() for r in Role]
         losses = {role: state.last(f"loss_{role}") for role in roles}
@@ -278,8 +280,8 @@ class Loop:
         )
 
 
-def _named(name: str, losses: Losses) -> dict[str, float]:
-    """The losses as curves: ``loss``, ``loss_vocal``, ..."""
+def _loss_curves(name: str, losses: Losses) -> dict[str, float]:
+    """Return the losses as curves: ``loss``, ``loss_vocal``, ..."""
     if not losses.tokens:
         return {}
     return {name: losses.mean, **{f"{name}_{role}": loss for role, loss in losses.roles.items()}}

@@ -1,12 +1,9 @@
 """The adapter: put into the base model, started by PiSSA, written out as PEFT reads it.
 
-PiSSA: an adapter that starts from the principal components of the weights it adapts.
-
-PEFT moves those components out of the base model into the adapter, so the adapter fits only that
-changed model. What is written is an ordinary adapter instead: the difference to the start, of
-twice the rank, for the base model as it is.
-
-The adapter: put into the base model, and written out as PEFT reads it.
+PiSSA starts an adapter from the principal components of the weights it adapts. PEFT moves those out
+of the base model into the adapter, so the adapter fits only that changed model. What is written is
+an ordinary adapter instead: the difference to the start, of twice the rank, for the base model as
+it is.
 """
 
 from __future__ import annotations
@@ -30,7 +27,7 @@ _A, _B = ".lora_A.", ".lora_B."
 
 
 def first_weights(model: Any) -> dict[str, Tensor]:
-    """The adapter's weights by parameter name, as they are now."""
+    """Return the adapter's weights by parameter name, as they are now."""
     return {
         name: weight.detach().float().cpu().clone()
         for name, weight in model.named_parameters()
@@ -39,7 +36,7 @@ def first_weights(model: Any) -> dict[str, Tensor]:
 
 
 def difference(weights: dict[str, Tensor], first: dict[str, Tensor]) -> dict[str, Tensor]:
-    """An adapter of twice the rank that adds ``B A - B0 A0``, where A0 and B0 are ``first``."""
+    """Return an adapter of twice the rank that adds ``B A - B0 A0``; ``first`` are A0 and B0."""
     return {
         name: torch.cat([weight, first[name]], dim=0)
         if _A in name
@@ -51,7 +48,7 @@ def difference(weights: dict[str, Tensor], first: dict[str, Tensor]) -> dict[str
 
 
 def plain_config(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration of such an adapter: the same scale at twice the rank."""
+    """Return the configuration of such an adapter: the same scale at twice the rank."""
     rank, alpha = config["r"], config["lora_alpha"]
     scale = alpha / (rank**0.5 if config["use_rslora"] else rank)
     changes = {"r": 2 * rank, "lora_alpha": scale * 2 * rank}
@@ -94,7 +91,7 @@ def add_adapter(base: Any, lora: Lora, *, base_path: str, seed: int) -> Any:
         modules_to_save=sorted(lora.modules_to_save) or None,
     )
     # In the base's own type: PEFT would keep the adapter in float32, and with it a second copy of
-    # every input. The optimizer has float32 masters.
+    # every input, 255 KiB a token and block in place of 153. The optimizer has float32 masters.
     model = get_peft_model(base, config, autocast_adapter_dtype=False)
     # PEFT notes the path that the weights were loaded from, which is this machine's.
     model.peft_config["default"].base_model_name_or_path = base_path
@@ -110,7 +107,7 @@ def write_adapter(
         model: The PEFT model.
         weights: The adapter's full weights by parameter name of ``model``.
         folder: A folder to write into.
-        first: The adapter's first weights, where they were not zero (see :mod:`.pissa`).
+        first: The adapter's first weights, where they were not zero (PiSSA).
     """
     from peft import get_peft_model_state_dict
     from safetensors.torch import save_file

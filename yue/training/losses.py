@@ -1,8 +1,6 @@
-"""The module DeepSpeed wraps, and sums of its losses by role.
+"""The module that DeepSpeed wraps: packed tokens in, losses of the labelled tokens out.
 
-The module that DeepSpeed wraps: packed tokens in, losses of the labelled tokens out.
-
-Sums of losses by role, kept on the device and read rarely.
+Their sums by role stay on the device and are read at logging steps only: reading waits for the GPU.
 """
 
 from __future__ import annotations
@@ -38,7 +36,7 @@ class Objective(nn.Module):
             self.loss = _Loss(head if head.weight.requires_grad else distinct_head(head), kernel)
 
     def forward(self, tokens: Tensor, boundaries: tuple[int, ...], targets: Tensor) -> Tensor:
-        """Losses of the labelled tokens, float32, shape (M,); see :func:`token_losses`."""
+        """Return losses of the labelled tokens, float32, shape (M,); see :func:`token_losses`."""
         losses: Tensor = self.loss(hidden_states(self.model, tokens, boundaries), targets)
         return losses
 
@@ -104,7 +102,7 @@ class Tally:
         self._counts.index_add_(0, roles, torch.ones_like(losses, dtype=torch.float64))
 
     def total(self, world: World) -> list[float]:
-        """Sums and counts over all processes since the last :meth:`take`, for a checkpoint."""
+        """Return sums and counts of all processes since the last :meth:`take`, for a checkpoint."""
         return world.sum([*self._sums.tolist(), *self._counts.tolist()])
 
     def restore(self, total: list[float]) -> None:
@@ -114,7 +112,7 @@ class Tally:
         self._counts += counts.to(self._counts.device)
 
     def take(self, world: World) -> Losses:
-        """The means over all processes since the last call; every process must call it."""
+        """Return the means over all processes since the last call; every process must call it."""
         values = self.total(world)
         sums, counts = values[:_SLOTS], values[_SLOTS:]
         self._sums.zero_()

@@ -1,9 +1,4 @@
-"""How a run ended, and requests to stop it.
-
-Requests to stop: a signal to this process, or the end of standard input.
-
-How a run ended, from the first worker to the stage.
-"""
+"""Requests to stop a run, and how it ended, from the first worker to the stage."""
 
 from __future__ import annotations
 
@@ -57,7 +52,7 @@ class Outcome:
     """How a run ended.
 
     Attributes:
-        finished: False where it was told to stop; its checkpoint is saved.
+        finished: False where it was asked to stop; its checkpoint is saved.
         step: Optimizer steps done.
         steps: Optimizer steps of the whole run.
         resumed_from: The step that this run went on from, 0 from the start.
@@ -96,12 +91,12 @@ class Outcome:
 
 
 def write_outcome(path: Path, outcome: Outcome) -> None:
-    """Write it, whole or not at all."""
+    """Write an outcome, whole or not at all."""
     write_json(path, asdict(outcome))
 
 
 def read_outcome(path: Path) -> Outcome:
-    """Read it."""
+    """Read an outcome."""
     value = read_json(path)
     speed, machine = Throughput(**value.pop("throughput")), Machine(**value.pop("machine"))
     return Outcome(**value, throughput=speed, machine=machine)

@@ -1,10 +1,6 @@
-"""Steps, learning rate and data of a run, known before it starts.
+"""What is known of a run before it starts: steps, learning rates, and what it will read.
 
-Which tokens a run learns.
-
-The learning rate as a function of the step alone, so that resuming needs no state.
-
-What a run will read: tokens, steps and epochs, and the share of each dataset, asked and real.
+The learning rate is a function of the step alone, so that resuming needs no state.
 """
 
 from __future__ import annotations
@@ -20,18 +16,18 @@ from yue.tokens.roles import Role
 from yue.wording import quoted
 
 
-def learnt_roles(train: Train) -> tuple[Role, ...]:
-    """The roles of ``train.loss_on``."""
+def trained_roles(train: Train) -> tuple[Role, ...]:
+    """Return the roles of ``train.loss_on``."""
     return tuple(Role[name.upper()] for name in train.loss_on)
 
 
-def check_anything_learnt(rows: PackedRows, train: Train) -> None:
+def check_any_trained(rows: PackedRows, train: Train) -> None:
     """Check that some token has one of those roles.
 
     Raises:
-        TrainingError: None has; a run would read everything and learn nothing.
+        TrainingError: None has; a run would read everything and train on nothing.
     """
-    roles = learnt_roles(train)
+    roles = trained_roles(train)
     for index in range(rows.epoch_rows(0)):
         if (targets(rows.row(0, index), roles) != IGNORED).any():
             return
@@ -59,7 +55,7 @@ class Schedule:
     steps: int
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step, counted from 0."""
+        """Return the learning rate of a step, counted from 0."""
         if step < self.warmup:
             return self.peak * (step + 1) / (self.warmup + 1)
         if self.shape == "constant":
@@ -71,12 +67,12 @@ class Schedule:
 
 
 def schedule_of(train: Train, steps: int) -> Schedule:
-    """The recipe's schedule over ``steps`` steps."""
+    """Return the recipe's schedule over ``steps`` steps."""
     return Schedule(train.lr, train.lr_scheduler, math.ceil(train.warmup_ratio * steps), steps)
 
 
 def step_count(train: Train, rows: int) -> int:
-    """Optimizer steps: ``max_steps``, or as many as the epochs take.
+    """Count the optimizer steps: ``max_steps``, or as many as the epochs take.
 
     Args:
         train: The recipe's section.
@@ -150,7 +146,7 @@ class RunPlan:
 
 
 def run_plan(mixed: MixedRows, train: Train) -> RunPlan:
-    """The plan of a run.
+    """Return the plan of a run.
 
     Args:
         mixed: What is read.
@@ -192,7 +188,7 @@ def run_plan(mixed: MixedRows, train: Train) -> RunPlan:
 
 
 def share_lines(plan: RunPlan) -> list[str]:
-    """A line for each dataset of a mixture: asked share against real; none for one alone."""
+    """Return a line for each dataset of a mixture: asked share against real; none for one alone."""
     if len(plan.datasets) == 1:
         return []
     return [
@@ -203,7 +199,7 @@ def share_lines(plan: RunPlan) -> list[str]:
 
 
 def plan_table(plan: RunPlan) -> str:
-    """The plan for a terminal."""
+    """Return the plan as a table for a terminal."""
     width = max(7, *(len(d.name) for d in plan.datasets))
     lines = [
         f"{'dataset':{width}} {'songs':>9} {'tokens':>15} {'rows':>9} {'an epoch':>9} "

@@ -1,16 +1,15 @@
-"""A run made ready in one process: the engine, the data and the plan."""
+"""A run made ready in one process: the model with its adapter, the engine and the data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from yue.checkpoints.checkpoint import Checkpoints
+from yue.checkpoints.run_state import Checkpoint
 from yue.checkpoints.snapshot import put_snapshot
-from yue.checkpoints.stored_runs import Checkpoint
 from yue.costs.estimate import StepCost, step_cost
 from yue.costs.memory import Setting
 from yue.costs.speed import Machine, measure_machine
@@ -22,7 +21,6 @@ from yue.lm.base_facts import MODES, ModelShape, read_shape
 from yue.lm.forward import compile_blocks, set_checkpointing
 from yue.lm.load import load_base
 from yue.paths import index_cache
-from yue.recipe.model import Train
 from yue.tokens.roles import Role
 from yue.training.batches import Batches
 from yue.training.engine import (
@@ -35,7 +33,7 @@ from yue.training.engine import (
 from yue.training.job import Job
 from yue.training.lora import add_adapter, first_weights
 from yue.training.losses import Objective
-from yue.training.schedule import Schedule, learnt_roles, schedule_of, step_count
+from yue.training.schedule import Schedule, schedule_of, step_count, trained_roles
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,38 +41,36 @@ class Session:
     """What stays the same through a run.
 
     Attributes:
+        job: What is trained, and how.
+        world: The processes that train.
         engine: DeepSpeed's engine around ``objective``.
         objective: Token losses of the model with its adapter.
-        world: The processes that train.
-        train: The recipe's section.
         schedule: Learning rates of all steps.
         share: This process's share of the rows.
         batches: Training rows.
         valid: Held-out rows, or None.
         first: The adapter's first weights, where they are not zero.
-        sample_steps: Steps between samples, or None.
         cost: Arithmetic of a forward and a backward pass.
         machine: What this process's device can do.
         how: Attention, checkpointing, compiler and loss, in words.
     """
 
+    job: Job
+    world: World
     engine: Any
     objective: Objective
-    world: World
-    train: Train
     schedule: Schedule
     share: Share
     batches: Batches
     valid: Batches | None
     first: dict[str, Tensor] | None
-    sample_steps: int | None
     cost: StepCost
     machine: Machine
     how: str
 
     @property
-    def learning(self) -> int:
-        """Number of weights that learn."""
+    def trainable(self) -> int:
+        """Number of trainable weights."""
         return sum(
             int(getattr(weight, "ds_numel", weight.numel()))
             for weight in self.objective.parameters()
@@ -88,50 +84,45 @@ def start_session(job: Job, world: World) -> Session:
     Raises:
         YueError: The model or the data cannot be used.
     """
-    train, tokens = job.train, Path(job.tokens)
-    datasets = open_datasets(job.mix, tokens / "train")
-    rows = mix_rows(datasets, job.mix, train, index_cache(Path(job.checkpoints).parent))
+    recipe, train, launch = job.recipe, job.recipe.train, job.recipe.launch
+    datasets = open_datasets(recipe.mix, job.tokens / "train")
+    rows = mix_rows(datasets, recipe.mix, train, index_cache(job.checkpoints))
+    roles = trained_roles(train)
+    sharded = launch.zero_stage == 3
     base = load_base(
-        Path(job.base),
-        dtype=job.model.dtype,
-        device="cpu" if job.zero_stage == 3 else str(world.device),
+        job.base,
+        dtype=recipe.model.dtype,
+        # ZeRO 3 puts each process's part on its device: 12.5 GB of a 7B model whole need not fit.
+        device="cpu" if sharded else str(world.device),
         needed_rows=max(files.info.vocabulary_rows for files in datasets.values()),
-        four_bits=job.lora.qlora,
+        four_bits=recipe.lora.qlora,
     )
-    model = add_adapter(base, job.lora, base_path=job.model.path, seed=train.seed)
-    shape = read_shape(Path(job.base))
+    model = add_adapter(base, recipe.lora, base_path=recipe.model.path, seed=train.seed)
+    shape = read_shape(job.base)
     mode = _checkpointing(job, shape, world)
     set_checkpointing(model, mode)
-    compiled = should_compile(train.compile, device=job.device, zero_stage=job.zero_stage)
+    compiled = should_compile(train.compile, device=job.device, zero_stage=launch.zero_stage)
     if compiled:
         compile_blocks(model)
     kernel = "liger" if train.loss_kernel == "liger" else "compiled" if compiled else "eager"
-    objective = Objective(model, sharded=job.zero_stage == 3, kernel=kernel)
+    objective = Objective(model, sharded=sharded, kernel=kernel)
     share = Share(world.rank, world.size, train.batch_size, train.micro_batch_size)
-    config = deepspeed_config(
-        train,
-        zero_stage=job.zero_stage,
-        offload=job.offload,
-        micro_batches=share.micro_batches,
-        dtype=job.model.dtype,
-        device=job.device,
-    )
-    learnt = learnt_roles(train)
-    first = first_weights(model) if job.lora.init == "pissa" else None
+    config = deepspeed_config(recipe, device=job.device, micro_batches=share.micro_batches)
+    # Before the engine: ZeRO 3 leaves empty tensors in the place of weights.
+    first = first_weights(model) if recipe.lora.init == "pissa" else None
     return Session(
-        engine=start_engine(objective, config, train, lr_ratio=job.lora.lr_ratio),
-        objective=objective,
+        job=job,
         world=world,
-        train=train,
+        engine=start_engine(objective, config, recipe),
+        objective=objective,
         schedule=schedule_of(train, step_count(train, rows.epoch_rows)),
         share=share,
-        batches=Batches(rows, learnt, world.device),
-        valid=_held_out(tokens, train, learnt, world),
+        batches=Batches(rows, roles, world.device),
+        valid=_held_out(job, roles, world),
         first=first,
-        sample_steps=job.logging.sample_steps,
-        cost=step_cost(shape, job.lora),
-        how=_how(backend_of(model.get_base_model()), mode, kernel, compiled=compiled),
-        machine=measure_machine(world.device, job.model.dtype),
+        cost=step_cost(shape, recipe.lora),
+        machine=measure_machine(world.device, recipe.model.dtype),
+        how=_describe(backend_of(model.get_base_model()), mode, kernel, compiled=compiled),
     )
 
 
@@ -152,19 +143,19 @@ def restore(
 
 
 def _checkpointing(job: Job, shape: ModelShape, world: World) -> str:
-    """The recipe's, or what fits; every process takes what fits all."""
-    wanted = job.train.gradient_checkpointing
-    if wanted != "auto":
-        return wanted
+    """Return the recipe's mode, or of those that fit in every process the fastest."""
+    train, launch = job.recipe.train, job.recipe.launch
+    if train.gradient_checkpointing != "auto":
+        return train.gradient_checkpointing
     setting = Setting(
         shape=shape,
-        lora=job.lora,
-        dtype=job.model.dtype,
-        tokens=job.train.context_length * job.train.micro_batch_size,
-        checkpointing=wanted,
-        zero_stage=job.zero_stage,
+        lora=job.recipe.lora,
+        dtype=job.recipe.model.dtype,
+        tokens=train.context_length * train.micro_batch_size,
+        checkpointing=train.gradient_checkpointing,
+        zero_stage=launch.zero_stage,
         processes=world.size,
-        offload=job.offload,
+        offload=launch.offload,
     )
     cuda = world.device.type == "cuda"
     free = device_memory(world.device) // (1 if cuda else world.size)
@@ -172,7 +163,7 @@ def _checkpointing(job: Job, shape: ModelShape, world: World) -> str:
     return MODES[int(world.largest(place))]
 
 
-def _how(attention: BackendChoice, mode: str, kernel: str, *, compiled: bool) -> str:
+def _describe(attention: BackendChoice, mode: str, kernel: str, *, compiled: bool) -> str:
     refused = "".join(f", not {name} ({why})" for name, why in attention.refused)
     return (
         f"attention by {attention.name}{refused}; gradient checkpointing {mode}; "
@@ -180,8 +171,8 @@ def _how(attention: BackendChoice, mode: str, kernel: str, *, compiled: bool) ->
     )
 
 
-def _held_out(tokens: Path, train: Train, learnt: tuple[Role, ...], world: World) -> Batches | None:
-    if not (tokens / "valid.idx").is_file():
+def _held_out(job: Job, roles: tuple[Role, ...], world: World) -> Batches | None:
+    if not (job.tokens / "valid.idx").is_file():
         return None
-    rows = packed_rows(TokenFiles.open(tokens / "valid"), train)
-    return Batches(only("valid", rows), learnt, world.device)
+    rows = packed_rows(TokenFiles.open(job.tokens / "valid"), job.recipe.train)
+    return Batches(only("valid", rows), roles, world.device)

@@ -1,16 +1,9 @@
-"""A training process, started by the launcher: ``python -m yue.training.worker FOLDER``.
-
-What a run would do, found out without doing it.
-
-A training process, started by DeepSpeed's launcher: ``python -m yue.training.worker FOLDER``.
-"""
+"""A training process, started by a launcher: ``python -m yue.training.worker FOLDER``."""
 
 from __future__ import annotations
 
-import json
 import os
 import resource
-import shlex
 import sys
 import time
 import traceback
@@ -18,70 +11,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yue.checkpoints.stored_runs import newest_checkpoint
-from yue.dataset.dataset_mix import Share
 from yue.errors import TrainingError, YueError
 from yue.files import value_digest, write_json
-from yue.training.engine import check_config, deepspeed_config
 from yue.training.job import Job, JobFolder, read_job
-from yue.training.launch import launcher_command
 from yue.training.outcome import StopRequest
-from yue.training.plan import Plan, RunSetup, other_runs, plan_run
 from yue.wording import counted
 
 if TYPE_CHECKING:
     from yue.distributed import World
     from yue.training.session import Session
-
-
-def rehearse(setup: RunSetup) -> list[str]:
-    """Check everything that can be checked without a model in memory, and put the run in words.
-
-    Raises:
-        YueError: Something cannot be used.
-    """
-    folder = JobFolder(setup.scratch / "JOB")
-    plan = plan_run(setup, folder)
-    train = setup.train
-    steps = plan.steps
-    config = _config(plan)
-    os.environ.setdefault("DS_ACCELERATOR", plan.job.device)  # DeepSpeed warns without it
-    check_config(config)
-    names = ", ".join(f"{host.name} ({host.processes})" for host in plan.fleet.hosts)
-    command = launcher_command(plan.fleet, ["yue.training.worker", str(folder.root)], None)
-    lines = [
-        f"train: {counted(steps, 'step')} of {train.batch_size} x {train.context_length} tokens, "
-        f"{counted(plan.rows, 'row')} an epoch, {steps * train.batch_size / plan.rows:.2f} epochs",
-        f"  learns: {', '.join(train.loss_on)}; rank {setup.lora.r} on "
-        f"{_words(setup.lora.target_modules)}",
-        f"  processes: {plan.fleet.processes} on {plan.job.device}: {names}",
-        f"  starts: {shlex.join(command)}",
-        f"  DeepSpeed: {json.dumps(config, sort_keys=True)}",
-        f"  resumes: {_resumes(plan)}",
-    ]
-    return [*lines, *(f"  {line}" for line in other_runs(setup, plan)), "  nothing was started"]
-
-
-def _config(plan: Plan) -> dict[str, object]:
-    job, size = plan.job, plan.fleet.processes
-    share = Share(0, size, job.train.batch_size, job.train.micro_batch_size)
-    return deepspeed_config(
-        job.train,
-        zero_stage=job.zero_stage,
-        offload=job.offload,
-        micro_batches=share.micro_batches,
-        dtype=job.model.dtype,
-        device=job.device,
-    )
-
-
-def _resumes(plan: Plan) -> str:
-    checkpoint = newest_checkpoint(Path(plan.job.checkpoints))
-    return f"step {checkpoint.state.step}" if checkpoint else "nothing, it starts at step 0"
-
-
-def _words(value: str | tuple[str, ...]) -> str:
-    return value if isinstance(value, str) else ", ".join(value)
 
 
 _STARTED = time.monotonic()
@@ -99,7 +37,7 @@ def main() -> None:
         _leave(1)
     except Exception as error:
         traceback.print_exc()
-        _report(folder, _in_words(error), known=False)
+        _report(folder, _wrap_library_error(error), known=False)
         _leave(1)
     _leave(0)
 
@@ -109,8 +47,8 @@ def _report(folder: JobFolder, error: YueError, *, known: bool) -> None:
     write_json(folder.error(int(os.environ.get("RANK", "0")), known=known), words)
 
 
-def _in_words(error: Exception) -> YueError:
-    """An error from within a library."""
+def _wrap_library_error(error: Exception) -> YueError:
+    """Put an error from within a library into words for the user."""
     text = " ".join(str(error).split())[:300]
     if type(error).__name__ == "OutOfMemoryError":
         return TrainingError(
@@ -134,7 +72,7 @@ def _work(job: Job, folder: JobFolder, stop: StopRequest) -> None:
     from yue.progress import say
     from yue.training.curves import open_curves
     from yue.training.engine import start_distributed
-    from yue.training.live_samples import singer
+    from yue.training.live_samples import live_sampler
     from yue.training.loop import Loop
     from yue.training.lora import write_adapter
     from yue.training.outcome import write_outcome
@@ -143,7 +81,7 @@ def _work(job: Job, folder: JobFolder, stop: StopRequest) -> None:
 
     world = start_distributed(job.device)
     _check_same_job(job, world)
-    checkpoints = Checkpoints(Path(job.checkpoints), world)
+    checkpoints = Checkpoints(job.run_folder, world)
     checkpoints.lock()
     world.barrier()
     session = start_session(job, world)
@@ -151,12 +89,12 @@ def _work(job: Job, folder: JobFolder, stop: StopRequest) -> None:
     state = checkpoint.state if checkpoint else RunState()
     best = restore(session, checkpoints, checkpoint) if checkpoint else {}
     curves = open_curves(job, folder, state) if world.first else None
-    sing = singer(job, folder, session.objective.model) if world.first else None
+    sample = live_sampler(job, session.objective.model) if world.first else None
     if world.first:
         say(_describe(session, state.step, time.monotonic() - _STARTED))
-        for line in share_lines(run_plan(session.batches.rows, session.train)):
+        for line in share_lines(run_plan(session.batches.rows, job.recipe.train)):
             say(line)
-    loop = Loop(session, checkpoints, curves, stop, state, best, sing)
+    loop = Loop(session, checkpoints, curves, stop, state, best, sample)
     finished = loop.run()
     peak = int(world.largest(_peak_memory(world.device)))
     weights = loop.weights()
@@ -175,7 +113,8 @@ def _check_same_job(job: Job, world: World) -> None:
 
     How it is run and logged too: all meet in every step and every line of the log.
     """
-    shared = (job.fingerprint, job.device, job.zero_stage, job.offload, asdict(job.train))
+    launch, train = job.recipe.launch, job.recipe.train
+    shared = (job.fingerprint, job.device, launch.zero_stage, launch.offload, asdict(train))
     mine = float(int(value_digest(shared)[:12], 16))  # 48 bits: exact
     if world.largest(mine) != mine or world.largest(-mine) != -mine:
         raise TrainingError(
@@ -188,8 +127,8 @@ def _check_same_job(job: Job, world: World) -> None:
 def _describe(session: Session, step: int, seconds: float) -> str:
     from yue.progress import MARK
 
-    train, size = session.train, session.world.size
-    start = f"going on from step {step}" if step else f"{session.learning:,} weights learn"
+    train, size = session.job.recipe.train, session.world.size
+    start = f"going on from step {step}" if step else f"{session.trainable:,} weights learn"
     return (
         f"  {start}: {counted(session.schedule.steps, 'step')} of {train.batch_size} x "
         f"{train.context_length} tokens, {size} process{'es' if size > 1 else ''} on "
