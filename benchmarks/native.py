@@ -6,7 +6,7 @@ trust the ratios. References are written for this benchmark, as Megatron-LM and 
 is written lies in memory where there is room (/dev/shm), so that disks of shared machines do not
 matter; what is read at random lies on the disk, in the page cache.
 
-    python benchmarks/native.py --tokenizer tokenizer.model [--rounds 5] [--large]
+    PYTHONPATH=. python benchmarks/native.py --tokenizer tokenizer.model [--rounds 5] [--large]
 """
 
 from __future__ import annotations

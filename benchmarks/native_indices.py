@@ -13,12 +13,12 @@ import packing
 from timing import Line, best, compile_c, line
 
 from tests.native import reference
-from tests.tokens.pairs import write_pair
 from yue.dataset.gpt_index import GptIndex, GptOptions, gpt_index
 from yue.dataset.packing import pack
 from yue.dataset.token_files import TokenFiles
 from yue.native.document_gather import best_fit
 from yue.native.gpt_arrays import RandomState, blend, sample_index
+from yue.tokens.pair_writer import pair_writer
 from yue.tokens.vocabulary import codec_range
 
 STEP = 8192
@@ -260,7 +260,9 @@ def packings(folder: Path, rounds: int) -> Iterator[Line]:
     )
     yield line("G14", "best fit of 1e5 lengths", times, {"python_tree": (">=", 100.0)})
     prefix, codec = folder / "songs", codec_range("xcodec")
-    write_pair(prefix, packing.make_songs(4000), limit=codec.rows)
+    with pair_writer(prefix, limit=codec.rows) as pair:
+        for document in packing.make_songs(4000):
+            pair.append(document)
     files, context = TokenFiles.open(prefix, codec=codec), 16_384
     times = best(1, ours=lambda: pack(files, context))
     found = packing.quality(files, context, packing.rows_of(pack(files, context)), 0.0)

@@ -23,13 +23,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.tokens.pairs import write_pair
 from yue.dataset.chop import Chopping
 from yue.dataset.packing import Packing, pack
 from yue.dataset.song_pieces import Piece
 from yue.dataset.token_files import TokenFiles
 from yue.native.document_gather import best_fit
 from yue.tokens.layouts.blocks import Document, document_of
+from yue.tokens.pair_writer import pair_writer
 from yue.tokens.vocabulary import EOA, SOA, codec_range
 
 XCODEC = codec_range("xcodec")
@@ -136,7 +136,9 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         prefix = Path(name) / "songs"
-        write_pair(prefix, make_songs(args.songs), limit=XCODEC.rows)
+        with pair_writer(prefix, limit=XCODEC.rows) as pair:
+            for document in make_songs(args.songs):
+                pair.append(document)
         files = TokenFiles.open(prefix, codec=XCODEC)
         report(files, args.contexts)
 

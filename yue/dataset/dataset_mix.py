@@ -128,7 +128,7 @@ class Share:
     """One rank's share of the rows.
 
     Attributes:
-        rank: Of the process.
+        rank: Number of the process, from 0.
         size: How many there are; divides ``batch_size``.
         batch_size: Rows of a step over all processes.
         micro_batch_size: Most rows of a forward pass.
@@ -150,7 +150,7 @@ class Share:
         return -(-self.rows // self.micro_batch_size)
 
     def places(self, step: int) -> list[range]:
-        """Places in the stream of rows, one range for each forward pass of a step."""
+        """Return places in the stream of rows, one range for each forward pass of a step."""
         first = step * self.batch_size + self.rank * self.rows
         size = self.micro_batch_size
         return [

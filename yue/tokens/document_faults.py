@@ -44,15 +44,17 @@ def _id_faults(tokens: Ids, shape: Shape) -> Iterator[Fault]:
     """Find ids that are no text, no control id of this layout and no code that it carries."""
     codec = shape.codec
     outside = (tokens < 0) | (tokens >= codec.rows)
-    yield from _first_of(outside, tokens, f"outside the vocabulary 0..{codec.rows - 1}")
+    yield from _first_fault(outside, tokens, f"outside the vocabulary 0..{codec.rows - 1}")
     middle = [STAGE_2] if shape.is_stage2 else []
     control = np.isin(tokens, [SOA, EOA, EOD, *shape.opening, *middle])
     strange = ~(outside | control | is_code(tokens, codec) | (tokens < TEXT_SIZE))
     carried = f"codebook{'s 0..' if codec.codebooks > 1 else ' '}{codec.codebooks - 1}"
-    yield from _first_of(strange, tokens, f"not an id of documents with {carried} of {codec.name}")
+    yield from _first_fault(
+        strange, tokens, f"not an id of documents with {carried} of {codec.name}"
+    )
 
 
-def _first_of(wrong: npt.NDArray[np.bool_], tokens: Ids, why: str) -> list[Fault]:
+def _first_fault(wrong: npt.NDArray[np.bool_], tokens: Ids, why: str) -> list[Fault]:
     """Return one fault for all ids of a kind, at the first of them."""
     places = np.flatnonzero(wrong)
     if not len(places):
@@ -79,7 +81,7 @@ def _block_faults(tokens: Ids, shape: Shape) -> Iterator[Fault]:
         elif not at_end and tokens[place] == EOA:
             yield Fault(place, "<EOA> without an <SOA> before it")
         start = place if not at_end and tokens[place] == SOA else None
-    yield from _first_of(outside, tokens, "a code outside any block of codes")
+    yield from _first_fault(outside, tokens, "a code outside any block of codes")
     if not in_codec.any():
         yield Fault(0, "there are no codes in this document")
 

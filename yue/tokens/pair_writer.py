@@ -125,15 +125,15 @@ def _yield_index_parts(
     yield memoryview(Header(INT32, len(lengths), len(marks)).pack())
     blocks = [lengths[at : at + _BLOCK] for at in range(0, len(lengths), _BLOCK)]
     for block in blocks:
-        yield _little_endian(block, "<i4")
+        yield _as_little_endian(block, "<i4")
     end = 0
     for block in blocks:
         pointers, end = index_pointers(block, item_size=_ITEM_SIZE, start=end)
-        yield _little_endian(pointers, "<i8")
-    yield _little_endian(marks, "<i8")
+        yield _as_little_endian(pointers, "<i8")
+    yield _as_little_endian(marks, "<i8")
 
 
-def _little_endian(values: npt.NDArray[np.signedinteger], dtype: str) -> memoryview:
+def _as_little_endian(values: npt.NDArray[np.signedinteger], dtype: str) -> memoryview:
     # Swaps bytes on a big-endian host only; elsewhere these are the array's own bytes.
     if not values.size:
         return memoryview(b"")

@@ -152,9 +152,9 @@ def roles_of(
     place = codes_so_far - codes_before_block[block] - 1  # 0 at the first code of a block
     roles[in_block & (place % 2 == 0)] = Role.VOCAL
     roles[in_block & (place % 2 == 1)] = Role.INSTRUMENTAL
-    alone = in_block & _of_blocks(block, _find_stage2(tokens, starts) | (lanes == 1))
+    alone = in_block & _spread_blocks(block, _find_stage2(tokens, starts) | (lanes == 1))
     roles[alone] = Role.CODEBOOK_0 + codebooks_of(tokens[alone], codec)
-    roles[in_block & _of_blocks(block, _find_prompts(tokens, starts, reference_marker))] = (
+    roles[in_block & _spread_blocks(block, _find_prompts(tokens, starts, reference_marker))] = (
         Role.PROMPT
     )
     return roles
@@ -179,7 +179,7 @@ def codes_of(
     return books, ids - np.array(codec.offsets)[books]
 
 
-def _of_blocks(
+def _spread_blocks(
     block: npt.NDArray[np.integer], is_so: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.bool_]:
     """Return for every token what is so of its block; nothing is of tokens before the first."""

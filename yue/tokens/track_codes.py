@@ -45,14 +45,14 @@ class Lanes:
         Raises:
             NativeError: A code is out of range.
         """
-        whole = self._whole.get(tuple(names))
+        whole = self._whole_ids.get(tuple(names))
         if whole is None:
             return self._convert(names, frames)
         width = len(names) * self.codec.codebooks
         return whole[frames.start * width : frames.stop * width]
 
     @cached_property
-    def _whole(self) -> dict[tuple[str, ...], Ids]:
+    def _whole_ids(self) -> dict[tuple[str, ...], Ids]:
         """The ids of all frames of what sections are made of: one conversion is faster than many.
 
         Nothing where codes are out of range, which costs upstream a section and not the song.
