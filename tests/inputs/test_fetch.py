@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from yue.errors import YueError
-from yue.inputs.fetch import _locked
+from yue.inputs.fetch import _lock_part
 from yue.paths import Paths
 from yue.recipe.read import default_recipe
 from yue.stages.inputs import main
@@ -217,7 +217,7 @@ def test_what_another_process_has_finished_is_not_written_into(
         part.rename(target)
 
     monkeypatch.setattr("yue.inputs.fetch.fcntl.flock", finished_meanwhile)
-    with pytest.raises(YueError, match="another process is downloading"), _locked(part) as stream:
+    with pytest.raises(YueError, match="another process is downloading"), _lock_part(part) as stream:
         stream.write(b"!")
     assert target.read_bytes() == b"whole"
 

@@ -42,8 +42,8 @@ def _make_codec(args: argparse.Namespace) -> str:
 
     report = fit_codec(args.output, args.seed).report
     distances = report.mel_distance if report else {}
-    told = " and ".join(f"{distance:.2f} with {count}" for count, distance in distances.items())
-    return f"a codec (held-out mel distance {told} codebooks)"
+    quality = " and ".join(f"{distance:.2f} with {count}" for count, distance in distances.items())
+    return f"a codec (held-out mel distance {quality} codebooks)"
 
 
 def _make_base(args: argparse.Namespace) -> str:

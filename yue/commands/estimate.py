@@ -129,8 +129,8 @@ def _tokens_of_minute(recipe: Recipe) -> str:
     rate = codec_range(name).frame_rate if name in CODECS else None
     if books is None or rate is None or LAYOUTS[layout].lanes == 1:
         return "frames of a minute x codebooks x tracks is about a minute's"
-    told = "one codebook" if books == 1 else f"{books} codebooks"
-    return f"a minute of music is about {round(60 * rate) * 2 * books:,}, two tracks of {told}"
+    codebooks = "one codebook" if books == 1 else f"{books} codebooks"
+    return f"a minute of music is about {round(60 * rate) * 2 * books:,}, two tracks of {codebooks}"
 
 
 def _gpu_count(recipe: Recipe) -> int:

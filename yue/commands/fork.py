@@ -121,8 +121,8 @@ def dataset_instead(words: Sequence[str]) -> str:
         "--micro-batch-size": micro,
         "--seed": given.seed,
     }
-    told = " ".join(f"{flag} {quoted(word)}" for flag, word in flags.items() if word)
-    lines = [f"training packs, shuffles and mixes by itself: yue train --model MODEL {told}"]
+    typed = " ".join(f"{flag} {quoted(word)}" for flag, word in flags.items() if word)
+    lines = [f"training packs, shuffles and mixes by itself: yue train --model MODEL {typed}"]
     if given.blend_weights:
         lines.append("mix by weight with --mix-by weights --mix-datasets songs=1 NAME=0.5")
     if shares := _share_flags(given.split):

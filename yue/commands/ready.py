@@ -40,8 +40,8 @@ def ready_defaults(sections: Sequence[str]) -> dict[str, str]:
             codec: value_words(getattr(getattr(recipe, key.section), key.name, key.default))
             for codec, recipe in recipes.items()
         }
-        told = values[""] if key.dotted == "codec.name" else _join_by_codec(values)
-        words[key.dotted] = _OF_CODEC.get(key.dotted, "{}").format(told)
+        value = values[""] if key.dotted == "codec.name" else _join_by_codec(values)
+        words[key.dotted] = _OF_CODEC.get(key.dotted, "{}").format(value)
     return words
 
 

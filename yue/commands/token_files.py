@@ -101,7 +101,7 @@ def add_join_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_join(args: argparse.Namespace) -> None:
-    """Join; every file is held to its checksums on the way."""
+    """Join token files, each checked against its checksums on the way."""
     from yue.dataset.join_files import merge
     from yue.tokens.megatron_files import as_prefix
 

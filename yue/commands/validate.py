@@ -60,10 +60,10 @@ def _undo_override(paths: Paths, error: RecipeFaultsError) -> None:
     recipe, keys = undone
     from yue.stages.validate import main
 
-    with contextlib.suppress(RecipeFaultsError):  # without the marker, DVC checks it anew
+    with contextlib.suppress(RecipeFaultsError):  # without the marker, DVC checks it again
         main(recipe, paths)  # DVC has removed the marker, and the recipe is valid again
-    told = f"note: params.yaml has its earlier value again for {', '.join(keys)}"
-    print(told, file=sys.stderr)
+    words = f"note: params.yaml has its earlier value again for {', '.join(keys)}"
+    print(words, file=sys.stderr)
 
 
 def _validate_files(files: Iterable[Path]) -> None:

@@ -1,4 +1,4 @@
-"""Downloading a repository of the Hugging Face hub into a folder, going on where it stopped.
+"""Download a repository of the Hugging Face hub into a folder, going on where it stopped.
 
 The hub's own library (2.4) begins a file again from its first byte when a download is interrupted:
 of a shard of 5 GB nothing is kept. Here an unfinished file stays in ``.cache/yue`` of the folder,
@@ -116,12 +116,12 @@ def _fetch_file(repo: str, commit: str, file: RemoteFile, folder: Path) -> None:
             )
     if target.exists():
         if file.size is not None and target.stat().st_size != file.size:
-            told = f"note: {target} is kept; the hub's has another size ({file.size:,} bytes)"
-            print(told, file=sys.stderr)
+            note = f"note: {target} is kept; the hub's has another size ({file.size:,} bytes)"
+            print(note, file=sys.stderr)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     part = folder / _PARTS / f"{file.sha256 or bytes_digest(repo, commit, file.name)}.part"
-    with _locked(part) as stream, naming(target, part):
+    with _lock_part(part) as stream, naming(target, part):
         if file.size is not None and stream.tell() > file.size:  # of a hub that sent too much
             stream.truncate(0)
             stream.seek(0)
@@ -147,7 +147,7 @@ def _fetch_file(repo: str, commit: str, file: RemoteFile, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _locked(part: Path) -> Iterator[BinaryIO]:
+def _lock_part(part: Path) -> Iterator[BinaryIO]:
     """Open an unfinished file at its end, for this process alone.
 
     Raises:

@@ -1,8 +1,8 @@
 """A recipe of an earlier version in the names and values of this one.
 
 What the schema was (``x-renamed-from``, ``x-former-values``, ``x-removed``) is applied to a parsed
-file before anything is checked, and every change is told, so that an old recipe goes on working and
-says how to write it today.
+file before anything is checked, and every change is reported, so that an old recipe goes on working
+and says how to write it today.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Resolved:
         return self.origins.get(path[:2]) or self.origins.get(path[:1])
 
     def placed(self, fault: Fault, document: Document) -> Fault:
-        """Return a fault of one of the files, told as this recipe's."""
+        """Return a fault of one of the files as this recipe's, with the file that it is in."""
         if document is self.document or fault.source is not None:
             return fault
         return dataclasses.replace(fault, source=Source(document.file, document.lines))
