@@ -217,7 +217,10 @@ def test_what_another_process_has_finished_is_not_written_into(
         part.rename(target)
 
     monkeypatch.setattr("yue.inputs.fetch.fcntl.flock", finished_meanwhile)
-    with pytest.raises(YueError, match="another process is downloading"), _lock_part(part) as stream:
+    with (
+        pytest.raises(YueError, match="another process is downloading"),
+        _lock_part(part) as stream,
+    ):
         stream.write(b"!")
     assert target.read_bytes() == b"whole"
 

@@ -10,11 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-<<<<<<< HEAD
 from tests.dataset.upstream import upstream_epoch
-=======
 from tests.training.jobs import vary
->>>>>>> 9778e67a034b83108497f7d1a0929143290ccd33
 from yue.checkpoints.checkpoint import Checkpoints
 from yue.checkpoints.run_state import RunState
 from yue.checkpoints.snapshot import Snapshot
@@ -23,11 +20,8 @@ from yue.distributed import World
 from yue.errors import TrainingError
 from yue.training.engine import check_config, deepspeed_config
 from yue.training.job import Job
-<<<<<<< HEAD
-from yue.wording import counted
-=======
 from yue.training.run import dry_run
->>>>>>> 9778e67a034b83108497f7d1a0929143290ccd33
+from yue.wording import counted
 
 
 def test_a_rehearsal_says_what_would_run_and_leaves_nothing(
@@ -48,15 +42,6 @@ def test_a_rehearsal_says_what_would_run_and_leaves_nothing(
     assert not setup.checkpoints.exists()
 
 
-<<<<<<< HEAD
-def test_a_rehearsal_counts_the_rows_of_upstream(setup: RunSetup, tokens_path: Path) -> None:
-    train = dataclasses.replace(setup.train, packing="chop", max_steps=None, epochs=2.0)
-    rows = len(upstream_epoch([TokenFiles.open(tokens_path / "train")], ["1"], train))
-    text = rehearse(dataclasses.replace(setup, train=train))[0]
-    steps = math.ceil(2 * rows / train.batch_size)
-    assert text.startswith(f"train: {counted(steps, 'step')} of 4 x 256 tokens, {rows} rows an ")
-
-
 def test_a_rehearsal_counts_the_rows_of_upstream(setup: Job, tokens_path: Path) -> None:
     train = dataclasses.replace(setup.recipe.train, packing="chop", max_steps=None, epochs=2.0)
     rows = len(upstream_epoch([TokenFiles.open(tokens_path / "train")], ["1"], train))
@@ -65,12 +50,8 @@ def test_a_rehearsal_counts_the_rows_of_upstream(setup: Job, tokens_path: Path) 
     assert text.startswith(f"train: {counted(steps, 'step')} of 4 x 256 tokens, {rows} rows an ")
 
 
-def test_a_rehearsal_finds_what_a_run_would(setup: RunSetup) -> None:
-    train = dataclasses.replace(setup.train, context_length=512)
-=======
 def test_a_rehearsal_finds_what_a_run_would(setup: Job) -> None:
     train = dataclasses.replace(setup.recipe.train, context_length=512)
->>>>>>> 9778e67a034b83108497f7d1a0929143290ccd33
     with pytest.raises(TrainingError, match="256 tokens at most"):
         dry_run(vary(setup, train=train))
 

@@ -17,7 +17,7 @@ from typing import Any
 from yue.checkpoints.identity import machine, versions, write_identity
 from yue.checkpoints.run_state import newest_checkpoint
 from yue.checkpoints.stored_runs import continued_from
-from yue.dataset.row_sampler import Share
+from yue.dataset.dataset_mix import Share
 from yue.errors import TrainingError
 from yue.files import value_digest, write_json
 from yue.recipe.differences import deciding_values
