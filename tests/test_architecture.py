@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TOP = {"yue/cli.py", "yue/__main__.py"}
 # Programs that are started as processes: their names in a module are no imports.
 STARTED = {f"{program.replace('.', '/')}.py" for program in PROGRAMS}
+NAMES_PROGRAMS = {"yue/training/plan.py", "yue/training/launch.py"}
 # One module each for what a verb says and what its stage does.
 PARALLEL = {"commands", "stages"}
 
@@ -31,7 +32,7 @@ def module_uses() -> dict[str, set[str]]:
     found = {}
     for file in files:
         used = {use.module for use in imports.uses(file)}
-        started = STARTED - {"yue/training/run.py"} if room_of(file) == "training" else set()
+        started = STARTED if file in NAMES_PROGRAMS else set()
         found[file] = {
             other
             for other in used - {file} - started
