@@ -65,7 +65,7 @@ _SHARED = {
     "projects": ("init", "pipeline", "preprocess"),
     "recipes": ("recipes", "use"),
     "schema": ("schema", "completion"),
-    "token_files": ("count", "join", "mix"),
+    "token_tools": ("count", "join", "mix"),
 }
 _MODULES = {verb: module for module, verbs in _SHARED.items() for verb in verbs}
 

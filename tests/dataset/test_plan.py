@@ -163,7 +163,15 @@ def test_upstream_s_mixture_file_comes_to_upstream_s_numbers(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a: 1", "GLOBAL_BATCH_SIZE: 4\nSEQ_LEN: 0", "[", "[" * 9999, "x"]
+    "text",
+    [
+        "",
+        "a: 1",
+        "GLOBAL_BATCH_SIZE: 4\nSEQ_LEN: 0",
+        "[",
+        pytest.param("[" * 9999, id="many brackets"),
+        "x",
+    ],
 )
 def test_what_is_no_mixture_file_is_refused(
     tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]

@@ -158,12 +158,12 @@ def test_faults_are_found_before_anything_is_launched(
 
 
 def test_kernels_that_are_not_installed_are_named(
-    setup: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    setup: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     train = dataclasses.replace(setup.recipe.train, loss_kernel="liger")
     with pytest.raises(TrainingError, match="liger-kernel is not installed") as caught:
-        plan_run(vary(setup, train=train), JobFolder(tmp_path / "job"))
+        plan_run(vary(setup, train=train))
     assert "yue[liger]" in caught.value.fix
 
 

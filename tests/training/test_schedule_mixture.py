@@ -71,7 +71,7 @@ def test_rows_are_cut_as_upstream_does_where_the_recipe_says_so(
     """The rows and the order of YuE's scripts, from whatever rank."""
     session, _, _ = go(changed(mixed, packing="chop", batch_size=2, max_steps=1), world)
     files = [TokenFiles.open(tokens_path / name) for name in ("train", "valid")]
-    expected = upstream_epoch(files, ("1", "2"), session.train)
+    expected = upstream_epoch(files, ("1", "2"), session.job.recipe.train)
     read = []
     for step in range(len(expected)):
         for rank in range(2):
@@ -80,7 +80,7 @@ def test_rows_are_cut_as_upstream_does_where_the_recipe_says_so(
             assert batch.boundaries == (0, len(batch.tokens)) == (0, 256)
             read.append(batch.tokens.tolist())
     assert read == [row[:-1] for row in expected] * 2
-    indices = Path(mixed.checkpoints).parent.parent / "indices"
+    indices = mixed.checkpoints.parent / "indices"
     assert len(list(indices.iterdir())) == 2, "the indices are kept in the side store"
 
 
@@ -88,7 +88,7 @@ def test_a_chopped_run_that_was_stopped_ends_in_the_same_bits(
     mixed: Job, world: World, tmp_path: Path
 ) -> None:
     job = changed(mixed, packing="chop", batch_size=2, max_steps=4)
-    whole = dataclasses.replace(job, checkpoints=str(tmp_path / "store" / "whole" / "run"))
+    whole = vary(job, checkpoints=tmp_path / "store" / "whole")
     expected = weights(go(whole, world)[0])
     go(job, world, stop=3)
     session, loop, _ = go(job, world)

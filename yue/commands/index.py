@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from yue.commands import Verb
+
 EXAMPLE = (
     "yue index work/tokens/train --samples 1200 --context-length 8192 --output-dir cache\n"
     "  yue index 0.7 tokens/songs 0.3 tokens/pop --samples 1200 --split 900,50,50 "
@@ -79,3 +81,6 @@ def run(args: argparse.Namespace) -> None:
         f"  next: give YuE's script --data-cache-path {quoted(args.output_dir)}, with the same "
         "words for the data"
     )
+
+
+VERBS = {"index": Verb(EXAMPLE, add_arguments, run)}
