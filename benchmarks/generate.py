@@ -26,7 +26,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, LogitsProcessor, LogitsProcessorList
 
 from yue.codec_facts import YUE_ROWS
-from yue.generation.prompt import Opening, SongPrompt
+from yue.generation.prompt import SectionPrompt, SongPrompt
 from yue.generation.song_state import Alphabet, SectionLimits
 from yue.generation.stage1 import Stage1
 from yue.generation.stage2_model import Stage2
@@ -132,15 +132,16 @@ def upstream_stage2(model: LlamaForCausalLM, filled: np.ndarray, frames: int) ->
 def make_prompt(seed: int) -> SongPrompt:
     rng = np.random.default_rng(seed)
     text = [rng.integers(3, 32_000, n, dtype=np.int32) for n in (HEAD, *[WORDS] * SECTIONS)]
-    openings = [Opening("", np.concatenate([words, opening(ONE)]), END) for words in text[1:]]
-    return SongPrompt("", text[0], tuple(openings), seed)
+    starts = [np.concatenate([words, opening(ONE)]) for words in text[1:]]
+    sections = tuple(SectionPrompt("", start, END) for start in starts)
+    return SongPrompt("", text[0], sections, seed)
 
 
 def upstream_stage1(model: LlamaForCausalLM, prompt: SongPrompt) -> None:
     """Section by section, the whole song so far as the prompt of each."""
     tokens = 2 * SECTION_FRAMES
     said = torch.from_numpy(prompt.head.astype(np.int64))[None].to(model.device)
-    for part in prompt.openings:
+    for part in prompt.sections:
         before = torch.from_numpy(part.before.astype(np.int64))[None].to(model.device)
         said = torch.cat([said, before], dim=1)
         said = model.generate(
