@@ -21,7 +21,7 @@ from yue.codecs.base import Audio
 from yue.codecs.card import CodecCard
 from yue.codecs.encode_songs import Encoded, describe_codes, encode_songs, tokenize_songs
 from yue.codecs.melrvq import MelRvq
-from yue.codecs.registry import CodecChoice
+from yue.codecs.registry import CodecChoice, load_codec
 from yue.errors import CodecError, UsageError
 from yue.files import read_jsonl
 from yue.store import Store
@@ -140,8 +140,6 @@ def test_another_codec_or_number_of_codebooks_is_encoded_and_back_again_is_not(
 ) -> None:
     store = Store(tmp_path / "store")
     melrvq.save(tmp_path / "codec")
-    from yue.codecs.registry import load_codec
-
     two = load_codec("melrvq", tmp_path / "codec", codebooks=2)
     assert encode("eight", store=store).reused == 0
     assert encode("two", store=store, card=two.card, load=lambda: [two]).reused == 0

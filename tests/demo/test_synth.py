@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -85,8 +87,6 @@ def test_a_drum_is_a_short_hit(kind: str) -> None:
 
 def sung(vowel: str, pitch: int) -> np.ndarray:
     """One long vowel, as the robot sings it: without vibrato."""
-    from dataclasses import replace
-
     score = compose(FINE_TUNING_STYLE, np.random.default_rng(0))
     note = SungNote(Note(0, 8, pitch), Syllable("", vowel))
     samples = 8 * score.step_samples
@@ -109,8 +109,6 @@ def test_vowels_differ_by_their_formants_at_one_pitch() -> None:
 
 
 def test_a_hissed_consonant_is_noise_above_the_voice() -> None:
-    from dataclasses import replace
-
     score = compose(FINE_TUNING_STYLE, np.random.default_rng(0))
     note = SungNote(Note(0, 8, 57), Syllable("s", "a"))
     sound = sing(replace(score, melody=(note,)), 12_000, np.random.default_rng(0))

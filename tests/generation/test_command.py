@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import shutil
 from pathlib import Path
 
@@ -154,8 +155,6 @@ def test_the_number_of_prompts_belongs_to_projects(
 
 
 def test_the_example_parses() -> None:
-    import shlex
-
     args = build_parser("generate").parse_args(shlex.split(EXAMPLE)[1:])
     assert isinstance(args, argparse.Namespace)
     assert args.genres == "folk female"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from yue.cli import main
@@ -37,8 +37,6 @@ def test_plain_transformers_loads_the_merged_model_with_the_same_logits(
     recwarn: pytest.WarningsRecorder,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from peft import PeftModel
-
     monkeypatch.setenv("DS_ACCELERATOR", "")
     monkeypatch.delenv("DS_ACCELERATOR")
 

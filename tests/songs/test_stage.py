@@ -22,7 +22,7 @@ from yue.tokens.track_codes import load_lanes
 from yue.tokens.vocabulary import codec_range
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from tests.songs.conftest import Project
 
 
 def check_accepted(project: Project) -> None:

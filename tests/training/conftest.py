@@ -6,6 +6,7 @@ import dataclasses
 import gc
 import importlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -131,8 +132,6 @@ def setup(base_path: Path, tokens_path: Path, tmp_path: Path) -> Job:
 @pytest.fixture(scope="session")
 def world():
     """This process alone, joined by DeepSpeed as a launched one would be."""
-    import os
-
     from yue.training.engine import start_distributed
     from yue.training.hosts import _free_port
 

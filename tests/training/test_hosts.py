@@ -25,7 +25,7 @@ from yue.distributed import World
 from yue.errors import TrainingError
 from yue.recipe.model import Launch
 from yue.recipe.read import default_recipe
-from yue.training.hosts import Fleet, Host, find_fleet, read_hostfile
+from yue.training.hosts import Fleet, Host, _free_port, find_fleet, read_hostfile
 from yue.training.job import Job, JobFolder, write_job
 from yue.training.launch import environment, launcher_command
 
@@ -87,8 +87,6 @@ def start(fleets: list[Fleet], program: list[str], folder: Path, **more: str) ->
 
 def fleets(launcher: str, monkeypatch: pytest.MonkeyPatch) -> list[Fleet]:
     """The fleet as each host that is started by hand sees it."""
-    from yue.training.hosts import _free_port
-
     if launcher == "slurm":
         monkeypatch.setenv("SLURM_JOB_NUM_NODES", "2")
         monkeypatch.setenv("SLURMD_NODENAME", "localhost")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,8 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print the estimate."""
-    import json
-
     from yue.costs.estimate import estimate, find_gpu
     from yue.recipe.read import read_recipe
 
@@ -86,8 +86,6 @@ def _run_tokens(recipe: Recipe, an_epoch: int | None) -> tuple[int | None, str]:
 
 def _describe_differences(recipe: Recipe, prefix: Path) -> str:
     """Describe how the recipe that made token files differs from this one; "" where it does not."""
-    from dataclasses import fields
-
     from yue.tokens.options import Options
     from yue.tokens.pair_info import read_info
     from yue.tokens.vocabulary import CODECS

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
+import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,10 +64,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Show one document, or check all."""
-    import json
-    import sys
-    from dataclasses import asdict
-
     from yue.dataset.describe_document import describe
     from yue.dataset.show_document import Painter, show_document, show_files, show_pieces
     from yue.dataset.song_pieces import pieces_of

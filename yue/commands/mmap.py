@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from yue.commands import Verb
-from yue.wording import quoted
+from yue.wording import counted, quoted
 
 EXAMPLE = (
     "yue mmap --songs songs.jsonl --root . --tokenizer tokenizer.model --codec-type xcodec "
@@ -52,7 +52,6 @@ def run(args: argparse.Namespace) -> None:
     from yue.tokens.row_count import row_rejections, rows_check
     from yue.tokens.vocabulary import codec_range
     from yue.tokens.write_files import write_token_sets
-    from yue.wording import counted
 
     if not given_flags(args):
         run_stage("mmap")

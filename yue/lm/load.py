@@ -13,7 +13,7 @@ import torch
 from yue.errors import GenerationError, YueError
 from yue.lm.adapter_fit import WEIGHTS, check_adapter, mismatch, weight_shapes
 from yue.lm.attention import use_packed_attention
-from yue.lm.base_facts import read_base
+from yue.lm.base_facts import four_bit_config, read_base
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
@@ -41,8 +41,6 @@ def load_base(
 
     extra = {}
     if four_bits:
-        from yue.lm.base_facts import four_bit_config
-
         extra = {"quantization_config": four_bit_config(dtype), "device_map": {"": device}}
     disable_progress_bar()  # it is drawn even where there is no terminal
     try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from yue.errors import TrainingError, YueError
 from yue.files import value_digest, write_json
 from yue.training.job import Job, JobFolder, read_job
-from yue.training.outcome import StopRequest
+from yue.training.outcome import StopRequest, write_outcome
 from yue.wording import counted
 
 if TYPE_CHECKING:
@@ -75,7 +75,6 @@ def _work(job: Job, folder: JobFolder, stop: StopRequest) -> None:
     from yue.training.live_samples import live_sampler
     from yue.training.loop import Loop
     from yue.training.lora import write_adapter
-    from yue.training.outcome import write_outcome
     from yue.training.schedule import run_plan, share_lines
     from yue.training.session import restore, start_session
 
