@@ -1,6 +1,5 @@
 # Two commands: `make repro` runs the active recipe, `make test` the test suite. Both make .venv first.
-# `make test-long` runs the tests that take over ten seconds each, `make deps` writes the code that each
-# stage runs into dvc.yaml and demo/dvc.yaml.
+# `make test-long` runs the tests that take over ten seconds each.
 PYTHON ?= python3
 BIN := .venv/bin
 # The environment's own bin first: DVC starts stages as `python -m yue`.
