@@ -33,7 +33,7 @@ TOOLS = {
     "init": "make a project for your own songs",
     "pipeline": "from a folder of songs to an adapter and music, in one command",
     "preprocess": "from a folder that `yue convert` made to token files, in one command",
-    "doctor": "look at this machine and project: what is missing, and what mends it",
+    "doctor": "look at this machine and project: what is missing, and what fixes it",
     "use": "make a recipe the active one (writes params.yaml)",
     "recipes": "list the recipes of this project",
     "schema": "explain a recipe key",
