@@ -143,7 +143,7 @@ def test_two_hosts_learn_of_upstream_s_rows_what_one_process_does(
     outcome = json.loads((tmp_path / "stage-1" / "outcome.json").read_text())
     assert outcome["loss"] == pytest.approx(alone.state.last("loss"), rel=1e-4)
     assert outcome["valid_loss"] == pytest.approx(alone.state.last("valid_loss"), rel=1e-4)
-    rows = job.train.max_steps * job.train.batch_size
+    rows = job.recipe.train.max_steps * job.recipe.train.batch_size
     assert outcome["tokens_seen"] == alone.state.tokens_seen == rows * 256
 
 

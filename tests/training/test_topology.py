@@ -50,11 +50,14 @@ def test_one_process_two_and_one_again_end_as_one_alone(
     start(fleets("no_ssh", monkeypatch), ["tests.training.together", str(tmp_path), *specs],
           tmp_path / "hosts")  # fmt: skip
     for spec in specs:
-        (straight,) = (tmp_path / spec / "whole").glob(f"step-*{SECOND}")
+        whole_run, parts_run = (
+            vary(job, checkpoints=tmp_path / spec / name).run_folder for name in ("whole", "parts")
+        )
+        (straight,) = whole_run.glob(f"step-*{SECOND}")
         names = sorted(path.name for path in straight.glob("*.safetensors"))
         assert names == ["exp_avg.safetensors", "exp_avg_sq.safetensors", "weights.safetensors"]
         for name in names:
-            other = tmp_path / spec / "parts" / straight.name / name
+            other = parts_run / straight.name / name
             assert (straight / name).read_bytes() == other.read_bytes(), (spec, name)
         dtype = spec.split("-")[2]
         back = vary(
