@@ -12,7 +12,8 @@ import pytest
 
 from tests.dataset.upstream import upstream_epoch
 from yue.cli import main
-from yue.dataset.dataset_mix import mix_rows, open_datasets
+from yue.dataset.dataset_mix import mix_rows
+from yue.dataset.open_datasets import open_datasets
 from yue.errors import TrainingError
 from yue.recipe.model import Mix
 from yue.recipe.read import default_recipe

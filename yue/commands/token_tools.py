@@ -152,7 +152,8 @@ def run_mix(args: argparse.Namespace) -> None:
         mixture = read_mixture(args.upstream)
         print(json.dumps(asdict(mixture), indent=2) if args.json else show(mixture))
         return
-    from yue.dataset.dataset_mix import mix_rows, open_datasets
+    from yue.dataset.dataset_mix import mix_rows
+    from yue.dataset.open_datasets import open_datasets
     from yue.training.schedule import plan_table, run_plan
 
     recipe, songs = _mixed_recipe(args)

@@ -16,7 +16,8 @@ from yue.checkpoints.stored_runs import (
     find_run,
     stored_runs,
 )
-from yue.dataset.dataset_mix import mix_rows, open_datasets
+from yue.dataset.dataset_mix import mix_rows
+from yue.dataset.open_datasets import open_datasets
 from yue.dataset.token_files import TokenFiles
 from yue.errors import TrainingError, missing_package
 from yue.lm.base_facts import base_digest, check_quantizer, read_base

@@ -13,7 +13,8 @@ from yue.checkpoints.snapshot import put_snapshot
 from yue.costs.estimate import StepCost, step_cost
 from yue.costs.memory import Setting
 from yue.costs.speed import Machine, measure_machine
-from yue.dataset.dataset_mix import Share, mix_rows, only, open_datasets, packed_rows
+from yue.dataset.dataset_mix import Share, mix_rows, only, packed_rows
+from yue.dataset.open_datasets import open_datasets
 from yue.dataset.token_files import TokenFiles
 from yue.distributed import World
 from yue.lm.attention import BackendChoice, backend_of
