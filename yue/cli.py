@@ -9,7 +9,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from yue import __version__
 from yue.commands import Verb
@@ -103,7 +103,7 @@ def build_parser(*filled: str) -> argparse.ArgumentParser:
         filled: Verbs whose own arguments are filled in; the others are listed with their one-line
             help, which needs no imports.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="yue",
         description="Fine-tune the YuE music language model on your own songs.",
         epilog="A project runs as a whole with `dvc repro`; each stage is also a verb of its own. "
@@ -128,7 +128,15 @@ def build_parser(*filled: str) -> argparse.ArgumentParser:
     return parser
 
 
-class _VerbParser(argparse.ArgumentParser):
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong alone: the usage of a verb with recipe keys is 35 lines."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with the message, and where all words are listed."""
+        self.exit(2, f"{self.prog}: {message}\n  fix: `{self.prog} --help` lists what it takes\n")
+
+
+class _VerbParser(_Parser):
     """A verb's parser: refuses words it does not know itself, with the nearest of its flags."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
@@ -151,11 +159,9 @@ class _VerbParser(argparse.ArgumentParser):
         if instead := flag_instead(self.prog.split()[-1], unknown[first:], found):
             return f"there is no flag '{flag}'; {instead}"
         near = flag_called(flag, self)
-        meant = f"did you mean '{near}'?" if near else did_you_mean(flag, self._flags())
-        return f"there is no flag '{flag}'; {meant or f'see them with `{self.prog} --help`'}"
-
-    def _flags(self) -> list[str]:
-        return [flag for flag in self._option_string_actions if flag.startswith("--")]
+        flags = (known for known in self._option_string_actions if known.startswith("--"))
+        meant = f"did you mean '{near}'?" if near else did_you_mean(flag, flags)
+        return f"there is no flag '{flag}'{meant and f'; {meant}'}"
 
 
 class _Versions(argparse.Action):
@@ -190,7 +196,7 @@ def _refuse_unknown_verb(parser: argparse.ArgumentParser, argv: Sequence[str]) -
 
         parser.error(f"there is no verb 'dataset'; {dataset_instead(argv[place + 1 :])}")
     found = did_you_mean(verb, [*STAGES, *TOOLS])
-    parser.error(f"there is no verb '{verb}'; {found or 'see them with `yue --help`'}")
+    parser.error(f"there is no verb '{verb}'{found and f'; {found}'}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -344,7 +344,8 @@ class TestCommand:
         assert code == 0
         assert f"removed {other.name[:12]}, step 5" in out
         assert [run.folder for run in stored_runs(project.checkpoints)] == [own]
-        assert yue("remove", own.name[:6])[0] == 0
+        code, out, _ = yue("remove", own.name[:6], own.name[:8])
+        assert (code, out.count("removed")) == (0, 1), "two beginnings of one id"
         assert not own.exists()
 
     def test_one_is_adopted(self, yue: Callable[..., tuple[int, str, str]], project: Job) -> None:

@@ -169,7 +169,8 @@ def _remove(place: _Folder, args: argparse.Namespace) -> None:
         stored = stored_runs(place.folder)
         runs = [run for run in stored if run.folder.name != active[0].fingerprint]
     else:
-        runs = [find_run(place.folder, name) for name in dict.fromkeys(args.ids)]
+        named = (find_run(place.folder, name) for name in args.ids)
+        runs = list({run.folder: run for run in named}.values())  # two beginnings may be one id
     freed = 0
     for run in runs:
         size = run.size

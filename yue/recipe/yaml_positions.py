@@ -90,12 +90,14 @@ def read_text(path: Path) -> str:
     """Return a recipe file's text, without a byte-order mark.
 
     Raises:
-        RecipeError: It is missing, a folder, too large, unreadable, or not UTF-8.
+        RecipeError: It is missing, no regular file, too large, unreadable, or not UTF-8.
     """
     file = shown_path(path)
     try:
         if path.is_dir():
             raise RecipeError(f"{file} is a folder, not a recipe", fix=_recipes_in(path))
+        if path.exists() and not path.is_file():  # a pipe, for instance, would be waited for
+            raise RecipeError(f"{file} is no regular file, so no recipe", fix="save it as a file")
         if path.stat().st_size > _MAX_BYTES:
             raise RecipeError(
                 f"{file} is larger than {_MAX_BYTES} bytes: not a recipe",
