@@ -199,13 +199,13 @@ class _Reader:
         for key_node, value_node in node.value:
             place = _place(key_node, self.text)
             if not isinstance(key_node, ScalarNode):
-                self.faults.append(Fault(place, _dotted(path), "", "a key must be a word"))
+                self.faults.append(Fault(place, dotted(path), "", "a key must be a word"))
                 continue
             name = key_node.value
             key = (*path, name)
             if name in values:
                 rule = f"duplicate key: line {self.keys[key].line} has it already"
-                self.faults.append(Fault(place, _dotted(key), "", rule, "keep one of the two"))
+                self.faults.append(Fault(place, dotted(key), "", rule, "keep one of the two"))
                 continue
             self.keys[key] = place
             self._note_comment(key, key_node.end_mark.index)
@@ -260,7 +260,8 @@ def walk(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _dotted(path: KeyPath) -> str:
+def dotted(path: KeyPath) -> str:
+    """Return ``section.key``."""
     return ".".join(str(part) for part in path)
 
 
