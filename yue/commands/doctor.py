@@ -22,11 +22,10 @@ def run(args: argparse.Namespace) -> None:
     """Look at everything, print it, and fail if something stops work."""
     from yue.doctor.machine_checks import check_machine
     from yue.doctor.project_checks import check_project
-    from yue.doctor.software_checks import check_software
     from yue.errors import YueError
 
     root = Path.cwd()
-    findings = [*check_software(), *check_machine(root), *check_project(root)]
+    findings = [*check_machine(root), *check_project(root)]
     failures = [finding for finding in findings if finding.state == "failure"]
     if args.json:
         print(json.dumps([asdict(f) for f in findings], indent=2, ensure_ascii=False), flush=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from yue.errors import RecipeError, UsageError, YueError
 from yue.files import write_text
 from yue.inputs.pipeline_outputs import FILE as NEEDED
-from yue.inputs.pipeline_outputs import needed_text, nothing_needed, write_needed
+from yue.inputs.pipeline_outputs import needed_text, write_needed
 from yue.project.pipeline_files import (
     FILE,
     NOTES,
@@ -120,8 +120,9 @@ def update_project(folder: Path, skipped: Collection[str] = ()) -> list[str]:
     try:
         changed += _update_recipe(folder)
     except RecipeError:  # `yue validate` says what is wrong with it, once DVC can read its files
-        if not (folder / NEEDED).is_file():
-            write_text(folder / NEEDED, nothing_needed(folder))
+        text = needed_text(None, folder)
+        if text is not None and not (folder / NEEDED).is_file():
+            write_text(folder / NEEDED, text)
             changed.append(NEEDED)
     return changed + _update_ignored(folder)
 
