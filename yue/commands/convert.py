@@ -13,7 +13,7 @@ from yue.errors import UsageError
 if TYPE_CHECKING:
     from yue.audio.convert import ConvertedSongs
     from yue.recipe.model import Recipe
-    from yue.summary import StageSummary
+    from yue.wording import StageSummary
 
 EXAMPLE = "yue convert --input-dir songs --output-dir converted --sr 16000 --mono --normalize"
 
@@ -76,9 +76,8 @@ def convert_to_folder(
     from yue.audio.convert import convert_folder
     from yue.audio.convert_song import ROWS
     from yue.files import check_replaceable
-    from yue.summary import StageSummary
     from yue.temporary import temporary_folder
-    from yue.wording import counted, quoted
+    from yue.wording import StageSummary, counted, quoted
 
     songs_dir, output = songs_dir.resolve(), output.resolve()
     if songs_dir == output or output in songs_dir.parents:

@@ -65,7 +65,7 @@ def run_compare(args: argparse.Namespace) -> None:
     from yue.commands.stage import print_summary, project_paths
     from yue.files import write_text
     from yue.report.compare_page import compare
-    from yue.summary import StageSummary
+    from yue.wording import StageSummary
 
     comparison = compare(project_paths().root, ("--num", str(args.num)))
     write_text(args.output, comparison.page)

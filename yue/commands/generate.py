@@ -153,8 +153,8 @@ def _generate(args: argparse.Namespace, recipe: Recipe | None) -> None:
     from yue.generation.prompt_songs import lyrics_source
     from yue.generation.sample_records import SAMPLES_FILE
     from yue.paths import side_store_beside
-    from yue.summary import StageSummary
     from yue.tokens.options import Options
+    from yue.wording import StageSummary
 
     how = how_to_sample(args, of_project=recipe is not None)
     check_replaceable(args.output_dir, SAMPLES_FILE)

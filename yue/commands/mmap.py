@@ -46,13 +46,12 @@ def run(args: argparse.Namespace) -> None:
     from yue.commands.stage import given_flags, need_flags, print_summary, run_stage
     from yue.errors import UsageError
     from yue.recipe.flags import recipe_from_flags
-    from yue.summary import StageSummary
     from yue.tokens.megatron_files import info_path
     from yue.tokens.options import Options
     from yue.tokens.row_count import row_rejections, rows_check
     from yue.tokens.vocabulary import codec_range
     from yue.tokens.write_files import write_token_sets
-    from yue.wording import counted
+    from yue.wording import StageSummary, counted
 
     if not given_flags(args):
         run_stage("mmap")

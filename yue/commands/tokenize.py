@@ -67,8 +67,7 @@ def _tokenize_folder(source: Path, output: Path, codec: CodecChoice, workers: in
     """Write a folder as the stage writes ``work/codes/``."""
     from yue.codecs.audio_tracks import check_codes_folder, folder_songs
     from yue.codecs.encode_songs import tokenize_songs
-    from yue.summary import StageSummary
-    from yue.wording import quoted
+    from yue.wording import StageSummary, quoted
 
     source, output = source.resolve(), output.resolve()
     check_codes_folder(source, output)

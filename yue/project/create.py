@@ -154,18 +154,13 @@ def _update_recipe(folder: Path) -> list[str]:
         write_text(file, text)
         changed.append(file.name)
     change = write_needed(recipe, folder)
-    return [*changed, *([NEEDED] if change.added or change.removed else [])]
+    return changed + [NEEDED] * bool(change.added or change.removed)
 
 
 def _keep_edits(file: Path) -> str | None:
     """Copy a pipeline file aside that git does not have as it is; returns the copy's name."""
-    if not file.is_file():
-        return None
-    try:
-        text = file.read_text(encoding="utf-8")
-    except ValueError:
-        text = None
-    if text is not None and text == committed_text(file):
+    committed = committed_text(file)
+    if not file.is_file() or (committed is not None and file.read_bytes() == committed.encode()):
         return None
     copy = _free_name(file)
     shutil.copyfile(file, copy)

@@ -17,10 +17,9 @@ from yue.lm.load import load_tuned
 from yue.paths import Paths
 from yue.progress import progress_bar
 from yue.recipe.model import Recipe
-from yue.summary import StageSummary
 from yue.tokens.megatron_files import idx_path
 from yue.tokens.text_tokenizer import TextTokenizer
-from yue.wording import counted
+from yue.wording import StageSummary, counted
 
 # Where there are too few songs for the wanted split, the next one that has songs is scored.
 _SPLITS = ("valid", "test", "train")

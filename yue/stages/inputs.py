@@ -19,8 +19,7 @@ from yue.inputs.missing import blocking_inputs, exists
 from yue.inputs.released_weights import Released, missing_files, released_at
 from yue.paths import Paths
 from yue.recipe.model import Recipe
-from yue.summary import StageSummary
-from yue.wording import few, quoted
+from yue.wording import StageSummary, few, quoted
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
