@@ -302,8 +302,8 @@ class TestCommand:
     def project(self, setup: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
         """One whose active recipe trains ``setup``."""
         (tmp_path / "params.yaml").write_text("read by the function below\n")
-        monkeypatch.setattr("yue.recipe.read.read_recipe", lambda path: setup.recipe)
-        monkeypatch.setattr("yue.training.job.job_of_project", lambda recipe, paths: setup)
+        monkeypatch.setattr("yue.commands.checkpoints.read_recipe", lambda path: setup.recipe)
+        monkeypatch.setattr("yue.commands.checkpoints.job_of_project", lambda recipe, paths: setup)
         return setup
 
     def test_it_lists_all_and_says_what_differs(
