@@ -59,13 +59,12 @@ _FLAGLESS = {"inputs", "separate", "songs", "evaluate", "report"}
 
 # Modules that have several verbs; any other verb has a module of its name.
 _SHARED = {
-    "codecs": ("codecs", "fit-codec"),
     "experiments": ("metrics", "compare"),
-    "models": ("fetch", "merge"),
+    "models": ("fetch", "merge", "codecs", "fit-codec"),
     "projects": ("init", "pipeline", "preprocess"),
     "recipes": ("recipes", "use"),
     "schema": ("schema", "completion"),
-    "token_tools": ("count", "join", "mix"),
+    "token_tools": ("count", "join", "index", "mix"),
 }
 _MODULES = {verb: module for module, verbs in _SHARED.items() for verb in verbs}
 

@@ -21,8 +21,7 @@ _SHOWN = 4  # differences of a run
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: what to do, with which checkpoints, and where."""
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action",
         nargs="?",
@@ -153,4 +152,4 @@ def _format_age(seconds: float) -> str:
     return "less than a minute"
 
 
-VERBS = {"checkpoints": Verb(EXAMPLE, add_arguments, run)}
+VERBS = {"checkpoints": Verb(EXAMPLE, _add_arguments, run)}

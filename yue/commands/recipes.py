@@ -53,8 +53,7 @@ class Value:
     inherited: bool
 
 
-def add_recipes_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: which recipe, and the form of the answer."""
+def _add_recipes_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "recipe",
         nargs="?",
@@ -151,8 +150,7 @@ def _active_recipe_file() -> str | None:
 USE_EXAMPLE = "yue use recipes/demo.yaml"
 
 
-def add_use_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: the recipe, and whether edits may go."""
+def _add_use_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "recipe",
         help="a recipe file, or the name of one in recipes/; params.yaml gets the keys it lacks",
@@ -205,6 +203,6 @@ def recipe_file(name: str) -> Path:
 
 
 VERBS = {
-    "recipes": Verb(RECIPES_EXAMPLE, add_recipes_arguments, run_recipes),
-    "use": Verb(USE_EXAMPLE, add_use_arguments, run_use),
+    "recipes": Verb(RECIPES_EXAMPLE, _add_recipes_arguments, run_recipes),
+    "use": Verb(USE_EXAMPLE, _add_use_arguments, run_use),
 }

@@ -22,8 +22,7 @@ from yue.recipe.yaml_positions import read_document
 EXAMPLE = "yue validate recipes/demo.yaml"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: which recipes."""
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "recipes",
         nargs="*",
@@ -87,4 +86,4 @@ def _print_notes(notes: Iterable[Note]) -> None:
         print(note, file=sys.stderr)
 
 
-VERBS = {"validate": Verb(EXAMPLE, add_arguments, run)}
+VERBS = {"validate": Verb(EXAMPLE, _add_arguments, run)}

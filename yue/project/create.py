@@ -120,9 +120,9 @@ def update_project(folder: Path, skipped: Collection[str] = ()) -> list[str]:
     try:
         changed += _update_recipe(folder)
     except RecipeError:  # `yue validate` says what is wrong with it, once DVC can read its files
-        text = needed_text(None, folder)
-        if text is not None and not (folder / NEEDED).is_file():
-            write_text(folder / NEEDED, text)
+        needed = needed_text(None, folder)
+        if needed is not None and not (folder / NEEDED).is_file():
+            write_text(folder / NEEDED, needed)
             changed.append(NEEDED)
     return changed + _update_ignored(folder)
 
