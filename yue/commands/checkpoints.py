@@ -134,7 +134,7 @@ def _remove(folder: Path, job: Job | None, args: argparse.Namespace) -> None:
         runs = list({run.folder: run for run in named}.values())  # two beginnings may be one id
     freed = 0
     for run in runs:
-        size = run.size
+        size = run.size  # before it is gone
         remove_run(run)
         freed += size
         print(f"checkpoints: removed {run.id}, step {run.step}")

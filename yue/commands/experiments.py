@@ -17,6 +17,11 @@ METRICS_EXAMPLE = "yue metrics\n  yue metrics --num 3 --json"
 
 
 def _add_metrics_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_commits(parser)
+    parser.add_argument("--json", action="store_true", help="answer as JSON, every metric in it")
+
+
+def _add_commits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--num",
         type=int,
@@ -24,7 +29,6 @@ def _add_metrics_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="experiments of the last N commits (default: %(default)s)",
     )
-    parser.add_argument("--json", action="store_true", help="answer as JSON, every metric in it")
 
 
 def run_metrics(args: argparse.Namespace) -> None:
@@ -44,13 +48,7 @@ COMPARE_EXAMPLE = "yue compare\n  yue compare --num 3 --output compare.html"
 
 
 def _add_compare_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--num",
-        type=int,
-        default=1,
-        metavar="N",
-        help="experiments of the last N commits (default: %(default)s)",
-    )
+    _add_commits(parser)
     parser.add_argument(
         "--output",
         type=Path,

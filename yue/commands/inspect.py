@@ -87,7 +87,9 @@ def run(args: argparse.Namespace) -> None:
     loss_on = _loss_on(args.loss_on, recipe)
     tokenizer = _find_tokenizer(args.tokenizer, files, recipe)
     view = describe(files, args.document, tokenizer, loss_on=loss_on)
-    context = args.context if args.context is not None else _context_length(recipe)
+    context = args.context
+    if context is None:
+        context = recipe.train.context_length if recipe else 0
     if args.json:
         names = [role.title for role in loss_on]
         answer = {"prefix": str(files.prefix), "loss_on": names, **asdict(view)}
@@ -138,11 +140,6 @@ def _active_recipe() -> Recipe | None:
         return read_recipe(Path("params.yaml"))
     except YueError:
         return None
-
-
-def _context_length(recipe: Recipe | None) -> int:
-    """Return the recipe's longest row, 0 without a recipe."""
-    return recipe.train.context_length if recipe else 0
 
 
 def _loss_on(names: list[str] | None, recipe: Recipe | None) -> list[Role]:

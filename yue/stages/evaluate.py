@@ -31,7 +31,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     Raises:
         YueError: There are no songs, or the adapter is not the active recipe's.
     """
-    split = pick_split(paths.tokens, recipe.evaluate.split)
+    split = _pick_split(paths.tokens, recipe.evaluate.split)
     files = TokenFiles.open(paths.tokens / split)
     refuse_other_adapter(
         paths.adapter,
@@ -70,12 +70,8 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     )
 
 
-def pick_split(tokens: Path, wanted: str) -> str:
-    """Return the wanted split if it has songs, else the first that has.
-
-    Raises:
-        TokenFileError: No split has songs.
-    """
+def _pick_split(tokens: Path, wanted: str) -> str:
+    """Return the wanted split if it has songs, else the first that has."""
     for split in (wanted, *_SPLITS):
         if idx_path(tokens / split).is_file():
             return split

@@ -62,15 +62,11 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     parts = [
         f"{name} {counted(i.documents, 'song')}, {i.tokens:,} tokens" for name, i in infos.items()
     ]
+    show = f"`yue inspect work/tokens/{next(iter(infos))}`"
     return StageSummary(
         made="; ".join(parts),
         rejected=rejections.at("mmap").describe("work/rejected.json"),
-        next="\n    ".join(
-            [
-                f"`yue inspect work/tokens/{next(iter(infos))}` shows what the model will see",
-                *warnings,
-            ]
-        ),
+        next="\n    ".join([f"{show} shows what the model will see", *warnings]),
     )
 
 
