@@ -77,7 +77,7 @@ def test_a_stage_outside_a_project_says_what_to_do(
     [
         (["tokenise", "--help"], "no verb 'tokenise'; did you mean 'tokenize'?"),
         (["--debug", "convrt", "validate"], "no verb 'convrt'; did you mean 'convert'?"),
-        (["zzz"], "no verb 'zzz'; see them with `yue --help`"),
+        (["zzz"], "no verb 'zzz'\n  fix: `yue --help` lists"),
     ],
 )
 def test_a_wrong_verb_is_a_usage_error_with_the_nearest(
@@ -95,7 +95,7 @@ def test_a_wrong_verb_is_a_usage_error_with_the_nearest(
         (["train", "--rank=8"], "no flag '--rank'; did you mean '--lora-r'?"),
         (["train", "--modle", "m"], "no flag '--modle'; did you mean '--model'?"),
         (["convert", "--output-dri", "o"], "did you mean '--output-dir'?"),
-        (["recipes", "--zzz"], "no flag '--zzz'; see them with `yue recipes --help`"),
+        (["recipes", "--zzz"], "no flag '--zzz'\n  fix: `yue recipes --help` lists"),
         (["recipes", "demo", "x"], "cannot use the word 'x'"),
         (["recipes", "--debug"], "--debug goes before the verb: yue --debug recipes"),
         (["mix", "plan", "--temprature", "2"], "no flag '--temprature'; did you mean"),
@@ -108,7 +108,9 @@ def test_a_wrong_flag_is_told_by_its_verb_with_the_nearest(
         main(words)
     error = capsys.readouterr().err
     assert told in error
-    assert error.startswith(f"usage: yue {words[0]}")
+    assert error.startswith(f"yue {words[0]}: ")
+    assert error.endswith(f"\n  fix: `yue {words[0]} --help` lists what it takes\n")
+    assert error.count("\n") == 2, "not the usage: it is 35 lines where flags are recipe keys"
 
 
 def test_what_the_system_refuses_is_told_without_a_traceback(

@@ -171,8 +171,8 @@ def made_by_preprocess(
     songs: Path, folder: Path, codec: str, monkeypatch: pytest.MonkeyPatch
 ) -> Recipe:
     for name in ("check_arrays", "adopt_arrays"):
-        monkeypatch.setattr(f"yue.project.run_flags.{name}", lambda *_: None)
-    monkeypatch.setattr("yue.project.run_flags.run", lambda _: None)
+        monkeypatch.setattr(f"yue.commands.projects.{name}", lambda *_: None)
+    monkeypatch.setattr("yue.commands.projects.run_order", lambda _: None)
     chosen = [] if codec == "xcodec" else ["--codec-type", codec]
     assert main(["preprocess", "--data-dir", str(songs), "--output-dir", str(folder), *chosen]) == 0
     return read_recipe(folder / "params.yaml")

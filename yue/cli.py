@@ -9,7 +9,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from yue import __version__
 from yue.commands import Verb
@@ -59,13 +59,12 @@ _FLAGLESS = {"inputs", "separate", "songs", "evaluate", "report"}
 
 # Modules that have several verbs; any other verb has a module of its name.
 _SHARED = {
-    "codecs": ("codecs", "fit-codec"),
     "experiments": ("metrics", "compare"),
-    "models": ("fetch", "merge"),
+    "models": ("fetch", "merge", "codecs", "fit-codec"),
     "projects": ("init", "pipeline", "preprocess"),
     "recipes": ("recipes", "use"),
     "schema": ("schema", "completion"),
-    "token_tools": ("count", "join", "mix"),
+    "token_tools": ("count", "join", "index", "mix"),
 }
 _MODULES = {verb: module for module, verbs in _SHARED.items() for verb in verbs}
 
@@ -103,7 +102,7 @@ def build_parser(*filled: str) -> argparse.ArgumentParser:
         filled: Verbs whose own arguments are filled in; the others are listed with their one-line
             help, which needs no imports.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="yue",
         description="Fine-tune the YuE music language model on your own songs.",
         epilog="A project runs as a whole with `dvc repro`; each stage is also a verb of its own. "
@@ -128,7 +127,15 @@ def build_parser(*filled: str) -> argparse.ArgumentParser:
     return parser
 
 
-class _VerbParser(argparse.ArgumentParser):
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong alone: the usage of a verb with recipe keys is 35 lines."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with the message, and where all words are listed."""
+        self.exit(2, f"{self.prog}: {message}\n  fix: `{self.prog} --help` lists what it takes\n")
+
+
+class _VerbParser(_Parser):
     """A verb's parser: refuses words it does not know itself, with the nearest of its flags."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
@@ -151,11 +158,9 @@ class _VerbParser(argparse.ArgumentParser):
         if instead := flag_instead(self.prog.split()[-1], unknown[first:], found):
             return f"there is no flag '{flag}'; {instead}"
         near = flag_called(flag, self)
-        meant = f"did you mean '{near}'?" if near else did_you_mean(flag, self._flags())
-        return f"there is no flag '{flag}'; {meant or f'see them with `{self.prog} --help`'}"
-
-    def _flags(self) -> list[str]:
-        return [flag for flag in self._option_string_actions if flag.startswith("--")]
+        flags = (known for known in self._option_string_actions if known.startswith("--"))
+        meant = f"did you mean '{near}'?" if near else did_you_mean(flag, flags)
+        return f"there is no flag '{flag}'{meant and f'; {meant}'}"
 
 
 class _Versions(argparse.Action):
@@ -190,7 +195,7 @@ def _refuse_unknown_verb(parser: argparse.ArgumentParser, argv: Sequence[str]) -
 
         parser.error(f"there is no verb 'dataset'; {dataset_instead(argv[place + 1 :])}")
     found = did_you_mean(verb, [*STAGES, *TOOLS])
-    parser.error(f"there is no verb '{verb}'; {found or 'see them with `yue --help`'}")
+    parser.error(f"there is no verb '{verb}'{found and f'; {found}'}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -63,7 +63,6 @@ HARMLESS = {
     "yue/workers.py": Harmless("runs functions in processes; whoever asks puts them in order"),
     "yue/recipe/model.py": Harmless("types without a function; DVC watches the values"),
     "yue/recipe/differences.py": Harmless("says which keys an identity has, and has no others"),
-    "yue/summary.py": Harmless("the summary that a stage prints"),
     "yue/training/launch.py": Harmless(_STARTS),
     "yue/training/curves.py": Harmless(_SHOWS),
     "yue/training/hosts.py": Harmless(_STARTS),

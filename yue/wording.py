@@ -1,13 +1,29 @@
-"""Words for people: counts, lists of names, text of others, and the nearest valid word."""
+"""Words for people: counts, lists of names, text of others, the nearest word, a stage's summary."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 _MAX_NAMES = 3
+
+
+@dataclass(frozen=True)
+class StageSummary:
+    """What a stage, or a command that does the same work, says when it is done: three lines.
+
+    Attributes:
+        made: What it made, with counts.
+        rejected: What it left out and why, or "nothing".
+        next: What to do or look at next.
+    """
+
+    made: str
+    rejected: str
+    next: str
 
 
 def counted(number: int, noun: str) -> str:

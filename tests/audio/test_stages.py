@@ -18,7 +18,7 @@ from yue.recipe.model import Data, Recipe, Runtime, Separate
 from yue.recipe.read import default_recipe
 from yue.rejections import read_rejections
 from yue.stages import convert, separate
-from yue.summary import StageSummary
+from yue.wording import StageSummary
 
 
 @pytest.fixture(autouse=True)

@@ -302,8 +302,8 @@ class TestCommand:
     def project(self, setup: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
         """One whose active recipe trains ``setup``."""
         (tmp_path / "params.yaml").write_text("read by the function below\n")
-        monkeypatch.setattr("yue.recipe.read.read_recipe", lambda path: setup.recipe)
-        monkeypatch.setattr("yue.training.job.job_of_project", lambda recipe, paths: setup)
+        monkeypatch.setattr("yue.commands.checkpoints.read_recipe", lambda path: setup.recipe)
+        monkeypatch.setattr("yue.commands.checkpoints.job_of_project", lambda recipe, paths: setup)
         return setup
 
     def test_it_lists_all_and_says_what_differs(
@@ -344,7 +344,8 @@ class TestCommand:
         assert code == 0
         assert f"removed {other.name[:12]}, step 5" in out
         assert [run.folder for run in stored_runs(project.checkpoints)] == [own]
-        assert yue("remove", own.name[:6])[0] == 0
+        code, out, _ = yue("remove", own.name[:6], own.name[:8])
+        assert (code, out.count("removed")) == (0, 1), "two beginnings of one id"
         assert not own.exists()
 
     def test_one_is_adopted(self, yue: Callable[..., tuple[int, str, str]], project: Job) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from yue.cli import main
-from yue.doctor import machine_checks, software_checks
+from yue.doctor import machine_checks
+from yue.doctor.machine_checks import Finding
 from yue.doctor.project_checks import _check_disk, check_project
-from yue.doctor.software_checks import Finding
 from yue.recipe.read import read_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,8 +33,8 @@ def test_this_environment_is_sound(
 
 def test_torch_and_torchaudio_must_be_a_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     versions = {"torch": "2.13.0+cpu", "torchaudio": "2.11.0"}
-    monkeypatch.setattr(software_checks, "_version", lambda name: versions.get(name))
-    found = software_checks._check_torch()
+    monkeypatch.setattr(machine_checks, "_version", lambda name: versions.get(name))
+    found = machine_checks._check_torch()
     assert found.state == "failure"
     assert "2.13.0" in found.found
     assert "torchaudio==2.11.0" in found.fix
@@ -44,8 +44,8 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def version(name: str) -> str | None:
         return None if name == "peft" else metadata.version(name)
 
-    monkeypatch.setattr(software_checks, "_version", version)
-    (found,) = software_checks._check_packages()
+    monkeypatch.setattr(machine_checks, "_version", version)
+    found = machine_checks._check_packages()
     assert (found.state, found.found) == ("failure", "missing: peft")
     assert "peft" in found.fix
 
@@ -112,7 +112,7 @@ def test_a_failure_ends_with_exit_code_1(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     broken = [Finding("launcher", "failure", "gone", "pip install deepspeed")]
-    monkeypatch.setattr("yue.doctor.software_checks.check_software", lambda: broken)
+    monkeypatch.setattr("yue.doctor.machine_checks.check_machine", lambda _: broken)
     assert main(["doctor"]) == 1
     text = capsys.readouterr()
     assert "[FAIL] launcher: gone\n       fix: pip install deepspeed" in text.out

@@ -354,6 +354,23 @@ def test_recipes_lists_them_with_the_active_one_and_the_broken(project: Path, yu
     assert listed[1]["description"] == read_recipe(Path("recipes/demo.yaml")).description
 
 
+def test_recipes_lists_a_copy_by_its_own_name_and_keeps_long_texts_in_their_column(
+    project: Path, yue: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "90")
+    shutil.copy("recipes/own-songs.yaml", "recipes/mine.yaml")
+    edit(Path("recipes/mine.yaml"), "description: Your own songs", f"description: {'a word ' * 20}")
+    lines = yue("recipes")[1].splitlines()
+    assert max(map(len, lines[:-1])) <= 90
+    assert [line.split()[0] for line in lines if "own-songs" in line] == ["own-songs"]
+    (first,) = (place for place, line in enumerate(lines) if line.startswith("  mine "))
+    column = lines[first].index("a word")
+    assert lines[first + 1][:column].isspace()
+    assert "word" in lines[first + 1][column:]
+    named = [row["name"] for row in json.loads(yue("recipes", "--json")[1])]
+    assert named.count("own-songs") == 2, "what the files call themselves"
+
+
 def test_recipes_elsewhere_says_where_to_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yue: Run
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from yue.errors import RecipeError
 from yue.recipe.fault_text import Fault, Place
 from yue.recipe.read import read_recipe
 from yue.recipe.schema import keys_of
+from yue.recipe.yaml_positions import read_document
 from yue.tokens.layouts.table import LAYOUTS
 
 Faults = Callable[[str], list[Fault]]
@@ -215,6 +217,12 @@ def test_an_anchored_section_is_told_to_be_plain(faults_of: Faults) -> None:
 
 def test_an_alias_loop_is_refused(message_of: Message) -> None:
     assert "a: " in message_of("a: &x [*x]\n")
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(RecipeError, match="is no regular file"):
+        read_document(tmp_path / "pipe.yaml")
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_estimate_answers_without_weights_and_says_that_nothing_was_measured(
     recipe = Path(__file__).parents[2] / "recipes" / "yue-s1-lora.yaml"
     monkeypatch.chdir(tmp_path)
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
+    command.VERBS["estimate"].add_arguments(parser)
     words = [str(recipe), "--gpu", "H100", "--tokens", "1000000"]
     command.run(parser.parse_args([*words, "--json"]))
     value = json.loads(capsys.readouterr().out)
@@ -157,7 +157,7 @@ def test_estimate_says_what_the_tokens_were_counted_in_and_when_another_recipe_m
     (tmp_path / "demo/work/base").symlink_to(base_path)
     monkeypatch.chdir(tmp_path)
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
+    command.VERBS["estimate"].add_arguments(parser)
     for name, ending in (
         ("own-songs", "by work/tokens/train.idx\n"),
         (

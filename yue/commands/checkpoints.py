@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from yue.checkpoints.identity import Identity
+from yue.checkpoints.stored_runs import StoredRun, find_run, remove_run, stored_runs
 from yue.commands import Verb
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from yue.checkpoints.identity import Identity
-    from yue.checkpoints.stored_runs import StoredRun
-    from yue.training.job import Job
+from yue.commands.stage import project_paths
+from yue.errors import UsageError, YueError
+from yue.paths import Paths, side_store_beside
+from yue.recipe.read import read_recipe
+from yue.training.job import Job, job_of_project
+from yue.training.plan import adopt, identity_of
+from yue.wording import counted
 
 EXAMPLE = "yue checkpoints\n  yue checkpoints adopt 3f2a91c04be7\n  yue checkpoints remove --others"
 _SHOWN = 4  # differences of a run
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: what to do, with which checkpoints, and where."""
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action",
         nargs="?",
@@ -44,71 +43,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """List, adopt or remove."""
-    place = _find_folder(args.output_dir)
-    if args.action == "adopt":
-        _adopt(place, args)
-    elif args.action == "remove":
-        _remove(place, args)
+    here, job = Paths(Path.cwd()), None
+    if args.output_dir is not None:
+        folder = side_store_beside(args.output_dir) / "checkpoints"
+    elif not here.params.is_file() and (here.side_store / "checkpoints").is_dir():
+        folder = here.side_store / "checkpoints"
     else:
-        _list(place, args)
+        job = job_of_project(read_recipe(project_paths().params), here)
+        folder = job.checkpoints
+    if args.action == "adopt":
+        _adopt(job, args)
+    elif args.action == "remove":
+        _remove(folder, job, args)
+    else:
+        _list(folder, job, args)
 
 
-@dataclass(frozen=True)
-class _Folder:
-    """A folder of checkpoints.
-
-    Attributes:
-        folder: The folder.
-        job: What the active recipe trains, in a project.
-    """
-
-    folder: Path
-    job: Job | None
-
-    def active(self) -> tuple[Identity, int] | None:
-        """Return what the active recipe's run is, and its steps; None apart from a project."""
-        from yue.training.plan import identity_of
-
-        return identity_of(self.job) if self.job else None
-
-
-def _find_folder(output: Path | None) -> _Folder:
-    from yue.commands.stage import project_paths
-    from yue.paths import Paths, side_store_beside
-    from yue.recipe.read import read_recipe
-    from yue.training.job import job_of_project
-
-    here = Paths(Path.cwd())
-    if output is not None:
-        return _Folder(side_store_beside(output) / "checkpoints", None)
-    if not here.params.is_file() and (here.side_store / "checkpoints").is_dir():
-        return _Folder(here.side_store / "checkpoints", None)
-    job = job_of_project(read_recipe(project_paths().params), here)
-    return _Folder(job.checkpoints, job)
-
-
-def _list(place: _Folder, args: argparse.Namespace) -> None:
-    from yue.checkpoints.stored_runs import stored_runs
-    from yue.errors import UsageError, YueError
-    from yue.wording import counted
-
+def _list(folder: Path, job: Job | None, args: argparse.Namespace) -> None:
+    """List runs; ``job`` is what the active recipe trains, in a project."""
     if args.ids or args.others:
         raise UsageError("give `adopt` or `remove` before ids", fix="yue checkpoints --help")
-    runs, active, unknown = stored_runs(place.folder), None, ""
-    if runs:
+    runs, active, unknown = stored_runs(folder), None, ""
+    if runs and job:
         try:
-            active = place.active()
+            active = identity_of(job)
         except YueError as error:  # its songs are not there yet, for instance
             unknown = f"  which of them is the active recipe's is not known: {error.what}"
     size = _format_bytes(sum(run.size for run in runs))
-    print(f"checkpoints: {counted(len(runs), 'unfinished run')} in {place.folder}, {size}")
+    print(f"checkpoints: {counted(len(runs), 'unfinished run')} in {folder}, {size}")
     if unknown:
         print(unknown)
     for run in runs:
         print("\n".join(_describe_run(run, active)))
     if runs:
         own = active is not None and any(run.folder.name == active[0].fingerprint for run in runs)
-        adopting = "yue checkpoints adopt ID" if place.job else "yue train ... --adopt ID"
+        adopting = "yue checkpoints adopt ID" if job else "yue train ... --adopt ID"
         ways = ["`dvc repro train` goes on from the active recipe's own"] if own else []
         ways += [f"`{adopting}` goes on from one"] if len(runs) > own else []
         print(f"  next: {', '.join([*ways, '`yue checkpoints remove ID` removes it'])}")
@@ -134,11 +103,8 @@ def _describe_run(run: StoredRun, active: tuple[Identity, int] | None) -> list[s
     return [*lines, f"    cannot be adopted: {obstacle}" if obstacle else "    can be adopted"]
 
 
-def _adopt(place: _Folder, args: argparse.Namespace) -> None:
-    from yue.errors import UsageError
-    from yue.training.plan import adopt
-
-    if place.job is None:
+def _adopt(job: Job | None, args: argparse.Namespace) -> None:
+    if job is None:
         raise UsageError(
             "apart from a project there is no active recipe",
             fix="give the id to the training itself: yue train ... --adopt ID",
@@ -147,32 +113,28 @@ def _adopt(place: _Folder, args: argparse.Namespace) -> None:
         raise UsageError(
             f"adopt takes one id, {len(args.ids)} are given", fix="yue checkpoints   # lists them"
         )
-    run = adopt(place.job, args.ids[0])
+    run = adopt(job, args.ids[0])
     print(f"checkpoints: the active recipe goes on from {run.id}, step {run.step}")
     print("  next: dvc repro train")
 
 
-def _remove(place: _Folder, args: argparse.Namespace) -> None:
-    from yue.checkpoints.stored_runs import find_run, remove_run, stored_runs
-    from yue.errors import UsageError
-
+def _remove(folder: Path, job: Job | None, args: argparse.Namespace) -> None:
     if bool(args.ids) == args.others:
         raise UsageError("remove takes ids, or --others", fix="yue checkpoints   # lists them")
-    runs: Sequence[StoredRun]
     if args.others:
-        active = place.active()
-        if active is None:
+        if job is None:
             raise UsageError(
                 "apart from a project no checkpoint is the active recipe's",
                 fix="name those to remove: yue checkpoints remove ID ...",
             )
-        stored = stored_runs(place.folder)
-        runs = [run for run in stored if run.folder.name != active[0].fingerprint]
+        own = identity_of(job)[0].fingerprint
+        runs = [run for run in stored_runs(folder) if run.folder.name != own]
     else:
-        runs = [find_run(place.folder, name) for name in dict.fromkeys(args.ids)]
+        named = (find_run(folder, name) for name in args.ids)
+        runs = list({run.folder: run for run in named}.values())  # two beginnings may be one id
     freed = 0
     for run in runs:
-        size = run.size
+        size = run.size  # before it is gone
         remove_run(run)
         freed += size
         print(f"checkpoints: removed {run.id}, step {run.step}")
@@ -184,12 +146,10 @@ def _format_bytes(size: int) -> str:
 
 
 def _format_age(seconds: float) -> str:
-    from yue.wording import counted
-
     for unit, noun in _UNITS:
         if seconds >= unit:
             return counted(int(seconds // unit), noun)
     return "less than a minute"
 
 
-VERBS = {"checkpoints": Verb(EXAMPLE, add_arguments, run)}
+VERBS = {"checkpoints": Verb(EXAMPLE, _add_arguments, run)}

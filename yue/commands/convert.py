@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING
 from yue.commands import Verb
 from yue.commands.stage import print_summary, run_stage
 from yue.errors import UsageError
+from yue.files import check_replaceable
+from yue.recipe.flags import add_flags, recipe_from_flags
+from yue.recipe.model import Recipe
+from yue.temporary import temporary_folder
+from yue.wording import StageSummary, counted, quoted
 
 if TYPE_CHECKING:
     from yue.audio.convert import ConvertedSongs
-    from yue.recipe.model import Recipe
-    from yue.summary import StageSummary
 
 EXAMPLE = "yue convert --input-dir songs --output-dir converted --sr 16000 --mono --normalize"
 
 _SECTIONS = ("convert", "separate", "runtime")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: folders, what to do about singing, and the recipe's keys."""
-    from yue.recipe.flags import add_flags
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("--input-dir", type=Path, help="folder of songs")
     parser.add_argument("--output-dir", type=Path, help="folder to make")
@@ -50,7 +51,6 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError(
             "only one of --input-dir and --output-dir is given", fix="give both, or neither"
         )
-    from yue.recipe.flags import recipe_from_flags
 
     recipe = recipe_from_flags(args, *_SECTIONS)
     summary = convert_to_folder(
@@ -75,10 +75,6 @@ def convert_to_folder(
     """
     from yue.audio.convert import convert_folder
     from yue.audio.convert_song import ROWS
-    from yue.files import check_replaceable
-    from yue.summary import StageSummary
-    from yue.temporary import temporary_folder
-    from yue.wording import counted, quoted
 
     songs_dir, output = songs_dir.resolve(), output.resolve()
     if songs_dir == output or output in songs_dir.parents:
@@ -118,7 +114,6 @@ def _detect_vocals(
     from yue.audio.separate import separate_folder
     from yue.audio.stem_pairs import STEMS
     from yue.audio.vocal_estimates import separation_of
-    from yue.wording import counted
 
     found = separate_folder(
         done.tracks,
@@ -141,4 +136,4 @@ def _detect_vocals(
     )
 
 
-VERBS = {"convert": Verb(EXAMPLE, add_arguments, run)}
+VERBS = {"convert": Verb(EXAMPLE, _add_arguments, run)}

@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 
 from yue.commands import Verb
+from yue.errors import UsageError
+from yue.progress import progress_bar
 
 EXAMPLE = "yue demo songs --output demo/work/songs"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: what to make, from what, and where."""
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=list(MAKERS), help="what to make")
     parser.add_argument("--output", required=True, type=Path, help="the folder or file to make")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
@@ -47,7 +48,6 @@ def _make_codec(args: argparse.Namespace) -> str:
 
 
 def _make_base(args: argparse.Namespace) -> str:
-    from yue.errors import UsageError
 
     if args.tokenizer is None or args.codec is None:
         raise UsageError(
@@ -56,7 +56,6 @@ def _make_base(args: argparse.Namespace) -> str:
         )
     from yue.demo.base_model import make_base
     from yue.demo.pretrain import PLAN
-    from yue.progress import progress_bar
 
     with progress_bar("pretraining", PLAN.steps, "steps") as bar:
         result = make_base(args.tokenizer, args.codec, args.output, args.seed, progress=bar.update)
@@ -71,4 +70,4 @@ MAKERS = {
 }
 
 
-VERBS = {"demo": Verb(EXAMPLE, add_arguments, run)}
+VERBS = {"demo": Verb(EXAMPLE, _add_arguments, run)}

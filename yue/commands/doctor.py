@@ -8,13 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from yue.commands import Verb
+from yue.errors import YueError
 
 EXAMPLE = "yue doctor --json"
 _MARKS = {"ok": " ok ", "warning": "warn", "failure": "FAIL"}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: how to print."""
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
@@ -22,11 +22,9 @@ def run(args: argparse.Namespace) -> None:
     """Look at everything, print it, and fail if something stops work."""
     from yue.doctor.machine_checks import check_machine
     from yue.doctor.project_checks import check_project
-    from yue.doctor.software_checks import check_software
-    from yue.errors import YueError
 
     root = Path.cwd()
-    findings = [*check_software(), *check_machine(root), *check_project(root)]
+    findings = [*check_machine(root), *check_project(root)]
     failures = [finding for finding in findings if finding.state == "failure"]
     if args.json:
         print(json.dumps([asdict(f) for f in findings], indent=2, ensure_ascii=False), flush=True)
@@ -47,4 +45,4 @@ def run(args: argparse.Namespace) -> None:
         print(f"doctor: nothing stops work; {warnings} {noun}", flush=True)
 
 
-VERBS = {"doctor": Verb(EXAMPLE, add_arguments, run)}
+VERBS = {"doctor": Verb(EXAMPLE, _add_arguments, run)}

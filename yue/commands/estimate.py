@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yue.commands import Verb
+from yue.recipe.model import Recipe
+from yue.recipe.read import read_recipe
+from yue.tokens.layouts.table import LAYOUTS
+from yue.tokens.options import Options, own_codebooks
+from yue.tokens.vocabulary import CODECS, codec_range
 
 if TYPE_CHECKING:
     from yue.costs.estimate import Estimate
     from yue.lm.base_facts import ModelShape
-    from yue.recipe.model import Recipe
 
 EXAMPLE = "yue estimate recipes/yue-s1-lora.yaml --gpu H100"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: which recipe, which GPU."""
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     from yue.costs.estimate import GPUS
 
     parser.add_argument(
@@ -38,7 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print the estimate."""
     from yue.costs.estimate import estimate, find_gpu
-    from yue.recipe.read import read_recipe
 
     gpu, recipe = find_gpu(args.gpu), read_recipe(args.recipe)
     shape, known = _model_shape(Path(recipe.model.path))
@@ -86,9 +88,7 @@ def _run_tokens(recipe: Recipe, an_epoch: int | None) -> tuple[int | None, str]:
 
 def _describe_differences(recipe: Recipe, prefix: Path) -> str:
     """Describe how the recipe that made token files differs from this one; "" where it does not."""
-    from yue.tokens.options import Options
     from yue.tokens.pair_info import read_info
-    from yue.tokens.vocabulary import CODECS
 
     if not prefix.with_suffix(".json").is_file():
         return ", which another program wrote"
@@ -111,17 +111,11 @@ def _describe_differences(recipe: Recipe, prefix: Path) -> str:
 
 def _document_codebooks(given: int | None, codec: str, layout: str) -> int | None:
     """Return how many codebooks documents carry where the recipe leaves it to the codec."""
-    from yue.tokens.options import own_codebooks
-    from yue.tokens.vocabulary import CODECS, codec_range
-
     return own_codebooks(codec_range(codec), layout) if given is None and codec in CODECS else given
 
 
 def _tokens_of_minute(recipe: Recipe) -> str:
     """Return about how many tokens a minute of music is, where two tracks take turns."""
-    from yue.tokens.layouts.table import LAYOUTS
-    from yue.tokens.vocabulary import CODECS, codec_range
-
     name, layout = recipe.codec.name, recipe.tokens.layout
     books = _document_codebooks(recipe.tokens.codebooks, name, layout)
     rate = codec_range(name).frame_rate if name in CODECS else None
@@ -177,4 +171,4 @@ def _describe_estimate(recipe: Recipe, found: Estimate, known: str, counted: str
     ]
 
 
-VERBS = {"estimate": Verb(EXAMPLE, add_arguments, run)}
+VERBS = {"estimate": Verb(EXAMPLE, _add_arguments, run)}

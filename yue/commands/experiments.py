@@ -9,12 +9,19 @@ from dataclasses import asdict
 from pathlib import Path
 
 from yue.commands import Verb
+from yue.commands.stage import print_summary, project_paths
+from yue.files import write_text
+from yue.wording import StageSummary
 
 METRICS_EXAMPLE = "yue metrics\n  yue metrics --num 3 --json"
 
 
-def add_metrics_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: which experiments, and the form of the answer."""
+def _add_metrics_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_commits(parser)
+    parser.add_argument("--json", action="store_true", help="answer as JSON, every metric in it")
+
+
+def _add_commits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--num",
         type=int,
@@ -22,12 +29,10 @@ def add_metrics_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="experiments of the last N commits (default: %(default)s)",
     )
-    parser.add_argument("--json", action="store_true", help="answer as JSON, every metric in it")
 
 
 def run_metrics(args: argparse.Namespace) -> None:
     """Print a column for each experiment; one that failed has its state there, and no numbers."""
-    from yue.commands.stage import project_paths
     from yue.report.experiment_tables import metrics_table
     from yue.report.experiments import project_experiments
 
@@ -42,15 +47,8 @@ def run_metrics(args: argparse.Namespace) -> None:
 COMPARE_EXAMPLE = "yue compare\n  yue compare --num 3 --output compare.html"
 
 
-def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: how many commits, and the page."""
-    parser.add_argument(
-        "--num",
-        type=int,
-        default=1,
-        metavar="N",
-        help="experiments of the last N commits (default: %(default)s)",
-    )
+def _add_compare_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_commits(parser)
     parser.add_argument(
         "--output",
         type=Path,
@@ -62,10 +60,7 @@ def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_compare(args: argparse.Namespace) -> None:
     """Write the page."""
-    from yue.commands.stage import print_summary, project_paths
-    from yue.files import write_text
     from yue.report.compare_page import compare
-    from yue.summary import StageSummary
 
     comparison = compare(project_paths().root, ("--num", str(args.num)))
     write_text(args.output, comparison.page)
@@ -82,6 +77,6 @@ def run_compare(args: argparse.Namespace) -> None:
 
 
 VERBS = {
-    "metrics": Verb(METRICS_EXAMPLE, add_metrics_arguments, run_metrics),
-    "compare": Verb(COMPARE_EXAMPLE, add_compare_arguments, run_compare),
+    "metrics": Verb(METRICS_EXAMPLE, _add_metrics_arguments, run_metrics),
+    "compare": Verb(COMPARE_EXAMPLE, _add_compare_arguments, run_compare),
 }

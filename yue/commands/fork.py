@@ -28,8 +28,8 @@ _INSTEAD: dict[str, dict[str, str]] = {
     },
     "pipeline": {
         "--fp16": "give --bf16: fp16 overflows",
-        "--config": "leave it out: datasets are mixed by --mix-datasets NAME=NUMBER; `yue mix plan "
-        "--upstream FILE` reads a mixture_cfg.yml",
+        "--config": "leave it out: datasets are mixed by --mix-datasets NAME=NUMBER, or as "
+        "--recipe NAME has it; `yue mix plan --upstream FILE` reads a mixture_cfg.yml",
         "--pipeline-config": "give what FILE says as flags (its lr as --lr, its sr as --sr; the "
         "rest is as --recipe NAME has it)",
     },

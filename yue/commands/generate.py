@@ -5,12 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from yue.commands import Verb
-
-if TYPE_CHECKING:
-    from yue.recipe.model import Generate, Recipe
+from yue.commands.stage import given_flags, need_flags, print_summary, run_stage
+from yue.device import pick_device
+from yue.errors import UsageError
+from yue.files import atomic_folder, check_replaceable
+from yue.paths import Paths, side_store_beside
+from yue.recipe.flags import add_flags, given_values, recipe_from_flags, value_words
+from yue.recipe.model import Generate, Recipe
+from yue.recipe.read import checked, read_recipe
+from yue.recipe.schema import keys_of
+from yue.recipe.yaml_positions import read_document
+from yue.tokens.options import Options
+from yue.wording import StageSummary
 
 EXAMPLE = 'yue generate --genres "folk female" --lyrics lyrics.txt --output-dir out'
 _ALONE = (
@@ -22,11 +30,8 @@ _OF_PROJECT = "(default: the active recipe's, in a project)"
 _MODELS = ("model", "codec_type", "codec_path", "tokenizer")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: the prompt, the models, where the songs go, and how to sample."""
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     from yue.codecs.registry import codec_names
-    from yue.recipe.flags import add_flags, value_words
-    from yue.recipe.schema import keys_of
 
     parser.add_argument("--genres", help="free text, as in the songs of the training set")
     parser.add_argument(
@@ -79,9 +84,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Generate: with flags for one's own lyrics, else for the held-out songs of the project."""
-    from yue.commands.stage import given_flags, need_flags, run_stage
-    from yue.errors import UsageError
-
     if not given_flags(args):
         run_stage("generate")
         return
@@ -110,9 +112,6 @@ def _fill_from_project(args: argparse.Namespace) -> Recipe | None:
     Returns:
         Its recipe; None where nothing is missing or this is no project.
     """
-    from yue.paths import Paths
-    from yue.recipe.read import read_recipe
-
     here = Paths(Path())
     if all(getattr(args, name) is not None for name in _MODELS) or not here.params.is_file():
         return None
@@ -131,10 +130,6 @@ def _fill_from_project(args: argparse.Namespace) -> Recipe | None:
 
 def how_to_sample(args: argparse.Namespace, *, of_project: bool) -> Generate:
     """Return how to sample: as flags say, then the active recipe, then the schema."""
-    from yue.recipe.flags import given_values, recipe_from_flags
-    from yue.recipe.read import checked
-    from yue.recipe.yaml_positions import read_document
-
     if not of_project:
         return recipe_from_flags(args, "generate").generate
     values = checked(read_document(Path("params.yaml"))).values["generate"]
@@ -144,17 +139,11 @@ def how_to_sample(args: argparse.Namespace, *, of_project: bool) -> Generate:
 
 
 def _generate(args: argparse.Namespace, recipe: Recipe | None) -> None:
-    from yue.commands.stage import print_summary
-    from yue.device import pick_device
-    from yue.files import atomic_folder, check_replaceable
     from yue.generation.fit_checks import check_codec, check_reference
     from yue.generation.generation_setup import GenerationSetup, audio_prompt_of, options_of
     from yue.generation.make_samples import make_samples
     from yue.generation.prompt_songs import lyrics_source
     from yue.generation.sample_records import SAMPLES_FILE
-    from yue.paths import side_store_beside
-    from yue.summary import StageSummary
-    from yue.tokens.options import Options
 
     how = how_to_sample(args, of_project=recipe is not None)
     check_replaceable(args.output_dir, SAMPLES_FILE)
@@ -195,4 +184,4 @@ def _generate(args: argparse.Namespace, recipe: Recipe | None) -> None:
     )
 
 
-VERBS = {"generate": Verb(EXAMPLE, add_arguments, run)}
+VERBS = {"generate": Verb(EXAMPLE, _add_arguments, run)}

@@ -10,20 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yue.commands import Verb
+from yue.errors import TokenFileError, TrainingError, UsageError, YueError
+from yue.recipe.model import Recipe
+from yue.recipe.read import read_recipe
+from yue.tokens.roles import LEARNABLE, Role
+from yue.tokens.vocabulary import CODECS, codec_range
+from yue.wording import counted, printable
 
 if TYPE_CHECKING:
     from yue.dataset.token_files import TokenFiles
-    from yue.recipe.model import Recipe
-    from yue.tokens.roles import Role
     from yue.tokens.text_tokenizer import TextTokenizer
 
 EXAMPLE = "yue inspect work/tokens/train --document 2"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: which document, and how to read it."""
-    from yue.tokens.roles import LEARNABLE
-    from yue.tokens.vocabulary import CODECS
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("prefix", type=Path, metavar="PREFIX", help="path without .bin and .idx")
     parser.add_argument("--document", type=int, default=0, metavar="N", help="from 0 (default: 0)")
@@ -68,10 +69,7 @@ def run(args: argparse.Namespace) -> None:
     from yue.dataset.show_document import Painter, show_document, show_files, show_pieces
     from yue.dataset.song_pieces import pieces_of
     from yue.dataset.token_files import TokenFiles
-    from yue.errors import TrainingError, UsageError
     from yue.tokens.megatron_files import as_prefix
-    from yue.tokens.vocabulary import codec_range
-    from yue.wording import counted
 
     codec = codec_range(args.codec_type) if args.codec_type else None
     files = TokenFiles.open(as_prefix(args.prefix), codec=codec)
@@ -88,7 +86,9 @@ def run(args: argparse.Namespace) -> None:
     loss_on = _loss_on(args.loss_on, recipe)
     tokenizer = _find_tokenizer(args.tokenizer, files, recipe)
     view = describe(files, args.document, tokenizer, loss_on=loss_on)
-    context = args.context if args.context is not None else _context_length(recipe)
+    context = args.context
+    if context is None:
+        context = recipe.train.context_length if recipe else 0
     if args.json:
         names = [role.title for role in loss_on]
         answer = {"prefix": str(files.prefix), "loss_on": names, **asdict(view)}
@@ -111,9 +111,7 @@ def _check_files(files: TokenFiles) -> None:
     Raises:
         YueError: A checksum differs, or something is odd.
     """
-    from yue.errors import TokenFileError
     from yue.tokens.document_faults import document_faults
-    from yue.wording import counted, printable
 
     files.verify()
     odd = 0
@@ -137,22 +135,13 @@ def _check_files(files: TokenFiles) -> None:
 
 def _active_recipe() -> Recipe | None:
     """Return the active recipe of the project in the current folder, if there is a sound one."""
-    from yue.errors import YueError
-    from yue.recipe.read import read_recipe
-
     try:
         return read_recipe(Path("params.yaml"))
     except YueError:
         return None
 
 
-def _context_length(recipe: Recipe | None) -> int:
-    """Return the recipe's longest row, 0 without a recipe."""
-    return recipe.train.context_length if recipe else 0
-
-
 def _loss_on(names: list[str] | None, recipe: Recipe | None) -> list[Role]:
-    from yue.tokens.roles import Role
 
     chosen = names if names is not None else recipe.train.loss_on if recipe else ()
     return [Role[name.upper()] for name in chosen]
@@ -162,7 +151,6 @@ def _find_tokenizer(
     path: Path | None, files: TokenFiles, recipe: Recipe | None
 ) -> TextTokenizer | None:
     """Return the tokenizer asked for, else the active recipe's if it is the one of the files."""
-    from yue.errors import UsageError, YueError
     from yue.tokens.text_tokenizer import TextTokenizer
 
     digest = files.info.tokenizer_digest
@@ -184,4 +172,4 @@ def _find_tokenizer(
     return tokenizer if tokenizer.digest == digest else None
 
 
-VERBS = {"inspect": Verb(EXAMPLE, add_arguments, run)}
+VERBS = {"inspect": Verb(EXAMPLE, _add_arguments, run)}

@@ -6,7 +6,12 @@ import argparse
 from pathlib import Path
 
 from yue.commands import Verb
-from yue.wording import counted, quoted
+from yue.commands.stage import given_flags, need_flags, print_summary, run_stage
+from yue.errors import UsageError
+from yue.recipe.flags import add_flags, recipe_from_flags
+from yue.tokens.options import Options
+from yue.tokens.vocabulary import CODECS, codec_range
+from yue.wording import StageSummary, counted, quoted
 
 EXAMPLE = (
     "yue mmap --songs songs.jsonl --root . --tokenizer tokenizer.model --codec-type xcodec "
@@ -15,10 +20,7 @@ EXAMPLE = (
 _NEEDED = ("songs", "output_prefix", "codec_type", "tokenizer")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: rows, where their codes are, and where the files go."""
-    from yue.recipe.flags import add_flags
-    from yue.tokens.vocabulary import CODECS
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("--songs", type=Path, metavar="JSONL", help="rows in YuE's schema")
     parser.add_argument(
@@ -43,14 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write token files: of the project where no flag is given, else of ``--songs``."""
-    from yue.commands.stage import given_flags, need_flags, print_summary, run_stage
-    from yue.errors import UsageError
-    from yue.recipe.flags import recipe_from_flags
-    from yue.summary import StageSummary
     from yue.tokens.megatron_files import info_path
-    from yue.tokens.options import Options
     from yue.tokens.row_count import row_rejections, rows_check
-    from yue.tokens.vocabulary import codec_range
     from yue.tokens.write_files import write_token_sets
 
     if not given_flags(args):
@@ -85,4 +81,4 @@ def run(args: argparse.Namespace) -> None:
     )
 
 
-VERBS = {"mmap": Verb(EXAMPLE, add_arguments, run)}
+VERBS = {"mmap": Verb(EXAMPLE, _add_arguments, run)}

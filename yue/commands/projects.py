@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from yue.commands import Verb
+from yue.commands.fork import add_fork_flags
+from yue.commands.ready import base_recipe, given_recipe_values, ready_defaults
 from yue.errors import UsageError
+from yue.project.create import create_project, project_around, update_project
+from yue.project.run_flags import Order, adopt_arrays, check_arrays, prepare, skipped_stages
+from yue.project.run_flags import run as run_order
+from yue.recipe.flags import add_flags
 from yue.wording import quoted
 
 INIT_EXAMPLE = "yue init my-song-model"
 
 
-def add_init_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: the folder, the recipe to start with, or an update."""
+def _add_init_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder", type=_parse_folder, metavar="DIR", help="the folder, made if need be"
     )
@@ -33,8 +38,6 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_init(args: argparse.Namespace) -> None:
     """Make or update the project and say what comes next."""
-    from yue.project.create import create_project, project_around, update_project
-
     if args.update:
         changed = update_project(args.folder)
         print(f"init: {', '.join(changed) or 'nothing'} changed in {args.folder}")
@@ -71,11 +74,7 @@ PIPELINE_SECTIONS = (
 )
 
 
-def add_pipeline_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: songs, model and project, and a flag for each key of the recipe."""
-    from yue.commands.fork import add_fork_flags
-    from yue.commands.ready import ready_defaults
-    from yue.recipe.flags import add_flags
+def _add_pipeline_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("--input-dir", type=Path, required=True, help="folder of songs")
     parser.add_argument(
@@ -109,10 +108,6 @@ def add_pipeline_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_pipeline(args: argparse.Namespace) -> None:
     """Make the project of these flags, and run it."""
-    from yue.commands.ready import base_recipe
-    from yue.project.run_flags import Order, prepare, skipped_stages
-    from yue.project.run_flags import run as run_order
-
     skipped = skipped_stages(args.skip_steps)
     base = args.recipe or base_recipe(args.codec_type)
     values = _pipeline_values(args, base, trains="train" not in skipped)
@@ -132,8 +127,6 @@ def _pipeline_values(
     args: argparse.Namespace, base: str, *, trains: bool
 ) -> dict[str, dict[str, Any]]:
     """Return recipe values of the flags, and of what they imply."""
-    from yue.commands.ready import given_recipe_values
-
     if not args.input_dir.is_dir():
         raise UsageError(
             f"--input-dir {args.input_dir} is no folder", fix="name your songs' folder"
@@ -160,10 +153,7 @@ PREPROCESS_EXAMPLE = (
 PREPROCESS_SECTIONS = ("data", "separate", "codec", "songs", "tokens", "runtime")
 
 
-def add_preprocess_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: arrays, the project to make, and a flag for each recipe key."""
-    from yue.commands.ready import ready_defaults
-    from yue.recipe.flags import add_flags
+def _add_preprocess_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument(
         "--data-dir", type=Path, required=True, help="folder that `yue convert` made"
@@ -187,10 +177,6 @@ def add_preprocess_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_preprocess(args: argparse.Namespace) -> None:
     """Make the project of these flags around the arrays, and run it."""
-    from yue.commands.ready import base_recipe, given_recipe_values
-    from yue.project.run_flags import Order, adopt_arrays, check_arrays, prepare, skipped_stages
-    from yue.project.run_flags import run as run_order
-
     check_arrays(args.data_dir)
     data = args.data_dir.absolute()
     songs = (args.songs_dir or data).absolute()
@@ -216,7 +202,7 @@ def run_preprocess(args: argparse.Namespace) -> None:
 
 
 VERBS = {
-    "init": Verb(INIT_EXAMPLE, add_init_arguments, run_init),
-    "pipeline": Verb(PIPELINE_EXAMPLE, add_pipeline_arguments, run_pipeline),
-    "preprocess": Verb(PREPROCESS_EXAMPLE, add_preprocess_arguments, run_preprocess),
+    "init": Verb(INIT_EXAMPLE, _add_init_arguments, run_init),
+    "pipeline": Verb(PIPELINE_EXAMPLE, _add_pipeline_arguments, run_pipeline),
+    "preprocess": Verb(PREPROCESS_EXAMPLE, _add_preprocess_arguments, run_preprocess),
 }

@@ -7,6 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from yue.errors import UsageError
+from yue.inputs.pipeline_outputs import is_made
+from yue.inputs.released_weights import released_at
+from yue.project.pipeline_files import template_root
+from yue.recipe.flags import given_values, naming_flags, value_words
+from yue.recipe.read import read_recipe
+from yue.recipe.schema import keys, keys_of
+from yue.tokens.vocabulary import CODECS, codec_range
+
 _BASE = "yue-s1-lora"
 _BASES = {"melrvq": "own-songs", "semanticodec": "semanticodec"}
 # What the codec decides, where it is not the recipe's own.
@@ -27,11 +36,6 @@ def ready_defaults(sections: Sequence[str]) -> dict[str, str]:
 
     A key in which the recipes of codecs differ says all their values.
     """
-    from yue.project.pipeline_files import template_root
-    from yue.recipe.flags import value_words
-    from yue.recipe.read import read_recipe
-    from yue.recipe.schema import keys_of
-
     folder = template_root() / "recipes"
     recipes = {codec: read_recipe(folder / f"{base_recipe(codec)}.yaml") for codec in ("", *_BASES)}
     words = {}
@@ -64,8 +68,6 @@ def given_recipe_values(
     Raises:
         UsageError: A path is neither there nor made.
     """
-    from yue.recipe.flags import given_values, naming_flags
-
     values = given_values(args, *sections)
     with naming_flags(args):
         _make_paths_absolute(values)
@@ -77,9 +79,6 @@ def given_recipe_values(
 def _codec_values(name: str | None, base: str) -> dict[str, dict[str, Any]]:
     """Return the weights and shape of a codec that the ready recipe does not name."""
     from yue.codecs.registry import about
-    from yue.project.pipeline_files import template_root
-    from yue.recipe.read import read_recipe
-    from yue.tokens.vocabulary import CODECS, codec_range
 
     file = template_root() / "recipes" / f"{base}.yaml"
     recipe = read_recipe(file) if name is not None and file.is_file() else None
@@ -101,12 +100,6 @@ def _make_paths_absolute(values: dict[str, dict[str, Any]]) -> None:
     Raises:
         UsageError: A path is neither there nor made.
     """
-    from yue.errors import UsageError
-    from yue.inputs.pipeline_outputs import is_made
-    from yue.inputs.released_weights import released_at
-    from yue.project.pipeline_files import template_root
-    from yue.recipe.schema import keys
-
     for key in keys():
         given = values.get(key.section, {}).get(key.name)
         if given is None or not key.allowed.startswith("a path"):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
+import textwrap
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from yue.recipe.yaml_positions import read_document, shown_value
 from yue.wording import quoted
 
 RECIPES_EXAMPLE = "yue recipes yue-s1-24gb"
+_MIN_TEXT_WIDTH = 30  # characters of a description, however narrow the terminal
 _MAX_VALUE_WIDTH = 48  # characters of a value before the place moves to the right
 
 
@@ -50,8 +53,7 @@ class Value:
     inherited: bool
 
 
-def add_recipes_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: which recipe, and the form of the answer."""
+def _add_recipes_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "recipe",
         nargs="?",
@@ -74,12 +76,18 @@ def run_recipes(args: argparse.Namespace) -> None:
     if args.json:
         print(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False))
         return
-    width = max(len(row.name) for row in rows)
-    path_width = max(len(row.path) for row in rows)
-    for row in rows:
-        star = "*" if row.active else " "
-        print(f"{star} {row.name:{width}}  {row.path:{path_width}}  {row.description}")
+    heads = [f"{' *'[row.active]} {Path(row.path).stem}" for row in rows]  # names `yue use` takes
+    width, path_width = max(map(len, heads)), max(len(row.path) for row in rows)
+    for head, row in zip(heads, rows, strict=True):
+        print(_fill(f"{head:{width}}  {row.path:{path_width}}  ", row.description))
     print("make one active: yue use RECIPE (* is active now); one in full: yue recipes RECIPE")
+
+
+def _fill(start: str, text: str) -> str:
+    """Return text after the start of a line, on a terminal with further lines below the text."""
+    columns = shutil.get_terminal_size((10_000, 24)).columns
+    width = max(columns, len(start) + _MIN_TEXT_WIDTH)
+    return textwrap.fill(text, width, initial_indent=start, subsequent_indent=" " * len(start))
 
 
 def _print_recipe(found: Resolved, *, as_json: bool) -> None:
@@ -142,8 +150,7 @@ def _active_recipe_file() -> str | None:
 USE_EXAMPLE = "yue use recipes/demo.yaml"
 
 
-def add_use_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: the recipe, and whether edits may go."""
+def _add_use_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "recipe",
         help="a recipe file, or the name of one in recipes/; params.yaml gets the keys it lacks",
@@ -196,6 +203,6 @@ def recipe_file(name: str) -> Path:
 
 
 VERBS = {
-    "recipes": Verb(RECIPES_EXAMPLE, add_recipes_arguments, run_recipes),
-    "use": Verb(USE_EXAMPLE, add_use_arguments, run_use),
+    "recipes": Verb(RECIPES_EXAMPLE, _add_recipes_arguments, run_recipes),
+    "use": Verb(USE_EXAMPLE, _add_use_arguments, run_use),
 }

@@ -16,8 +16,7 @@ from yue.recipe.schema import EXTENDS, Key, keys, keys_by_path, keys_of, schema,
 SCHEMA_EXAMPLE = "yue schema lora.r"
 
 
-def add_schema_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: what to explain, and in which form."""
+def _add_schema_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("key", nargs="?", help="section.key or section (default: every key)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="the JSON Schema itself")
@@ -94,8 +93,7 @@ def _unknown_key_error(name: str) -> UsageError:
 COMPLETION_EXAMPLE = 'eval "$(yue completion bash)"   # in ~/.bashrc'
 
 
-def add_completion_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: which shell."""
+def _add_completion_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=("bash", "zsh", "tcsh"))
 
 
@@ -109,6 +107,6 @@ def run_completion(args: argparse.Namespace) -> None:
 
 
 VERBS = {
-    "schema": Verb(SCHEMA_EXAMPLE, add_schema_arguments, run_schema),
-    "completion": Verb(COMPLETION_EXAMPLE, add_completion_arguments, run_completion),
+    "schema": Verb(SCHEMA_EXAMPLE, _add_schema_arguments, run_schema),
+    "completion": Verb(COMPLETION_EXAMPLE, _add_completion_arguments, run_completion),
 }

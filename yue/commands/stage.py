@@ -11,7 +11,7 @@ from yue.commands import Verb
 from yue.errors import MissingFileError, UsageError, YueError
 from yue.paths import Paths
 from yue.recipe.read import read_recipe
-from yue.summary import StageSummary
+from yue.wording import StageSummary
 
 NO_PROJECT = "go to the project's folder, or make one: yue init DIR"
 

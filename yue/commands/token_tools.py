@@ -1,4 +1,4 @@
-"""Verbs on token files: ``count`` and ``join`` them; ``mix plan``, what training reads of each."""
+"""Verbs on token files: ``count``, ``join``, ``index``, and ``mix plan``, what training reads."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from yue.commands import Verb
 from yue.errors import UsageError
+from yue.paths import token_folder
 from yue.wording import quoted
 
 if TYPE_CHECKING:
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 COUNT_EXAMPLE = "yue count work/tokens/train work/tokens/valid\n  yue count --data-dir work/tokens"
 
 
-def add_count_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: prefixes or a folder, and the form of the answer."""
+def _add_count_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "prefixes", nargs="*", type=Path, metavar="PREFIX", help="path without .bin and .idx"
     )
@@ -67,8 +67,6 @@ def _prefixes_in(folder: Path) -> list[Path]:
     Raises:
         UsageError: There are none.
     """
-    from yue.paths import token_folder
-
     found = sorted(file.with_suffix("") for file in token_folder(folder).rglob("*.idx"))
     if not found:
         raise UsageError(
@@ -82,8 +80,7 @@ def _prefixes_in(folder: Path) -> list[Path]:
 JOIN_EXAMPLE = "yue join tokens/part-1 tokens/part-2 --output-prefix tokens/train"
 
 
-def add_join_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: prefixes in, one out."""
+def _add_join_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "prefixes",
         nargs="+",
@@ -114,6 +111,80 @@ def run_join(args: argparse.Namespace) -> None:
     print(f"  next: `yue inspect {quoted(output)} --check` lists what is odd", flush=True)
 
 
+INDEX_EXAMPLE = (
+    "yue index work/tokens/train --samples 1200 --context-length 8192 --output-dir cache\n"
+    "  yue index 0.7 tokens/songs 0.3 tokens/pop --samples 1200 --split 900,50,50 "
+    "--output-dir cache"
+)
+
+
+def _add_index_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "data_path",
+        nargs="+",
+        metavar="DATA",
+        help="PREFIX of token files, or weights and prefixes in turn (YuE's DATA_PATH)",
+    )
+    parser.add_argument(
+        "--samples",
+        type=int,
+        required=True,
+        metavar="N",
+        help="samples to draw: YuE's TRAIN_ITERS times its global batch size",
+    )
+    parser.add_argument(
+        "--context-length",
+        "--seq-length",
+        type=int,
+        default=8192,
+        metavar="L",
+        help="tokens of input of a sample (default: 8192)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1234, metavar="S", help="of the order (default: 1234)"
+    )
+    parser.add_argument(
+        "--split",
+        metavar="SHARES",
+        help="shares of train, valid and test, as 900,50,50 (default: the files are one split)",
+    )
+    parser.add_argument(
+        "--part",
+        choices=("train", "valid", "test"),
+        default="train",
+        help="the split to draw from (default: train)",
+    )
+    parser.add_argument(
+        "--enable-shuffle",
+        action="store_true",
+        help="shuffle sequences too; the names of the files do not tell",
+    )
+    parser.add_argument(
+        "--output-dir", type=Path, required=True, metavar="DIR", help="folder for the .npy files"
+    )
+
+
+def run_index(args: argparse.Namespace) -> None:
+    """Write the arrays, and say which they are."""
+    from yue.dataset.index_files import IndexRequest, write_indices
+
+    request = IndexRequest(
+        samples=args.samples,
+        context=args.context_length,
+        seed=args.seed,
+        split=args.split,
+        part=args.part,
+        shuffle_sequences=args.enable_shuffle,
+    )
+    for files in write_indices(args.data_path, request, args.output_dir):
+        of = files.description.get("path_prefix", "the blend")
+        print(f"index: {files.prefix}-*: {of}, {files.samples:,} samples")
+    print(
+        f"  next: give YuE's script --data-cache-path {quoted(args.output_dir)}, with the same "
+        "words for the data"
+    )
+
+
 MIX_EXAMPLE = (
     "yue mix plan\n"
     "  yue mix plan --data-dir tokens --mix-folder corpora --mix-datasets songs=1 pop=0.5 --json"
@@ -121,8 +192,7 @@ MIX_EXAMPLE = (
 _MIX_SECTIONS = ("mix", "train")
 
 
-def add_mix_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: what to do, and a flag for each key of the recipe's sections."""
+def _add_mix_arguments(parser: argparse.ArgumentParser) -> None:
     from yue.recipe.flags import add_flags
 
     parser.add_argument("action", choices=("plan",), help="print tokens, iterations and epochs")
@@ -165,7 +235,6 @@ def run_mix(args: argparse.Namespace) -> None:
 def _mixed_recipe(args: argparse.Namespace) -> tuple[Recipe, Path]:
     """Return the recipe, and the folder of the project's own token files."""
     from yue.commands.stage import given_flags, project_paths
-    from yue.paths import token_folder
     from yue.recipe.flags import recipe_from_flags
     from yue.recipe.read import read_recipe
 
@@ -183,7 +252,8 @@ def _mixed_recipe(args: argparse.Namespace) -> tuple[Recipe, Path]:
 
 
 VERBS = {
-    "count": Verb(COUNT_EXAMPLE, add_count_arguments, run_count),
-    "join": Verb(JOIN_EXAMPLE, add_join_arguments, run_join),
-    "mix": Verb(MIX_EXAMPLE, add_mix_arguments, run_mix),
+    "count": Verb(COUNT_EXAMPLE, _add_count_arguments, run_count),
+    "join": Verb(JOIN_EXAMPLE, _add_join_arguments, run_join),
+    "index": Verb(INDEX_EXAMPLE, _add_index_arguments, run_index),
+    "mix": Verb(MIX_EXAMPLE, _add_mix_arguments, run_mix),
 }

@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING
 
 from yue.commands import Verb
 from yue.commands.stage import need_flags, print_summary, project_paths, run_stage
+from yue.errors import UsageError
+from yue.recipe.flags import add_flags
+from yue.recipe.read import read_recipe
+from yue.wording import StageSummary, counted, quoted
 
 if TYPE_CHECKING:
     from yue.codecs.audio_tracks import SongTracks
@@ -19,9 +23,7 @@ EXAMPLE = "yue tokenize --input-dir converted --output-dir codes --codec-type xc
 _VERIFIED_SONGS = 5
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: folders and the keys of the recipe's sections."""
-    from yue.recipe.flags import add_flags
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("--input-dir", type=Path, help="folder that `yue convert` made, or of .npy")
     parser.add_argument("--output-dir", type=Path, help="folder to make")
@@ -67,8 +69,6 @@ def _tokenize_folder(source: Path, output: Path, codec: CodecChoice, workers: in
     """Write a folder as the stage writes ``work/codes/``."""
     from yue.codecs.audio_tracks import check_codes_folder, folder_songs
     from yue.codecs.encode_songs import tokenize_songs
-    from yue.summary import StageSummary
-    from yue.wording import quoted
 
     source, output = source.resolve(), output.resolve()
     check_codes_folder(source, output)
@@ -87,7 +87,6 @@ def _tokenize_folder(source: Path, output: Path, codec: CodecChoice, workers: in
 def _verify_project(sample: int) -> None:
     from yue.codecs.audio_tracks import project_songs
     from yue.codecs.registry import CodecChoice
-    from yue.recipe.read import read_recipe
 
     paths = project_paths()
     codec = CodecChoice.of_recipe(read_recipe(paths.params), paths.root)
@@ -96,8 +95,6 @@ def _verify_project(sample: int) -> None:
 
 def _verify(folder: Path, songs: Sequence[SongTracks], codec: CodecChoice, sample: int) -> None:
     from yue.codecs.verify import verify_codes
-    from yue.errors import UsageError
-    from yue.wording import counted
 
     if sample < 0:
         raise UsageError(f"--verify {sample}", fix="give a number of songs, or 0 for all of them")
@@ -110,4 +107,4 @@ def _verify(folder: Path, songs: Sequence[SongTracks], codec: CodecChoice, sampl
     )
 
 
-VERBS = {"tokenize": Verb(EXAMPLE, add_arguments, run)}
+VERBS = {"tokenize": Verb(EXAMPLE, _add_arguments, run)}

@@ -9,10 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yue.commands import Verb
+from yue.commands.fork import add_fork_flags
+from yue.commands.stage import given_flags, need_flags, print_summary, project_paths, run_stage
+from yue.files import atomic_folder, check_replaceable
+from yue.paths import side_store_beside, token_folder
+from yue.recipe.flags import add_flags, naming_flags, recipe_from_flags
+from yue.recipe.model import Recipe
+from yue.recipe.read import read_recipe
 from yue.wording import quoted
 
 if TYPE_CHECKING:
-    from yue.recipe.model import Recipe
     from yue.training.job import Job
     from yue.training.outcome import Outcome
 
@@ -23,10 +29,7 @@ EXAMPLE = (
 _SECTIONS = ("mix", "model", "lora", "train", "launch", "logging")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: data, result, and a flag for each key of the recipe's sections."""
-    from yue.commands.fork import add_fork_flags
-    from yue.recipe.flags import add_flags
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument(
         "--data-dir",
@@ -61,8 +64,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train: the project's stage where no flag is given, else on ``--data-dir``."""
-    from yue.commands.stage import given_flags, need_flags, print_summary, run_stage
-
     if not given_flags(args, "dry_run", "adopt"):
         if args.dry_run:
             _dry_run(_job_of_project())
@@ -73,7 +74,6 @@ def run(args: argparse.Namespace) -> None:
         return
     needed = ("model", "data_dir", "output_dir")
     need_flags(args, needed, EXAMPLE)
-    from yue.recipe.flags import naming_flags, recipe_from_flags
     from yue.stages.train import summary
 
     recipe = recipe_from_flags(args, *_SECTIONS)
@@ -99,7 +99,6 @@ def job_of_flags(args: argparse.Namespace, recipe: Recipe) -> Job:
     Raises:
         TrainingError: The device is not there.
     """
-    from yue.paths import side_store_beside, token_folder
     from yue.training.hosts import choose_device
     from yue.training.job import Job
 
@@ -121,7 +120,6 @@ def job_of_flags(args: argparse.Namespace, recipe: Recipe) -> Job:
 
 def _train(job: Job, output: Path) -> Outcome | None:
     """Train into one folder: the adapter, ``train.json`` and ``curves/``."""
-    from yue.files import atomic_folder, check_replaceable
     from yue.training.run import TrainingRun
 
     check_replaceable(output, "run.json")
@@ -146,8 +144,6 @@ def _adopt(job: Job, name: str) -> None:
 
 
 def _job_of_project() -> Job:
-    from yue.commands.stage import project_paths
-    from yue.recipe.read import read_recipe
     from yue.training.job import job_of_project
 
     paths = project_paths()
@@ -160,4 +156,4 @@ def _dry_run(job: Job) -> None:
     print("\n".join(dry_run(job)))
 
 
-VERBS = {"train": Verb(EXAMPLE, add_arguments, run)}
+VERBS = {"train": Verb(EXAMPLE, _add_arguments, run)}

@@ -22,8 +22,7 @@ from yue.recipe.yaml_positions import read_document
 EXAMPLE = "yue validate recipes/demo.yaml"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: which recipes."""
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "recipes",
         nargs="*",
@@ -47,9 +46,8 @@ def run(args: argparse.Namespace) -> None:
         raise
     params = read_document(paths.params)
     found = checked(params)
-    _print_notes(upkeep_notes(found))
-    _print_notes(drift_notes(params, paths.root))
-    _print_notes(recipe_notes(build_recipe(found.values), paths.root))
+    notes = [*upkeep_notes(found), *drift_notes(params, paths.root)]
+    _print_notes([*notes, *recipe_notes(build_recipe(found.values), paths.root)])
 
 
 def _undo_override(paths: Paths, error: RecipeFaultsError) -> None:
@@ -76,8 +74,7 @@ def _validate_files(files: Iterable[Path]) -> None:
             continue
         recipe = build_recipe(found.values)
         print(f"validate: {file} is the recipe {recipe.name}: no faults")
-        _print_notes(upkeep_notes(found))
-        _print_notes(recipe_notes(recipe, Path.cwd()))
+        _print_notes([*upkeep_notes(found), *recipe_notes(recipe, Path.cwd())])
     if errors:
         raise RecipeError("\n".join(str(error) for error in errors))
 
@@ -87,4 +84,4 @@ def _print_notes(notes: Iterable[Note]) -> None:
         print(note, file=sys.stderr)
 
 
-VERBS = {"validate": Verb(EXAMPLE, add_arguments, run)}
+VERBS = {"validate": Verb(EXAMPLE, _add_arguments, run)}

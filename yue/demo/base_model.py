@@ -144,20 +144,6 @@ def used_ids(tokenizer: Path) -> Tensor:
     )
 
 
-def _shape(plan: PretrainingPlan, rows: int) -> ModelShape:
-    return ModelShape(
-        vocabulary=rows,
-        hidden=plan.hidden,
-        feed_forward=plan.mlp,
-        layers=plan.layers,
-        heads=plan.heads,
-        key_value_heads=plan.heads // 2,
-        head_size=plan.head_size,
-        context=4096,
-        tied=False,
-    )
-
-
 def small_model(
     plan: PretrainingPlan, used: Tensor, codebook: Tensor, seed: int
 ) -> LlamaForCausalLM:
@@ -170,7 +156,18 @@ def small_model(
         seed: Of the weights that are random.
     """
     torch.manual_seed(seed)
-    model = LlamaForCausalLM(llama_config(_shape(plan, len(used))))
+    shape = ModelShape(
+        vocabulary=len(used),
+        hidden=plan.hidden,
+        feed_forward=plan.mlp,
+        layers=plan.layers,
+        heads=plan.heads,
+        key_value_heads=plan.heads // 2,
+        head_size=plan.head_size,
+        context=4096,
+        tied=False,
+    )
+    model = LlamaForCausalLM(llama_config(shape))
     first_code = int(torch.searchsorted(used, codec_range(NAME).offset))
     set_initial_weights(model, first_code, codebook)
     return model

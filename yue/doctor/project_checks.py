@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from yue.doctor.software_checks import Finding, ok
+from yue.doctor.machine_checks import Finding, ok
 from yue.errors import RecipeError, YueError
 from yue.inputs.recipe_notes import fetch_notes, input_notes, unwatched_notes
 from yue.paths import Paths

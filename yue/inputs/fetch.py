@@ -12,32 +12,19 @@ import fcntl
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from yue.errors import YueError, first_line
 from yue.files import bytes_digest, file_digest, sync
 from yue.temporary import naming
 from yue.wording import quoted
 
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import RepoSibling
+
 _TIMEOUT = 20.0  # seconds that the hub may take to answer at all
 _PARTS = Path(".cache") / "yue"  # DVC ignores .cache, see .dvcignore
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """A file of a repository.
-
-    Attributes:
-        name: Its path in the repository.
-        size: In bytes; None where the hub does not say.
-        sha256: Hexadecimal digest of a large file; None of others.
-    """
-
-    name: str
-    size: int | None
-    sha256: str | None
 
 
 def fetch_repository(
@@ -54,12 +41,18 @@ def fetch_repository(
     Raises:
         YueError: There is no such repository, the hub cannot be reached, or what came is damaged.
     """
+    from huggingface_hub import HfApi
     from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils._paths import filter_repo_objects
 
     try:
-        commit, files = _list_files(repo, revision, include)
-        for file in files:
-            _fetch_file(repo, commit, file, folder)
+        info = HfApi().model_info(repo, revision=revision, files_metadata=True, timeout=_TIMEOUT)
+        patterns = None if include is None else list(include)
+        files = [file.rfilename for file in info.siblings or ()]
+        chosen = set(filter_repo_objects(files, allow_patterns=patterns))
+        for file in info.siblings or ():
+            if file.rfilename in chosen:
+                _fetch_file(repo, str(info.sha), file, folder)
     except HFValidationError as error:
         raise YueError(
             f"'{repo}' is not a hub id",
@@ -80,32 +73,16 @@ def fetch_repository(
         ) from error
 
 
-def _list_files(
-    repo: str, revision: str | None, include: Sequence[str] | None
-) -> tuple[str, list[RemoteFile]]:
-    """Return the commit of a revision, and its files that match."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.utils._paths import filter_repo_objects
-
-    info = HfApi().model_info(repo, revision=revision, files_metadata=True, timeout=_TIMEOUT)
-    files = [
-        RemoteFile(entry.rfilename, entry.size, entry.lfs.sha256 if entry.lfs else None)
-        for entry in info.siblings or ()
-    ]
-    patterns = None if include is None else list(include)
-    chosen: Any = filter_repo_objects(files, allow_patterns=patterns, key=lambda file: file.name)
-    return str(info.sha), list(chosen)
-
-
-def _fetch_file(repo: str, commit: str, file: RemoteFile, folder: Path) -> None:
+def _fetch_file(repo: str, commit: str, file: RepoSibling, folder: Path) -> None:
     """Download one file, unless there is one of its name."""
     from huggingface_hub import hf_hub_url
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils._headers import build_hf_headers
 
-    path = PurePosixPath(file.name)
+    sha256 = file.lfs.sha256 if file.lfs else None  # the hub digests large files alone
+    path = PurePosixPath(file.rfilename)
     if path.is_absolute() or ".." in path.parts:
-        raise YueError(f"{repo} names a file outside of its folder: {file.name}")
+        raise YueError(f"{repo} names a file outside of its folder: {file.rfilename}")
     target = folder / path
     for place in (folder, *(folder / part for part in reversed(path.parents)), target):
         if place.is_symlink() and not place.exists():
@@ -120,22 +97,22 @@ def _fetch_file(repo: str, commit: str, file: RemoteFile, folder: Path) -> None:
             print(note, file=sys.stderr)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = folder / _PARTS / f"{file.sha256 or bytes_digest(repo, commit, file.name)}.part"
+    part = folder / _PARTS / f"{sha256 or bytes_digest(repo, commit, file.rfilename)}.part"
     with _lock_part(part) as stream, naming(target, part):
         if file.size is not None and stream.tell() > file.size:  # of a hub that sent too much
             stream.truncate(0)
             stream.seek(0)
         http_get(
-            hf_hub_url(repo, file.name, revision=commit),
+            hf_hub_url(repo, file.rfilename, revision=commit),
             stream,
             resume_size=stream.tell(),
             headers=build_hf_headers(),
             expected_size=file.size,
-            displayed_filename=file.name,
+            displayed_filename=file.rfilename,
         )
         stream.flush()
         os.fsync(stream.fileno())
-        if file.sha256 is not None and file_digest(part) != file.sha256:
+        if sha256 is not None and file_digest(part) != sha256:
             part.unlink()
             raise YueError(
                 f"{target}: the download is damaged",

@@ -19,27 +19,21 @@ _LINK_FIX = (
 
 def missing_inputs(recipe: Recipe, root: Path) -> list[Problem]:
     """Return inputs that neither exist nor are made or fetched by a stage of the project."""
+    songs = "put your songs there, or name their folder"
     inputs = {
-        ("data", "songs_dir"): (
-            recipe.data.songs_dir,
-            "put your songs there, or name their folder",
-        ),
+        ("data", "songs_dir"): (recipe.data.songs_dir, songs),
         ("codec", "path"): (recipe.codec.path, _codec_fix(recipe.codec)),
         ("tokens", "tokenizer"): (recipe.tokens.tokenizer, "copy the SentencePiece model there"),
         ("model", "path"): (recipe.model.path, _weights_fix(recipe.model.path)),
     }
-    found = [
-        _problem(key, f"{path} does not exist, and no stage makes it", fix, root)
-        if not (root / path).is_symlink()
-        else _problem(
-            key,
-            f"{path} is a link to {(root / path).readlink()}, which is not there",
-            _LINK_FIX,
-            root,
-        )
-        for key, (path, fix) in inputs.items()
-        if not _is_there(path, root)
-    ]
+    found = []
+    for key, (path, fix) in inputs.items():
+        if (root / path).is_symlink() and not _is_there(path, root):
+            rule = f"{path} is a link to {(root / path).readlink()}, which is not there"
+            found.append(_problem(key, rule, _LINK_FIX, root))
+        elif not _is_there(path, root):
+            rule = f"{path} does not exist, and no stage makes it"
+            found.append(_problem(key, rule, fix, root))
     found += [
         _problem(("generate", key), f"{path} does not exist", f"see {folder}/README.md", root)
         for key, path, folder in given(recipe.generate)
@@ -100,13 +94,9 @@ def _problem(key: tuple[str, str], rule: str, fix: str, root: Path) -> Problem:
 
 def _missing_datasets(mix: Mix, root: Path) -> list[Problem]:
     """Return datasets that are named and not there."""
+    fix = "see corpora/README.md"
     return [
-        _problem(
-            ("mix", "datasets"),
-            f"no dataset '{name}' in {mix.folder}",
-            "see corpora/README.md",
-            root,
-        )
+        _problem(("mix", "datasets"), f"no dataset '{name}' in {mix.folder}", fix, root)
         for name in numbers_of(mix.datasets)
         if name != SONGS
         and not _is_there(f"{mix.folder}/{name}/train.idx", root)

@@ -11,7 +11,7 @@ there is no such stage.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
@@ -77,7 +77,7 @@ class MadeStage:
 
 
 def is_made(path: str, root: Path) -> bool:
-    """Tell whether ``path``, relative to ``root``, lies in what DVC makes.
+    """Tell whether ``path``, relative to ``root``, lies in what DVC makes or ``dvc add`` tracks.
 
     Looks at the pipeline files in the folders above the path, where DVC's own convention puts
     them; what those write elsewhere is not found.
@@ -91,15 +91,8 @@ def is_made(path: str, root: Path) -> bool:
         for stage in stages_of(root, folder.as_posix())
         for out in stage.outs
     )
-    return any(wanted.is_relative_to(out) for out in made) or is_added(path, root)
-
-
-def is_added(path: str, root: Path) -> bool:
-    """Tell whether ``path``, relative to ``root``, lies in what ``dvc add`` tracks."""
-    wanted = PurePosixPath(normpath(path))
-    if wanted.is_absolute():
-        return False
-    return any((root / f"{part}.dvc").is_file() for part in [wanted, *wanted.parents][:-1])
+    tracked = any((root / f"{part}.dvc").is_file() for part in [wanted, *wanted.parents][:-1])
+    return tracked or any(wanted.is_relative_to(out) for out in made)
 
 
 def is_untracked(path: str, root: Path) -> bool:
@@ -184,22 +177,18 @@ def needed_stages(recipe: Recipe, root: Path) -> tuple[str, ...]:
     return tuple(stage.name for stage in stages if stage.name in found)
 
 
-def needed_text(recipe: Recipe, root: Path) -> str | None:
+def needed_text(recipe: Recipe | None, root: Path) -> str | None:
     """Return the text of ``demo/needed.yaml`` for a recipe; None where there is no demo/dvc.yaml.
 
     Args:
-        recipe: The active recipe.
+        recipe: The active recipe; None for one that cannot be read: DVC can, and runs its first
+            stage.
         root: A folder with demo/dvc.yaml: the project, or what projects are made from.
     """
-    stages = stages_of(root, FOLDER)
-    if not stages:
-        return None
-    return _needed_text([stage.name for stage in stages], needed_stages(recipe, root))
-
-
-def nothing_needed(root: Path) -> str:
-    """Return its text for a recipe that cannot be read: DVC can, and runs its first stage."""
-    return _needed_text([stage.name for stage in stages_of(root, FOLDER)], ())
+    needed = needed_stages(recipe, root) if recipe else ()
+    stages = (stage.name for stage in stages_of(root, FOLDER))
+    lines = [f"{name}: {f'[{_ITEM}]' if name in needed else '[]'}\n" for name in stages]
+    return _HEAD + "".join(lines) if lines else None
 
 
 def write_needed(recipe: Recipe, root: Path) -> Change:
@@ -216,11 +205,6 @@ def write_needed(recipe: Recipe, root: Path) -> Change:
     if not same:
         write_text(file, text)
     return Change(tuple(sorted(now - before)), tuple(sorted(before - now)))
-
-
-def _needed_text(stages: Collection[str], needed: Collection[str]) -> str:
-    lines = (f"{name}: {f'[{_ITEM}]' if name in needed else '[]'}\n" for name in stages)
-    return _HEAD + "".join(lines)
 
 
 def _read_listed(file: Path) -> set[str]:

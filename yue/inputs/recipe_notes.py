@@ -21,7 +21,7 @@ from yue.recipe.model import Recipe
 from yue.recipe.problems import Problem
 from yue.recipe.resolve import ACTIVE, Resolved, left_out
 from yue.recipe.schema import keys_by_path
-from yue.recipe.yaml_positions import Document, shown_value
+from yue.recipe.yaml_positions import Document, dotted, shown_value
 from yue.wording import few, quoted
 
 _RELEASED = re.compile(r"YuE-s[12]-")
@@ -91,15 +91,14 @@ class Note:
 
 def recipe_notes(recipe: Recipe, root: Path) -> list[Note]:
     """Return all notes of a recipe in a project: what is missing first."""
-    kinds = (
-        input_notes,
-        empty_notes,
-        codec_notes,
-        fetch_notes,
-        untracked_notes,
-        unwatched_notes,
-    )
-    return [note for notes in kinds for note in notes(recipe, root)]
+    return [
+        *input_notes(recipe, root),
+        *_empty_notes(recipe, root),
+        *_codec_notes(recipe, root),
+        *fetch_notes(recipe, root),
+        *_untracked_notes(recipe, root),
+        *unwatched_notes(recipe, root),
+    ]
 
 
 def input_notes(recipe: Recipe, root: Path) -> list[Note]:
@@ -107,7 +106,7 @@ def input_notes(recipe: Recipe, root: Path) -> list[Note]:
     return _of_problems(missing_inputs(recipe, root))
 
 
-def empty_notes(recipe: Recipe, root: Path) -> list[Note]:
+def _empty_notes(recipe: Recipe, root: Path) -> list[Note]:
     """Return a folder of songs that holds none yet."""
     folder = recipe.data.songs_dir
     if not exists(root / folder) or is_made(folder, root) or _has_files(root / folder):
@@ -115,7 +114,7 @@ def empty_notes(recipe: Recipe, root: Path) -> list[Note]:
     return [Note(f"data.songs_dir: {folder} is empty", "put your songs there")]
 
 
-def codec_notes(recipe: Recipe, root: Path) -> list[Note]:
+def _codec_notes(recipe: Recipe, root: Path) -> list[Note]:
     """Return a codec whose weights or whose ids do not fit."""
     notes = _of_problems(codec_problems(recipe, root))
     if notes or not is_strange(recipe):
@@ -139,7 +138,7 @@ def fetch_notes(recipe: Recipe, root: Path) -> list[Note]:
     return notes
 
 
-def untracked_notes(recipe: Recipe, root: Path) -> list[Note]:
+def _untracked_notes(recipe: Recipe, root: Path) -> list[Note]:
     """Return a note on songs that neither DVC nor git tracks, which a clone will not have."""
     folder = recipe.data.songs_dir
     if not is_untracked(folder, root) or not _has_files(root / folder):
@@ -209,9 +208,10 @@ def upkeep_notes(found: Resolved) -> list[Note]:
     notes = [Note(f"{each.file}:{each.line}: {each.what}", fix) for each in found.changes]
     missing = left_out(found.document) if active else []
     if missing:
-        shown = [f"{name} ({_describe_default(name)})" for name in missing[:_MAX_DIFFERENCES]]
+        defaults = [keys_by_path()[tuple(name.split("."))].default for name in missing]
+        shown = [f"{n} ({shown_value(v)})" for n, v in zip(missing, defaults, strict=True)]
         if (more := len(missing) - _MAX_DIFFERENCES) > 0:
-            shown.append(f"and {more} more")
+            shown[_MAX_DIFFERENCES:] = [f"and {more} more"]
         what = f"{found.document.file} leaves out what takes its default: {', '.join(shown)}"
         fix = f"{_COMPLETE} writes it there, where DVC looks for paths and sections"
         notes.append(Note(what, fix))
@@ -219,7 +219,7 @@ def upkeep_notes(found: Resolved) -> list[Note]:
 
 
 def _of_problems(found: Iterable[Problem]) -> list[Note]:
-    return [Note(f"{'.'.join(map(str, p.path))}: {p.rule}", p.fix) for p in found]
+    return [Note(f"{dotted(p.path)}: {p.rule}", p.fix) for p in found]
 
 
 def _has_files(path: Path) -> bool:
@@ -227,7 +227,3 @@ def _has_files(path: Path) -> bool:
         return path.is_file() or any(found.is_file() for found in path.rglob("*"))
     except OSError:
         return False
-
-
-def _describe_default(name: str) -> str:
-    return shown_value(keys_by_path()[tuple(name.split("."))].default)

@@ -103,22 +103,16 @@ def missing_files(weights: Released, folder: Path) -> tuple[str, ...]:
     Returns:
         Patterns and file names, of the layout that lacks least.
     """
-    lacking = [_missing_of(layout, folder) for layout in weights.layouts]
-    return min(lacking, key=len)
+    return min((_missing_of(layout, folder) for layout in weights.layouts), key=len)
 
 
 def _missing_of(layout: Iterable[str], folder: Path) -> tuple[str, ...]:
-    lacks = [pattern for pattern in layout if not _has(folder, pattern)]
+    lacks = [pattern for pattern in layout if not any(map(_is_file, folder.glob(pattern)))]
     if "*.safetensors" in layout:
         named = _shards(folder)
         lacks = [pattern for pattern in lacks if not named or pattern != "*.safetensors"]
         lacks += [shard for shard in named if not _is_file(folder / shard)]
     return tuple(lacks)
-
-
-def _has(folder: Path, pattern: str) -> bool:
-    """Return whether a folder has a file of that name or pattern, at that depth, or a link."""
-    return any(_is_file(path) for path in folder.glob(pattern))
 
 
 def _is_file(path: Path) -> bool:

@@ -59,11 +59,8 @@ def _refuse_to_lose_edits(file: Path, new: Resolved) -> None:
     if not drift.edited or _is_kept(params, file.parent / "recipes"):
         return
     if drift.recipe is None:
-        raise UsageError(
-            "params.yaml would be lost",
-            why="its header does not say which recipe it was written from",
-            fix=_FIX,
-        )
+        why = "its header does not say which recipe it was written from"
+        raise UsageError("params.yaml would be lost", why=why, fix=_FIX)
     changes = f": {shown(drift.differences)}" if drift.differences else ""
     raise UsageError(
         f"params.yaml was edited since `yue use {quoted(Path(drift.recipe))}`{changes}",

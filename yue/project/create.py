@@ -12,7 +12,7 @@ from pathlib import Path
 from yue.errors import RecipeError, UsageError, YueError
 from yue.files import write_text
 from yue.inputs.pipeline_outputs import FILE as NEEDED
-from yue.inputs.pipeline_outputs import needed_text, nothing_needed, write_needed
+from yue.inputs.pipeline_outputs import needed_text, write_needed
 from yue.project.pipeline_files import (
     FILE,
     NOTES,
@@ -120,8 +120,9 @@ def update_project(folder: Path, skipped: Collection[str] = ()) -> list[str]:
     try:
         changed += _update_recipe(folder)
     except RecipeError:  # `yue validate` says what is wrong with it, once DVC can read its files
-        if not (folder / NEEDED).is_file():
-            write_text(folder / NEEDED, nothing_needed(folder))
+        needed = needed_text(None, folder)
+        if needed is not None and not (folder / NEEDED).is_file():
+            write_text(folder / NEEDED, needed)
             changed.append(NEEDED)
     return changed + _update_ignored(folder)
 
@@ -153,18 +154,13 @@ def _update_recipe(folder: Path) -> list[str]:
         write_text(file, text)
         changed.append(file.name)
     change = write_needed(recipe, folder)
-    return [*changed, *([NEEDED] if change.added or change.removed else [])]
+    return changed + [NEEDED] * bool(change.added or change.removed)
 
 
 def _keep_edits(file: Path) -> str | None:
     """Copy a pipeline file aside that git does not have as it is; returns the copy's name."""
-    if not file.is_file():
-        return None
-    try:
-        text = file.read_text(encoding="utf-8")
-    except ValueError:
-        text = None
-    if text is not None and text == committed_text(file):
+    committed = committed_text(file)
+    if not file.is_file() or (committed is not None and file.read_bytes() == committed.encode()):
         return None
     copy = _free_name(file)
     shutil.copyfile(file, copy)

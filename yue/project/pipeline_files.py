@@ -9,7 +9,7 @@ version of ``yue`` reruns the stages whose code it changed, and no others.
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,10 +77,8 @@ def project_pipelines(skipped: Collection[str] = ()) -> Pipelines:
     known = stage_names()
     for name in skipped:
         if name not in known or name in _FIRST:
-            raise UsageError(
-                f"cannot skip {name}",
-                fix=f"stages to skip: {', '.join(_skippable(known, skipped))}",
-            )
+            left = (other for other in known if other not in (*_FIRST, *skipped))
+            raise UsageError(f"cannot skip {name}", fix=f"stages to skip: {', '.join(left)}")
     texts, code, given = {}, {}, []
     for file in PIPELINES:
         pipeline = _load(template_root() / file)
@@ -123,11 +121,6 @@ def code_text(digests: Mapping[str, str]) -> str:
 def _is_source(file: Path) -> bool:
     generated = file.name.startswith("_yue_native")
     return file.suffix in _SOURCES and not generated and "__pycache__" not in file.parts
-
-
-def _skippable(known: Iterable[str], skipped: Collection[str]) -> list[str]:
-    """Return the stages that may be skipped and are not yet."""
-    return [name for name in known if name not in skipped and name not in _FIRST]
 
 
 def _leave_out(pipeline: Any, skipped: Collection[str]) -> list[str]:

@@ -134,11 +134,9 @@ def adopt_arrays(source: Path, target: Path, songs_dir: Path) -> None:
         songs_dir: The project's songs folder, whose ``songs.jsonl`` counts among what was found.
 
     Raises:
-        UsageError: ``source`` is not what ``yue convert`` makes.
         YueError: Its ``rejected.json`` is damaged or of an older version.
         AudioError: An array is missing or lies elsewhere.
     """
-    check_arrays(source)
     with atomic_folder(target) as folder:
         tracks = read_tracks(source / _ROWS)
         write_tracks(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from yue.errors import RecipeError
-from yue.recipe.model import Lora, Mix, Model, Recipe, Train
+from yue.recipe.model import Recipe
 from yue.recipe.read import has_digest, same_value
 from yue.recipe.resolve import resolve
 from yue.recipe.schema import defaults
@@ -35,29 +35,19 @@ _WITHOUT_EFFECT = {
 }
 
 
-def training_sections(mix: Mix, model: Model, lora: Lora, train: Train) -> Sections:
+def sections_of(recipe: Recipe) -> Sections:
     """Return the sections that training reads, as JSON values, without paths of this machine."""
-    values = {
-        "mix": asdict(mix),
-        "model": asdict(model),
-        "lora": asdict(lora),
-        "train": asdict(train),
-    }
+    values = {name: asdict(getattr(recipe, name)) for name in SECTIONS}
     sections: Sections = json.loads(json.dumps(values))
     del sections["mix"]["folder"]
     return sections
-
-
-def sections_of(recipe: Recipe) -> Sections:
-    """Return the same of a whole recipe."""
-    return training_sections(recipe.mix, recipe.model, recipe.lora, recipe.train)
 
 
 def deciding_values(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return the values that decide the adapter, by ``section.key``.
 
     Args:
-        sections: As :func:`training_sections` gives them, or an older version of ``yue`` wrote
+        sections: As :func:`sections_of` gives them, or an older version of ``yue`` wrote
             them; a key that was not there yet has the default that did not change anything.
     """
     values, plain = {}, defaults()
@@ -77,12 +67,7 @@ def deciding_values(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]
 def key_differences(
     there: Mapping[str, Mapping[str, Any]], here: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, str]:
-    """Return deciding keys that differ, by name, each in words: ``train.lr 0.01, here 0.02``.
-
-    Args:
-        there: Sections of another run.
-        here: Sections of this one.
-    """
+    """Return deciding keys that differ, by name, each in words: ``train.lr 0.01, here 0.02``."""
     theirs, ours = deciding_values(there), deciding_values(here)
     differences = {}
     for name in sorted(theirs | ours):

@@ -20,6 +20,7 @@ from yue.recipe.yaml_positions import parse_scalar
 _PREFIXED = ("lora", "mix")
 # Attribute of parsed arguments: which attribute each dotted key's flag has set.
 _NAMES = "recipe_flags"
+_DOTTED = re.compile(r"(?<![\w./-])[a-z]+\.[a-z_]+\b(?![./])")
 
 
 def add_flags(
@@ -35,7 +36,7 @@ def add_flags(
 
     Args:
         parser: Of a verb.
-        sections: The sections.
+        sections: Whose keys.
         own: What the verb takes in place of the schema's defaults, in words, by dotted key.
         without: Dotted keys that get no flag.
     """
@@ -92,7 +93,7 @@ def flag_called(flag: str, parser: argparse.ArgumentParser) -> str | None:
         for key in keys_of(section):
             called = (key.name, *key.aliases)
             if key.dotted in names and word in (*called, *(f"{section}_{name}" for name in called)):
-                return f"--{names[key.dotted].replace('_', '-')}"
+                return _flag(key.dotted, names)
     return None
 
 
@@ -111,21 +112,21 @@ def given_values(args: argparse.Namespace, *sections: str) -> dict[str, dict[str
 def naming_flags(args: argparse.Namespace) -> Iterator[None]:
     """Have errors that name a recipe's key name its flag beside it: ``train.lr (--lr)``."""
     names: dict[str, str] = getattr(args, _NAMES)
+
+    def both(found: re.Match[str]) -> str:
+        return f"{found[0]} ({_flag(found[0], names)})" if found[0] in names else found[0]
+
     try:
         yield
     except YueError as error:
-        parts = (_with_flags(text, names) for text in (error.what, error.why, error.fix))
+        parts = (_DOTTED.sub(both, text) for text in (error.what, error.why, error.fix))
         error.what, error.why, error.fix = parts
         error.args = ("\n".join(error.lines()),)
         raise
 
 
-def _with_flags(text: str, names: Mapping[str, str]) -> str:
-    def both(found: re.Match[str]) -> str:
-        name = names.get(found[0])
-        return found[0] if name is None else f"{found[0]} (--{name.replace('_', '-')})"
-
-    return re.sub(r"(?<![\w./-])[a-z]+\.[a-z_]+\b(?![./])", both, text)
+def _flag(dotted: str, names: Mapping[str, str]) -> str:
+    return f"--{names[dotted].replace('_', '-')}" if dotted in names else dotted
 
 
 def _options(parser: argparse.ArgumentParser, key: Key) -> list[str]:
@@ -198,12 +199,10 @@ def _metavar(key: Key) -> str:
 
 def _line(problem: Problem, names: Mapping[str, str], values: Mapping[str, Any]) -> str:
     section, name = str(problem.path[0]), str(problem.path[1])
-    dotted = f"{section}.{name}"
-    flag = f"--{names[dotted].replace('_', '-')}" if dotted in names else dotted
     value = values[section].get(name)
     if len(problem.path) > 2:
         value = value[problem.path[2]]
-    line = f"{flag}: {value_words(value)}: {problem.rule}"
+    line = f"{_flag(f'{section}.{name}', names)}: {value_words(value)}: {problem.rule}"
     return f"{line}\n  fix: {problem.fix}" if problem.fix else line
 
 

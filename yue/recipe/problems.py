@@ -71,14 +71,9 @@ def value_problem(key: Key, value: Any) -> Problem | None:
     return Problem(key.path, f"must be {key.allowed}", _fix(key, value, key.path))
 
 
-def stray_keys(document: Document) -> tuple[dict[tuple[str, str], str], list[Fault]]:
-    """Return keys that belong to a section which the file does not have.
-
-    Returns:
-        The section of each such key, by where it stands; and one fault for each lost line.
-    """
-    strays: dict[tuple[str, str], str] = {}
-    faults = []
+def stray_keys(document: Document) -> tuple[list[tuple[str, str]], list[Fault]]:
+    """Return where keys stand of a section which the file does not have, a fault for each such."""
+    strays, faults = [], []
     for section, inner in document.values.items():
         if not isinstance(inner, Mapping) or section not in sections():
             continue
@@ -89,7 +84,7 @@ def stray_keys(document: Document) -> tuple[dict[tuple[str, str], str], list[Fau
             found = [name for name in unknown if name in names]
             if lost in document.values or len(found) < min(_MIN_STRAYS, len(names)):
                 continue
-            strays |= {(section, name): lost for name in found}
+            strays += [(section, name) for name in found]
             unknown = [name for name in unknown if name not in names]
             rule = f"{', '.join(found)} belong to {lost}: its line is missing"
             place = document.keys[section, found[0]]
@@ -110,7 +105,8 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
     if error.validator == "additionalProperties":
         yield from (_unknown_key(section, name) for name in instance if name not in _names(section))
     elif key := _key_of(path):
-        yield Problem(path, f"must be {_allowed(key, path)}", _fix(key, instance, path))
+        allowed = key.allowed_item if len(path) > len(key.path) else key.allowed
+        yield Problem(path, f"must be {allowed}", _fix(key, instance, path))
     else:
         rule = f"must be a section with the keys {', '.join(_names(section))}"
         yield Problem(path, rule, instance.fix if isinstance(instance, Unusable) else "")
@@ -120,12 +116,6 @@ def _key_of(path: KeyPath) -> Key | None:
     """Return the key that a path is, or is an item of."""
     names = tuple(str(part) for part in path)
     return keys_by_path().get(names) or keys_by_path().get(names[:-1])
-
-
-def _allowed(key: Key, path: KeyPath) -> str:
-    if len(path) > len(key.path):
-        return key.allowed_item
-    return key.allowed
 
 
 def _fix(key: Key, value: Any, path: KeyPath) -> str:

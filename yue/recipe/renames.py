@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from yue.recipe.fault_text import Fault, Place
 from yue.recipe.schema import keys, schema, sections
-from yue.recipe.yaml_positions import Document, KeyPath, shown_value
+from yue.recipe.yaml_positions import Document, KeyPath, dotted, shown_value
 
 _Names = tuple[str, ...]
 _T = TypeVar("_T")
@@ -79,12 +79,12 @@ class _Renewal:
         if not self._has(old):
             return
         if self._has(new):
-            rule = f"is called {_dotted(new)} now, and that is here too"
+            rule = f"is called {dotted(new)} now, and that is here too"
             place = self.original.keys[old]
-            self.faults.append(Fault(place, _dotted(old), "", rule, "keep one of the two"))
+            self.faults.append(Fault(place, dotted(old), "", rule, "keep one of the two"))
             self._take(old)
             return
-        self._tell(old, f"{_dotted(old)} is called {_dotted(new)} now")
+        self._tell(old, f"{dotted(old)} is called {dotted(new)} now")
         value = self._take(old)
         section = self.values if len(new) == 1 else self.values.setdefault(new[0], {})
         section[new[-1]] = value
@@ -93,7 +93,7 @@ class _Renewal:
     def remove(self, old: _Names, why: str) -> None:
         """Leave out what there is no more."""
         if self._has(old):
-            self._tell(old, f"{_dotted(old)} is read no more: {why}")
+            self._tell(old, f"{dotted(old)} is read no more: {why}")
             self._take(old)
 
     def replace(self, path: _Names, old: Any, new: Any) -> None:
@@ -102,7 +102,7 @@ class _Renewal:
             section = self._section(path)
             value = section[path[-1]]
             if type(value) is type(old) and value == old:  # 1 == True
-                words = f"{_dotted(path)}: {shown_value(old)} is called {shown_value(new)} now"
+                words = f"{dotted(path)}: {shown_value(old)} is called {shown_value(new)} now"
                 self._tell(path, words)
                 section[path[-1]] = new
 
@@ -145,7 +145,3 @@ class _Renewal:
             if path[: len(old)] == old:
                 return (*new, *path[len(old) :])
         return path
-
-
-def _dotted(path: KeyPath) -> str:
-    return ".".join(str(part) for part in path)

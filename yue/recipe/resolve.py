@@ -74,7 +74,13 @@ def resolve(document: Document) -> Resolved:
     layers = []
     for each in chain:
         strays, lost = stray_keys(each)
-        layers.append(_without(each.values, strays))
+        layer = {
+            name: dict(inner) if isinstance(inner, Mapping) else inner
+            for name, inner in each.values.items()
+        }
+        for section, name in strays:
+            del layer[section][name]
+        layers.append(layer)
         faults += [found.placed(fault, each) for fault in lost]
     values, numbers = _merged(layers)
     origins = {path: chain[number] for path, number in numbers.items()}
@@ -116,17 +122,6 @@ def _parent(chain: Sequence[Document]) -> Document | Fault | None:
         rule = f"these recipes extend one another in a circle: {circle}"
         return Fault(place, EXTENDS, written, rule, "remove one of these lines")
     return read_document(parent)
-
-
-def _without(values: Mapping[str, Any], strays: Mapping[tuple[str, str], str]) -> dict[str, Any]:
-    if not strays:
-        return dict(values)
-    return {
-        section: {name: value for name, value in inner.items() if (section, name) not in strays}
-        if isinstance(inner, Mapping)
-        else inner
-        for section, inner in values.items()
-    }
 
 
 def _merged(layers: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], dict[KeyPath, int]]:

@@ -30,17 +30,8 @@ _MAX_NAME = 255  # bytes, what file systems take
 _MADE = ("work", "metrics", ".dvc", ".git", ".yue")
 
 
-def path_problems(values: Mapping[tuple[str, ...], Any]) -> list[Problem]:
-    """Return problems of the path keys that are there."""
-    found = []
-    for key in PATH_KEYS:
-        if key in values and (problem := _path_fault(values[key])):
-            rule, fix = problem
-            found.append(Problem(key, rule, fix))
-    return found
-
-
 def _path_fault(text: str) -> tuple[str, str] | None:
+    """Return what is wrong with a path, and how to fix it."""
     path = PurePosixPath(text)
     if text != text.strip():
         return "has spaces at its ends", "remove them"
@@ -264,7 +255,8 @@ def rule_problems(values: Mapping[str, Any], faulty: Set[KeyPath]) -> list[Probl
             if not rule.holds(*given):
                 says, fix = rule.says(*given), rule.fix(*given)
                 found.append(Problem(paths[0], says, fix, others=rule.keys[1:]))
-    return found + path_problems(sound)
+    faults = ((key, _path_fault(sound[key])) for key in PATH_KEYS if key in sound)
+    return found + [Problem(key, *fault) for key, fault in faults if fault]
 
 
 def _leaves(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -276,9 +268,7 @@ def _leaves(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
 
 
 def _divisors(number: int) -> str:
-    number = int(number)
-    found = [str(n) for n in range(1, min(number, 64) + 1) if number % n == 0]
-    return ", ".join(found)
+    return ", ".join(str(n) for n in range(1, min(int(number), 64) + 1) if number % n == 0)
 
 
 def _others(names: Sequence[str], known: Sequence[str]) -> str:

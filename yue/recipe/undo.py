@@ -20,7 +20,7 @@ from ruamel.yaml.error import YAMLError
 
 from yue.errors import RecipeError
 from yue.files import write_text
-from yue.recipe.fault_text import Fault, RecipeFaultsError
+from yue.recipe.fault_text import RecipeFaultsError
 from yue.recipe.model import Recipe
 from yue.recipe.read import build_recipe, problems, same_value
 from yue.recipe.resolve import resolve
@@ -42,7 +42,9 @@ def undo_faults(params: Path, error: RecipeFaultsError) -> tuple[Recipe, tuple[s
         before, now = parse_document(committed, params.name), read_document(params)
         values = copy.deepcopy(dict(now.values))
         earlier = {**before.values, **_last_run(params)}
-        names = dict.fromkeys(name for fault in error.faults for name in _names(fault))
+        # The keys that faults are about, without places in lists.
+        at_fault = ((fault.key.split("[")[0], *fault.others) for fault in error.faults)
+        names = dict.fromkeys(name for group in at_fault for name in group)
         for name in names:
             _give_back(values, earlier, name.split("."))
         found = resolve(dataclasses.replace(now, values=values))
@@ -56,11 +58,6 @@ def undo_faults(params: Path, error: RecipeFaultsError) -> tuple[Recipe, tuple[s
     write_text(params, text)
     changed = (name for name in names if not same_value(_at(values, name), _at(now.values, name)))
     return build_recipe(found.values), tuple(changed)
-
-
-def _names(fault: Fault) -> tuple[str, ...]:
-    """Return the keys that a fault is about, without places in lists."""
-    return (fault.key.split("[")[0], *fault.others)
 
 
 def _at(values: Mapping[str, Any], name: str) -> Any:

@@ -8,9 +8,10 @@ this changes in one line when one value changes.
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,12 +53,12 @@ def active_text(found: Resolved, recipe_file: Path, root: Path) -> str:
 
     Args:
         found: The recipe.
-        recipe_file: Where it is.
+        recipe_file: Its file.
         root: The project, whose params.yaml it becomes.
     """
     kept = [
         line
-        for line in split_header(found.document.text)[0]
+        for line in header_lines(found.document.text)
         if not line.startswith(_MODELINE) and not _ACTIVE.match(line)
     ]
     header = [
@@ -76,7 +77,7 @@ def completed_text(document: Document) -> str:
         RecipeFaultsError: It has faults.
     """
     found = checked(document)
-    header, _ = split_header(document.text)
+    header = header_lines(document.text)
     return canonical(laid_out(header, found.values, _collect_remarks(found)))
 
 
@@ -130,7 +131,7 @@ def remarks_of(document: Document) -> Remarks:
     above: dict[KeyPath, tuple[str, ...]] = {}
     waiting: list[str] = []
     current: KeyPath = ()
-    header = len(split_header(document.text)[0])
+    header = len(header_lines(document.text))
     for number, line in enumerate(document.lines[header:], header + 1):
         if number in starts:
             current = starts[number]
@@ -147,11 +148,9 @@ def remarks_of(document: Document) -> Remarks:
     return Remarks(beside, above, tuple(waiting))
 
 
-def split_header(text: str) -> tuple[list[str], list[str]]:
-    """Return the comment lines on top, and the rest."""
-    lines = text.splitlines()
-    end = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
-    return lines[:end], lines[end:]
+def header_lines(text: str) -> list[str]:
+    """Return the comment lines on top."""
+    return list(itertools.takewhile(lambda line: line.startswith("#"), text.splitlines()))
 
 
 def laid_out(header: Sequence[str], values: Mapping[str, Any], remarks: Remarks) -> str:
@@ -213,26 +212,17 @@ def _blocks(values: Mapping[str, Any]) -> dict[tuple[str, ...], list[str]]:
     yaml = YAML()
     yaml.default_flow_style = False
     yaml.dump(values, stream)
-    lines = iter(stream.getvalue().splitlines())
+    expected: list[tuple[str, ...]] = []
+    for name, value in values.items():
+        inner = value if isinstance(value, Mapping) else ()
+        expected += [(name,), *((name, key) for key in inner)]
     blocks: dict[tuple[str, ...], list[str]] = {}
-    expected = list(_paths(values))
-    for line in lines:
-        if expected and line.startswith(_line_start(expected[0])):
+    for line in stream.getvalue().splitlines():
+        if expected and line.startswith(f"{'  ' * (len(expected[0]) - 1)}{expected[0][-1]}:"):
             current = expected.pop(0)
             blocks[current] = []
         blocks[current].append(line)
     return blocks
-
-
-def _paths(values: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    for name, value in values.items():
-        yield (name,)
-        if isinstance(value, Mapping):
-            yield from ((name, inner) for inner in value)
-
-
-def _line_start(path: tuple[str, ...]) -> str:
-    return f"{'  ' * (len(path) - 1)}{path[-1]}:"
 
 
 def _with_comment(lines: Sequence[str], comment: str) -> list[str]:

@@ -90,12 +90,14 @@ def read_text(path: Path) -> str:
     """Return a recipe file's text, without a byte-order mark.
 
     Raises:
-        RecipeError: It is missing, a folder, too large, unreadable, or not UTF-8.
+        RecipeError: It is missing, no regular file, too large, unreadable, or not UTF-8.
     """
     file = shown_path(path)
     try:
         if path.is_dir():
             raise RecipeError(f"{file} is a folder, not a recipe", fix=_recipes_in(path))
+        if path.exists() and not path.is_file():  # a pipe, for instance, would be waited for
+            raise RecipeError(f"{file} is no regular file, so no recipe", fix="save it as a file")
         if path.stat().st_size > _MAX_BYTES:
             raise RecipeError(
                 f"{file} is larger than {_MAX_BYTES} bytes: not a recipe",
@@ -197,13 +199,13 @@ class _Reader:
         for key_node, value_node in node.value:
             place = _place(key_node, self.text)
             if not isinstance(key_node, ScalarNode):
-                self.faults.append(Fault(place, _dotted(path), "", "a key must be a word"))
+                self.faults.append(Fault(place, dotted(path), "", "a key must be a word"))
                 continue
             name = key_node.value
             key = (*path, name)
             if name in values:
                 rule = f"duplicate key: line {self.keys[key].line} has it already"
-                self.faults.append(Fault(place, _dotted(key), "", rule, "keep one of the two"))
+                self.faults.append(Fault(place, dotted(key), "", rule, "keep one of the two"))
                 continue
             self.keys[key] = place
             self._note_comment(key, key_node.end_mark.index)
@@ -258,7 +260,8 @@ def walk(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _dotted(path: KeyPath) -> str:
+def dotted(path: KeyPath) -> str:
+    """Return ``section.key``."""
     return ".".join(str(part) for part in path)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from yue.audio.convert import convert_folder
 from yue.paths import Paths
 from yue.recipe.model import Recipe
-from yue.summary import StageSummary
-from yue.wording import counted
+from yue.wording import StageSummary, counted
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:

@@ -17,10 +17,9 @@ from yue.lm.load import load_tuned
 from yue.paths import Paths
 from yue.progress import progress_bar
 from yue.recipe.model import Recipe
-from yue.summary import StageSummary
 from yue.tokens.megatron_files import idx_path
 from yue.tokens.text_tokenizer import TextTokenizer
-from yue.wording import counted
+from yue.wording import StageSummary, counted
 
 # Where there are too few songs for the wanted split, the next one that has songs is scored.
 _SPLITS = ("valid", "test", "train")
@@ -32,7 +31,7 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     Raises:
         YueError: There are no songs, or the adapter is not the active recipe's.
     """
-    split = pick_split(paths.tokens, recipe.evaluate.split)
+    split = _pick_split(paths.tokens, recipe.evaluate.split)
     files = TokenFiles.open(paths.tokens / split)
     refuse_other_adapter(
         paths.adapter,
@@ -71,12 +70,8 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     )
 
 
-def pick_split(tokens: Path, wanted: str) -> str:
-    """Return the wanted split if it has songs, else the first that has.
-
-    Raises:
-        TokenFileError: No split has songs.
-    """
+def _pick_split(tokens: Path, wanted: str) -> str:
+    """Return the wanted split if it has songs, else the first that has."""
     for split in (wanted, *_SPLITS):
         if idx_path(tokens / split).is_file():
             return split

@@ -12,9 +12,8 @@ from yue.generation.make_samples import make_samples
 from yue.generation.sample_records import write_samples
 from yue.paths import Paths
 from yue.recipe.model import Recipe
-from yue.summary import StageSummary
 from yue.tokens.layouts.table import GENERATED_LAYOUTS, LAYOUTS
-from yue.wording import counted, quoted
+from yue.wording import StageSummary, counted, quoted
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:

@@ -19,8 +19,8 @@ from yue.inputs.missing import blocking_inputs, exists
 from yue.inputs.released_weights import Released, missing_files, released_at
 from yue.paths import Paths
 from yue.recipe.model import Recipe
-from yue.summary import StageSummary
-from yue.wording import few, quoted
+from yue.recipe.yaml_positions import dotted
+from yue.wording import StageSummary, few, quoted
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
@@ -35,7 +35,9 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         mark_untracked(recipe, paths.root)
     else:
         linked = link_inputs(recipe, paths.root, origin)
-        _check_linked(recipe, paths.root)
+        # `validate`, done in its project already, has not looked in an experiment.
+        for problem in blocking_inputs(recipe, paths.root):
+            raise YueError(f"{dotted(problem.path)}: {problem.rule}", fix=problem.fix)
     fetched = _fetch_weights(recipe, paths.root, origin)
     write_text(paths.work / "inputs.ok", "ok\n")
     made = [f"{few(linked)} linked from {origin}"] if linked else []
@@ -45,16 +47,6 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
         rejected="nothing",
         next="dvc repro",
     )
-
-
-def _check_linked(recipe: Recipe, root: Path) -> None:
-    """Say what an experiment lacks: `validate`, done in its project already, has not looked here.
-
-    Raises:
-        YueError: A stage would miss an input.
-    """
-    for problem in blocking_inputs(recipe, root):
-        raise YueError(f"{'.'.join(map(str, problem.path))}: {problem.rule}", fix=problem.fix)
 
 
 def _fetch_weights(recipe: Recipe, root: Path, origin: Path | None) -> list[str]:
@@ -106,7 +98,14 @@ class _Lack:
 def _find_lacks(recipe: Recipe, root: Path) -> list[_Lack]:
     """Return the released weights of a recipe that are not whole, each folder once."""
     found: dict[str, _Lack] = {}
-    for key, path in _weight_paths(recipe).items():
+    # The paths that may lie in released weights, by recipe key.
+    paths = {
+        "codec.path": recipe.codec.path,
+        "model.path": recipe.model.path,
+        "tokens.tokenizer": recipe.tokens.tokenizer,
+        "generate.stage2": recipe.generate.stage2 or "",
+    }
+    for key, path in paths.items():
         released = released_at(path)
         if released is None:
             continue
@@ -119,14 +118,3 @@ def _find_lacks(recipe: Recipe, root: Path) -> list[_Lack]:
             files = tuple(dict.fromkeys(first.files + files))
             found[folder] = dataclasses.replace(first, files=files)
     return list(found.values())
-
-
-def _weight_paths(recipe: Recipe) -> dict[str, str]:
-    """Return the paths that may lie in released weights, by recipe key."""
-    stage2 = recipe.generate.stage2
-    return {
-        "codec.path": recipe.codec.path,
-        "model.path": recipe.model.path,
-        "tokens.tokenizer": recipe.tokens.tokenizer,
-        **({} if stage2 is None else {"generate.stage2": stage2}),
-    }

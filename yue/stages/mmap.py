@@ -13,12 +13,11 @@ from yue.files import atomic_folder, read_json
 from yue.paths import Paths
 from yue.recipe.model import Recipe, Train
 from yue.rejections import check_share, read_rejections, write_rejections
-from yue.summary import StageSummary
 from yue.tokens.options import Options
 from yue.tokens.row_count import RowCount, song_rejections
 from yue.tokens.vocabulary import CodecRange, codec_range
 from yue.tokens.write_files import write_token_sets
-from yue.wording import counted
+from yue.wording import StageSummary, counted
 
 SPLITS = ("train", "valid", "test")
 _MAX_WARNINGS = 5  # warnings on the terminal
@@ -63,15 +62,11 @@ def main(recipe: Recipe, paths: Paths) -> StageSummary:
     parts = [
         f"{name} {counted(i.documents, 'song')}, {i.tokens:,} tokens" for name, i in infos.items()
     ]
+    show = f"`yue inspect work/tokens/{next(iter(infos))}`"
     return StageSummary(
         made="; ".join(parts),
         rejected=rejections.at("mmap").describe("work/rejected.json"),
-        next="\n    ".join(
-            [
-                f"`yue inspect work/tokens/{next(iter(infos))}` shows what the model will see",
-                *warnings,
-            ]
-        ),
+        next="\n    ".join([f"{show} shows what the model will see", *warnings]),
     )
 
 

@@ -15,8 +15,7 @@ from yue.report.detail_tables import view_document
 from yue.report.facts import read_facts
 from yue.report.page import render
 from yue.report.verdict import judge
-from yue.summary import StageSummary
-from yue.wording import counted
+from yue.wording import StageSummary, counted
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:

@@ -11,8 +11,7 @@ from yue.audio.vocal_estimates import separation_of
 from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.rejections import read_rejections
-from yue.summary import StageSummary
-from yue.wording import counted, few, printable
+from yue.wording import StageSummary, counted, few, printable
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:

@@ -15,8 +15,7 @@ from yue.songs.ready_rows import read_ready_rows
 from yue.songs.song_folder import describe_songs
 from yue.songs.split import SplitShares, SplitSong, split_songs
 from yue.songs.stage_results import read_first_codebooks, read_inputs
-from yue.summary import StageSummary
-from yue.wording import counted
+from yue.wording import StageSummary, counted
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:

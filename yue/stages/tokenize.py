@@ -12,7 +12,7 @@ from yue.paths import Paths
 from yue.recipe.model import Recipe
 from yue.rejections import read_rejections
 from yue.store import Store
-from yue.summary import StageSummary
+from yue.wording import StageSummary
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:

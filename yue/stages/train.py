@@ -7,11 +7,10 @@ import shutil
 from yue.files import atomic_file, atomic_folder
 from yue.paths import Paths
 from yue.recipe.model import Recipe
-from yue.summary import StageSummary
 from yue.training.job import job_of_project
 from yue.training.outcome import Outcome
 from yue.training.run import TrainingRun
-from yue.wording import counted
+from yue.wording import StageSummary, counted
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:

@@ -14,7 +14,7 @@ from yue.recipe.model import Recipe
 from yue.recipe.read import fault_of
 from yue.recipe.schema import keys
 from yue.recipe.yaml_positions import read_document
-from yue.summary import StageSummary
+from yue.wording import StageSummary
 
 
 def main(recipe: Recipe, paths: Paths) -> StageSummary:
