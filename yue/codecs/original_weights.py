@@ -58,6 +58,14 @@ def tensors(value: Any, file: Path, name: str) -> dict[str, Tensor]:
     return {str(key): tensor for key, tensor in value.items() if isinstance(tensor, Tensor)}
 
 
+def new_prefix(prefixes: Mapping[str, str], name: str) -> str | None:
+    """Return a weight's name with the first of the prefixes that it has replaced, None without."""
+    for old, new in prefixes.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return None
+
+
 def renamed(
     state: Mapping[str, Tensor], new_name: Callable[[str], str | None], file: Path
 ) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,14 @@ from torch.nn import functional as F
 from yue.codec_facts import BUILT_IN
 from yue.codecs.base import Audio, Codes, check_audio
 from yue.codecs.card import CodecCard
-from yue.codecs.original_weights import fill, read_checkpoint, renamed, tensors, wrong_checkpoint
+from yue.codecs.original_weights import (
+    fill,
+    new_prefix,
+    read_checkpoint,
+    renamed,
+    tensors,
+    wrong_checkpoint,
+)
 from yue.codecs.torch_codec import TorchCodec
 from yue.errors import CodecError
 
@@ -155,7 +162,7 @@ def load_semanticodec(
     """
     released = tensors(read_checkpoint(file), file, "encoder")
     used = {name: value for name, value in released.items() if not is_unused(name)}
-    state = renamed(used, new_name, file)
+    state = renamed(used, partial(new_prefix, _RENAMED), file)
     # A copy: the file is mapped read-only.
     state["centroids"] = torch.from_numpy(np.array(centroids))
     _check_sizes(state, file)
@@ -177,14 +184,6 @@ def _check_sizes(state: dict[str, Tensor], file: Path) -> None:
             why=f"its codebooks are {found[0]} and {found[1]}, not {wanted[0]} and {wanted[1]}",
             fix="use semanticodec_tokenrate_100, and codebook_8192_0.npy of combine_512",
         )
-
-
-def new_name(name: str) -> str | None:
-    """Return our name of a weight of the released encoder, None if it has none."""
-    for old, new in _RENAMED.items():
-        if name.startswith(old):
-            return new + name.removeprefix(old)
-    return None
 
 
 def is_unused(name: str) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,14 @@ from torch.nn import functional as F
 
 from yue.audio.resample import make_resampler
 from yue.codecs.base import Audio, Codec
-from yue.codecs.original_weights import fill, read_checkpoint, renamed, tensors, wrong_checkpoint
+from yue.codecs.original_weights import (
+    fill,
+    new_prefix,
+    read_checkpoint,
+    renamed,
+    tensors,
+    wrong_checkpoint,
+)
 from yue.errors import CodecError
 from yue.wording import quoted
 
@@ -221,7 +229,9 @@ def load_vocos(file: Path, channels: int, device: str) -> Vocos:
     Raises:
         CodecError: The file is damaged or of another model.
     """
-    state = renamed(tensors(read_checkpoint(file), file, "decoder"), _new_name, file)
+    state = renamed(
+        tensors(read_checkpoint(file), file, "decoder"), partial(new_prefix, _RENAMED), file
+    )
     try:
         model = Vocos(state)
     except KeyError as error:
@@ -231,13 +241,6 @@ def load_vocos(file: Path, channels: int, device: str) -> Vocos:
             file, f"it reads {model.channels} numbers a frame, the codec gives {channels}"
         )
     return fill(model, state, file, device)
-
-
-def _new_name(name: str) -> str | None:
-    for old, new in _RENAMED.items():
-        if name.startswith(old):
-            return new + name.removeprefix(old)
-    return None
 
 
 def _overlap_add(frames: Tensor) -> Tensor:

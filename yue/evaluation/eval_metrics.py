@@ -154,3 +154,8 @@ def interval(
         means.append(sums[drawn].sum(1) / tokens[drawn].sum(1))
     low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def round6(value: float) -> float:
+    """Round a metric for its file: six digits after the point say more than any model knows."""
+    return round(float(value), 6)

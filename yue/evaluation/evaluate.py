@@ -12,7 +12,7 @@ import numpy as np
 from yue.dataset.song_pieces import pieces_of
 from yue.dataset.token_files import TokenFiles
 from yue.errors import TrainingError
-from yue.evaluation.eval_metrics import Change, Evaluation, RoleMetrics, interval
+from yue.evaluation.eval_metrics import Change, Evaluation, RoleMetrics, interval, round6
 from yue.evaluation.loss_tables import ROLES, Sums, Tally, section_kinds
 from yue.evaluation.scores import DocumentScores, Score, Scorer, score_document
 
@@ -111,7 +111,7 @@ def summarise(songs: Tally[int], split: str, documents: int) -> Evaluation:
             for role, sums in by_song.items()
         },
         change={role: _change(sums) for role, sums in by_song.items()},
-        kl_to_base={role: _round6(_mean(sums, Score.KL)) for role, sums in by_song.items()},
+        kl_to_base={role: round6(_mean(sums, Score.KL)) for role, sums in by_song.items()},
         split=split,
         held_out=split != "train",
         songs=documents,
@@ -134,10 +134,10 @@ def _check_finite(role: str, by_song: Sums) -> None:
 def _metrics(by_song: Sums, loss: Score, top1: Score, top5: Score) -> RoleMetrics:
     nats = _mean(by_song, loss)
     return RoleMetrics(
-        loss=_round6(nats),
-        perplexity=_round6(math.exp(min(nats, 700.0))),
-        top1=_round6(_mean(by_song, top1)),
-        top5=_round6(_mean(by_song, top5)),
+        loss=round6(nats),
+        perplexity=round6(math.exp(min(nats, 700.0))),
+        top1=round6(_mean(by_song, top1)),
+        top5=round6(_mean(by_song, top5)),
         tokens=int(by_song[:, Score.TOKENS].sum()),
         **_interval_ends(by_song[:, loss], by_song),
     )
@@ -146,19 +146,15 @@ def _metrics(by_song: Sums, loss: Score, top1: Score, top5: Score) -> RoleMetric
 def _change(by_song: Sums) -> Change:
     tokens = by_song[:, Score.TOKENS]
     differences = by_song[:, Score.TUNED_LOSS] - by_song[:, Score.BASE_LOSS]
-    return Change(_round6(differences.sum() / tokens.sum()), **_interval_ends(differences, by_song))
+    return Change(round6(differences.sum() / tokens.sum()), **_interval_ends(differences, by_song))
 
 
 def _interval_ends(sums: Sums, by_song: Sums) -> dict[str, float]:
     """Return the interval of a mean over tokens, by its ends; {} for one song."""
     found = interval(sums, by_song[:, Score.TOKENS])
-    return {} if found is None else {"low": _round6(found[0]), "high": _round6(found[1])}
+    return {} if found is None else {"low": round6(found[0]), "high": round6(found[1])}
 
 
 def _mean(by_song: Sums, column: Score) -> float:
     """Return the mean over all tokens of the songs; ``by_song`` is (songs, 8)."""
     return float(by_song[:, column].sum() / by_song[:, Score.TOKENS].sum())
-
-
-def _round6(value: float) -> float:
-    return round(float(value), 6)

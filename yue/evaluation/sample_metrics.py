@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from yue.evaluation.eval_metrics import Interval
+from yue.evaluation.eval_metrics import Interval, round6
 from yue.files import write_json
 
 
@@ -170,13 +170,9 @@ def write_sample_metrics(path: Path, metrics: SampleMetrics) -> None:
 def _known_numbers(found: Measures) -> dict[str, Any]:
     values = asdict(found)
     intervals = values.pop("intervals")
-    known = {name: _round6(number) for name, number in values.items() if number is not None}
-    ends = {name: [_round6(low), _round6(high)] for name, (low, high) in intervals.items()}
+    known = {name: round6(number) for name, number in values.items() if number is not None}
+    ends = {name: [round6(low), round6(high)] for name, (low, high) in intervals.items()}
     return known | ({"intervals": ends} if ends else {})
-
-
-def _round6(value: float) -> float:
-    return round(float(value), 6)
 
 
 @dataclass(frozen=True)
