@@ -358,6 +358,7 @@ def test_recipes_lists_a_copy_by_its_own_name_and_keeps_long_texts_in_their_colu
     project: Path, yue: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "90")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     shutil.copy("recipes/own-songs.yaml", "recipes/mine.yaml")
     edit(Path("recipes/mine.yaml"), "description: Your own songs", f"description: {'a word ' * 20}")
     lines = yue("recipes")[1].splitlines()

@@ -85,13 +85,16 @@ def run_recipes(args: argparse.Namespace) -> None:
 
 def _fill(start: str, text: str) -> str:
     """Return text after the start of a line, on a terminal with further lines below the text."""
-    columns = shutil.get_terminal_size((10_000, 24)).columns
+    # Whoever reads a pipe wants a row a recipe, whatever a library has put into COLUMNS.
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    if not columns:
+        return start + text
     width = max(columns, len(start) + _MIN_TEXT_WIDTH)
     return textwrap.fill(text, width, initial_indent=start, subsequent_indent=" " * len(start))
 
 
 def _print_recipe(found: Resolved, *, as_json: bool) -> None:
-    """Return every key of a recipe with its value, and the line or default that it comes from."""
+    """Print every key of a recipe with its value, and the line or default that it comes from."""
     rows = [_value(found, key) for key in keys()]
     if as_json:
         table = {"recipe": found.document.file, "keys": [asdict(row) for row in rows]}

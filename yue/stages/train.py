@@ -44,5 +44,5 @@ def summary(outcome: Outcome, place: str) -> StageSummary:
         made=f"the adapter in {place}: {counted(outcome.step, 'step')}, {outcome.tokens_seen:,} "
         f"tokens, loss {loss}{valid}{kept}",
         rejected="nothing",
-        next="dvc repro evaluate holds it against the base model; dvc plots show draws the curves",
+        next="dvc repro evaluate compares it with the base model; dvc plots show draws the curves",
     )
