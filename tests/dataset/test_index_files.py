@@ -143,6 +143,7 @@ def test_data_that_was_rebuilt_replaces_the_arrays_of_its_name(tmp_path: Path) -
         (["a", "--split", "1,1", "--part", "test"], "no share for 'test'"),
         (["a", "--split", "1,0,1", "--part", "valid"], "have no tokens"),
         (["none"], "none.idx"),
+        (["1", "a", "1", "none"], "none.idx"),
         (["a", "--samples", "99999999999999"], "ask for fewer samples"),
     ],
 )

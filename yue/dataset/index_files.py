@@ -101,24 +101,40 @@ def write_indices(words: Sequence[str], request: IndexRequest, folder: Path) -> 
         TokenFileError: An .idx cannot be read.
     """
     prefixes, weights = parse_data_path(words)
-    if not weights:
-        return [_write_data_set(prefixes[0], request, request.samples, folder)]
-    blended = blend_index(weights, request.samples)
-    written = [
-        _write_data_set(prefix, request, samples, folder)
-        for prefix, samples in zip(prefixes, blended.requests, strict=True)
+    requests: tuple[int, ...] = (request.samples,)
+    if weights:
+        blended = blend_index(weights, request.samples)
+        requests = blended.requests
+    # All are drawn before any is written: of several, one may be missing or damaged.
+    drawn = [
+        _draw_data_set(prefix, request, samples)
+        for prefix, samples in zip(prefixes, requests, strict=True)
     ]
-    description = {
-        "class": "BlendedDataset",
-        "datasets": [files.description for files in written],
-        "weights": normalize(normalize(weights)),
-        "size": len(blended.datasets),
-    }
-    arrays: Arrays = {"dataset_index": blended.datasets, "dataset_sample_index": blended.samples}
-    return [*written, _write(description, arrays, folder, len(blended.datasets))]
+    if weights:
+        description = {
+            "class": "BlendedDataset",
+            "datasets": [each.description for each in drawn],
+            "weights": normalize(normalize(weights)),
+            "size": len(blended.datasets),
+        }
+        arrays: Arrays = {
+            "dataset_index": blended.datasets,
+            "dataset_sample_index": blended.samples,
+        }
+        drawn.append(_Drawn(description, arrays, len(blended.datasets)))
+    return [_write(each, folder) for each in drawn]
 
 
-def _write_data_set(text: str, request: IndexRequest, samples: int, folder: Path) -> IndexFiles:
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Index arrays by what they are, their description, and how many samples they have."""
+
+    description: Mapping[str, Any]
+    arrays: Arrays
+    samples: int
+
+
+def _draw_data_set(text: str, request: IndexRequest, samples: int) -> _Drawn:
     prefix = as_prefix(Path(text))
     lengths = read_index_file(idx_path(prefix))[0].lengths
     ranges = [range(len(lengths))] * len(SPLITS)
@@ -151,22 +167,20 @@ def _write_data_set(text: str, request: IndexRequest, samples: int, folder: Path
         "sample_index": index.samples,
         "shuffle_index": index.shuffle,
     }
-    return _write(description, arrays, folder, len(index.shuffle))
+    return _Drawn(description, arrays, len(index.shuffle))
 
 
-def _write(
-    description: Mapping[str, Any], arrays: Arrays, folder: Path, samples: int
-) -> IndexFiles:
-    text = json.dumps(description, indent=4)
+def _write(drawn: _Drawn, folder: Path) -> IndexFiles:
+    text = json.dumps(drawn.description, indent=4)
     name = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-    prefix = folder / f"{name}-{description['class']}"
+    prefix = folder / f"{name}-{drawn.description['class']}"
     folder.mkdir(parents=True, exist_ok=True)
     # A reader takes the files once all of them are there, so the description goes first and comes
     # last: the name does not tell tokens apart, and those of before may be of other ones.
     path = Path(f"{prefix}-description.txt")
     path.unlink(missing_ok=True)
-    for kind, array in arrays.items():
+    for kind, array in drawn.arrays.items():
         with atomic_file(Path(f"{prefix}-{kind}.npy")) as stream:
             write_array(stream, array)
     write_text(path, text)
-    return IndexFiles(prefix, description, samples)
+    return IndexFiles(prefix, drawn.description, drawn.samples)
